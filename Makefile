@@ -1,0 +1,83 @@
+# The commands of the README. Nothing here needs more than make, Python 3.11 and a package registry.
+#
+#   make demo           a stylized object, rendered by Blender through our extension: out/demo/after.png
+#   make test           the tests, Blender 4.5 included
+#   make test-blender   the Blender tests on 4.2, 4.5 and 5.0, each in an environment of its own
+#   make extension      dist/ft2os_blender-<version>.zip
+#   make demo-scene     model, render and train the demo scene again (about half an hour on two cores)
+#   make lint           ruff
+#   make clean          everything that make made, environments included
+
+PYTHON ?= python3.11
+PROMPT ?= lava
+GROUP ?= truck
+SEED ?= 0
+BLENDERS ?= 4.2 4.5 5.0
+
+# torch and numba each bring an OpenMP runtime; passive waiting keeps them from spinning against each other.
+export OMP_WAIT_POLICY := PASSIVE
+
+VENV := .venv/bin/python
+VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml | head -n 1)
+ZIP := dist/ft2os_blender-$(VERSION).zip
+ZIP_SOURCES := $(shell find ft2os_blender backend/ft2os -type f -not -path '*/__pycache__/*' 2>/dev/null) \
+               blender_manifest.toml pyproject.toml scripts/build_extension.py LICENSE
+
+.PHONY: demo test test-backend test-blender extension demo-scene lint clean
+.SECONDARY:
+
+demo: .venv/.installed .venv-blender/.installed $(ZIP)
+	@.venv-blender/bin/python scripts/demo.py --zip $(ZIP) --backend $(VENV) --out out/demo \
+		--prompt "$(PROMPT)" --group "$(GROUP)" --seed $(SEED)
+
+test: test-backend .venv-blender/.installed $(ZIP)
+	.venv-blender/bin/python -m pytest tests/blender
+
+test-backend: .venv/.installed
+	$(VENV) -m pytest --ignore=tests/blender
+
+# 4.5 has the plain name because `make demo` uses it; the others are made only when this is asked for.
+test-blender: .venv/.installed $(foreach v,$(filter-out 4.5,$(BLENDERS)),.venv-blender-$(v)/.installed) \
+              .venv-blender/.installed $(ZIP)
+	@for v in $(BLENDERS); do \
+		venv=.venv-blender-$$v; [ $$v = 4.5 ] && venv=.venv-blender; \
+		echo "== Blender $$v"; $$venv/bin/python -m pytest tests/blender || exit 1; \
+	done
+
+extension: $(ZIP)
+
+$(ZIP): .venv/.installed .venv-blender/.installed $(ZIP_SOURCES)
+	$(VENV) scripts/build_extension.py --blender-python .venv-blender/bin/python --out $@
+
+demo-scene: .venv/.installed .venv-blender/.installed
+	scripts/demo_scene/run.sh
+
+lint: .venv/.installed
+	$(VENV) -m ruff check .
+	$(VENV) -m ruff format --check .
+
+.venv/.installed: pyproject.toml
+	@echo "== Installing the backend into .venv (about 2 GB, a few minutes the first time)"
+	$(PYTHON) -m venv .venv
+	$(VENV) -m pip install --quiet --upgrade pip
+	$(VENV) -m pip install --quiet --editable '.[dev]'
+	@echo "== Compiling the kernels (once; cached afterwards)"
+	$(VENV) -m ft2os.tiles
+	@touch $@
+
+# bpy.app tells 4.5; an environment holds one bpy and the test runner, nothing of ours.
+.venv-blender/.installed: scripts/system_libraries.sh
+	@$(MAKE) --no-print-directory blender-venv DIR=.venv-blender BPY=4.5
+.venv-blender-%/.installed: scripts/system_libraries.sh
+	@$(MAKE) --no-print-directory blender-venv DIR=.venv-blender-$* BPY=$*
+
+.PHONY: blender-venv
+blender-venv:
+	@echo "== Installing Blender $(BPY) into $(DIR)"
+	$(PYTHON) -m venv $(DIR)
+	$(DIR)/bin/python -m pip install --quiet 'bpy==$(BPY).*' 'pytest>=8' 'pytest-timeout>=2.3'
+	scripts/system_libraries.sh $(DIR)/bin/python
+	@touch $(DIR)/.installed
+
+clean:
+	rm -rf .venv .venv-blender .venv-blender-* build dist out
