@@ -1,0 +1,7 @@
+"""What a stylization minimises: one loss a file, pure functions of tensors without a model or a state."""
+
+from ft2os.losses.content import content_loss
+from ft2os.losses.contrastive import contrastive_loss
+from ft2os.losses.similarity import similarity_loss
+
+__all__ = ["content_loss", "contrastive_loss", "similarity_loss"]

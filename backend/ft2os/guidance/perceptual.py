@@ -1,0 +1,139 @@
+"""VGG16's features, which say whether two pictures show the same things in the same places.
+
+Only the convolutions up to relu3_3, which the paper's regularisation compares, with ImageNet normalisation.
+The weights are looked for on this machine and never fetched.
+"""
+
+from __future__ import annotations
+
+import os
+import zipfile
+from pathlib import Path
+from pickle import UnpicklingError
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ft2os.errors import FileError, MissingError
+from ft2os.guidance import weights
+
+_MEAN = (0.485, 0.456, 0.406)
+_STD = (0.229, 0.224, 0.225)
+
+# Output channels of the convolutions up to relu3_3 by their index in torchvision's ``vgg16.features``.
+_CONVOLUTIONS = {0: 64, 2: 64, 5: 128, 7: 128, 10: 256, 12: 256, 14: 256}
+_POOL_BEFORE = {5, 10}
+_LAYERS = {
+    1: "relu1_1",
+    3: "relu1_2",
+    6: "relu2_1",
+    8: "relu2_2",
+    11: "relu3_1",
+    13: "relu3_2",
+    15: "relu3_3",
+}
+
+# What the file of each source may be called, in the order of preference.
+_NAMES = ("vgg16_features*.safetensors", "vgg16*.safetensors", "vgg16-*.pth", "vgg16*.pth", "vgg16*.pt")
+
+
+class Vgg16(nn.Module):
+    """VGG16 up to relu3_3, frozen.  [B, 3, H, W] in 0..1 to [B, 256, H/4, W/4]"""
+
+    def __init__(self) -> None:
+        super().__init__()
+        channels, layers = 3, {}
+        for index, width in _CONVOLUTIONS.items():
+            layers[str(index)] = nn.Conv2d(channels, width, 3, padding=1)
+            channels = width
+        self.features = nn.ModuleDict(layers)
+        self.register_buffer("mean", torch.tensor(_MEAN).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(_STD).view(1, 3, 1, 1), persistent=False)
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.layers(images, ["relu3_3"])["relu3_3"]
+
+    def layers(self, images: Tensor, names: list[str]) -> dict[str, Tensor]:
+        """Features of several layers ("relu1_1" to "relu3_3") in one pass."""
+        found: dict[str, Tensor] = {}
+        x = (images - self.mean) / self.std
+        for index in _CONVOLUTIONS:
+            if index in _POOL_BEFORE:
+                x = F.max_pool2d(x, 2)
+            x = F.relu(self.features[str(index)](x))
+            name = _LAYERS[index + 1]
+            if name in names:
+                found[name] = x
+        return found
+
+
+def find_vgg() -> Path | None:
+    """VGG16's weights on this machine, or None.
+
+    Searched: the folder ``FT2OS_WEIGHTS``, ft2os' cache, torch's hub cache, ``FT2OS_TEST_DATA/perceptual``.
+    """
+    folders = [*weights.weight_folders(), Path(torch.hub.get_dir()) / "checkpoints"]
+    if os.environ.get(weights.TEST_DATA_ENV):
+        folders.append(Path(os.environ[weights.TEST_DATA_ENV]) / "perceptual")
+    for folder in folders:
+        for pattern in _NAMES:
+            found = sorted(folder.glob(pattern))
+            if found:
+                return found[0]
+    return None
+
+
+def load_vgg(path: Path | None = None) -> Vgg16:
+    """VGG16 with the weights of a file in torchvision's layout (``features.*``), in float32.
+
+    Parameters
+    ----------
+    path : Path, optional
+        A .safetensors, .pth or .pt file; what ``find_vgg`` finds by default.
+
+    Raises
+    ------
+    MissingError
+        If no file is given and none is found.
+    FileError
+        If the file is no such checkpoint.
+    """
+    path = path or find_vgg()
+    if path is None:
+        raise MissingError(
+            "VGG16's weights are not on this machine.",
+            f"Put torchvision's vgg16-397923af.pth into the folder that {weights.WEIGHTS_ENV} names, "
+            "or set the regularisation factor to 0.",
+        )
+    state = _read(Path(path))
+    network = Vgg16()
+    try:
+        # Later convolutions and the classifier, where the file has them, are not needed.
+        network.load_state_dict({name: state[name].float() for name in network.state_dict()})
+    except (KeyError, RuntimeError) as error:
+        raise FileError(
+            f"{path} does not hold VGG16's convolutions.", "Use a checkpoint in torchvision's layout."
+        ) from error
+    return network.eval().requires_grad_(False)
+
+
+def _read(path: Path) -> dict[str, Tensor]:
+    try:
+        if path.suffix == ".safetensors":
+            from safetensors.torch import load_file
+
+            return load_file(path)
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError as error:
+        raise MissingError(f"There is no file {path}.", "Name an existing VGG16 checkpoint.") from error
+    except (OSError, RuntimeError, ValueError, EOFError, UnpicklingError, zipfile.BadZipFile) as error:
+        raise FileError(
+            f"{path} cannot be read: {error}", "Use a checkpoint in torchvision's layout."
+        ) from error
+    except Exception as error:  # safetensors raises a type of its own that derives from Exception alone
+        if type(error).__name__ != "SafetensorError":
+            raise
+        raise FileError(
+            f"{path} cannot be read: {error}", "Use a checkpoint in torchvision's layout."
+        ) from error
