@@ -1,0 +1,86 @@
+"""How Gaussians pass between Blender and the worker: one structured ``.npy`` a set, named by its content.
+
+It is no file format for keeping: no raw source columns, no labels, same machine on both ends. Values pass
+bit for bit, and the worker maps the file instead of parsing it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+import numpy as np
+
+from ft2os.errors import FileError
+from ft2os.gaussians import Gaussians
+
+_FLOATS = {"means": 3, "quats": 4, "scales": 3}
+_INTS = ("group", "row")
+
+
+def write(path: Path | str, gaussians: Gaussians) -> Path:
+    """Write ``gaussians`` beside ``path`` and rename; ``identity`` and ``source`` stay behind.
+
+    Raises
+    ------
+    FileError
+        If the file cannot be written (the folder is missing or read-only, the disk is full).
+    """
+    path = Path(path)
+    ints = [name for name in _INTS if getattr(gaussians, name) is not None]
+    rows = np.empty(len(gaussians), _dtype(gaussians.sh.shape[1], ints))
+    for name in rows.dtype.names:
+        rows[name] = getattr(gaussians, name)
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    try:
+        with open(temporary, "wb") as file:
+            np.save(file, rows, allow_pickle=False)
+        os.replace(temporary, path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise FileError(
+            f"Cannot write {path}: {error.strerror or error}.", "Free some space or choose another folder."
+        ) from error
+    return path
+
+
+def read(path: Path | str) -> Gaussians:
+    """Read what `write` wrote.
+
+    Raises
+    ------
+    FileError
+        If the file is missing, truncated or something else.
+    """
+    try:
+        rows = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise FileError(f"Cannot read {path}: {error}.", "Send the object again.") from error
+    names = rows.dtype.names or ()
+    bands = rows.dtype["sh"].shape[0] if "sh" in names and rows.dtype["sh"].shape else 0
+    ints = [name for name in _INTS if name in names]
+    if rows.ndim != 1 or rows.dtype != _dtype(bands, ints):
+        raise FileError(f"{path} does not hold Gaussians.", "Send the object again.")
+    try:
+        # Contiguous copies: the kernels compile for contiguous arrays only, and the file may go away.
+        return Gaussians(**{name: np.ascontiguousarray(rows[name]) for name in names})
+    except ValueError as error:
+        raise FileError(f"{path} does not hold Gaussians: {error}.", "Send the object again.") from error
+
+
+def digest(gaussians: Gaussians) -> str:
+    """Hex hash of everything that `write` writes: equal content, equal key."""
+    state = hashlib.blake2b(digest_size=16)
+    for name in ("means", "quats", "scales", "opacities", "sh", *_INTS):
+        value = getattr(gaussians, name)
+        if value is not None:
+            state.update(f"{name}{value.shape}{value.dtype.str}".encode())
+            state.update(np.ascontiguousarray(value).data if value.size else b"")
+    return state.hexdigest()
+
+
+def _dtype(bands: int, ints: list[str]) -> np.dtype:
+    fields = [(name, "<f4", (width,)) for name, width in _FLOATS.items()]
+    fields += [("opacities", "<f4"), ("sh", "<f4", (bands, 3))]
+    return np.dtype(fields + [(name, "<i4") for name in ints])

@@ -1,0 +1,5 @@
+"""``python -m ft2os.worker``."""
+
+from ft2os.worker import main
+
+raise SystemExit(main())

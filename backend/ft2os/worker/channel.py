@@ -1,0 +1,155 @@
+"""The worker's pipes: a thread that reads messages as they come, and a lock around what is written.
+
+The reader never waits for a job, so cancelling takes effect at once and end of input is noticed in the
+middle of one.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import threading
+from collections import deque
+from collections.abc import Callable
+from typing import Any, BinaryIO
+
+from ft2os import protocol
+from ft2os.errors import Ft2osError
+
+log = logging.getLogger(__name__)
+
+EXIT_GRACE_S = 5.0  # after end of input: a job's step may be that long, then the process goes regardless
+
+
+def take_stdio() -> tuple[BinaryIO, BinaryIO]:
+    """The protocol's two streams, with file descriptors 0 and 1 pointed elsewhere.
+
+    Whatever prints afterwards (a library in C, a stray ``print``) lands on stderr instead of between
+    messages, and whatever reads standard input sees its end.
+    """
+    source = os.fdopen(os.dup(0), "rb")
+    sink = os.fdopen(os.dup(1), "wb", buffering=0)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+    os.dup2(2, 1)
+    sys.stdout = sys.stderr
+    return source, sink
+
+
+class Channel:
+    """Messages in, messages out.
+
+    Parameters
+    ----------
+    source, sink : binary streams
+        What `take_stdio` returned.
+    """
+
+    def __init__(self, source: BinaryIO, sink: BinaryIO) -> None:
+        self._source, self._sink = source, sink
+        self._write_lock = threading.Lock()
+        self._arrival = threading.Condition()
+        self._inbox: deque[dict[str, Any]] = deque()
+        self._cancelled: set[int | str] = set()
+        self._open_ids: set[int | str] = set()
+        self.closed = threading.Event()
+
+    def start(self) -> None:
+        """Begin to read."""
+        threading.Thread(target=self._read, name="ft2os-reader", daemon=True).start()
+
+    def send(self, message: dict[str, Any]) -> None:
+        """Write one message; a client that is gone closes the channel."""
+        line = memoryview(protocol.encode(message))
+        try:
+            with self._write_lock:
+                while line:
+                    line = line[self._sink.write(line) :]
+        except OSError:
+            self._end()
+
+    def answer(self, message: dict[str, Any]) -> None:
+        """Send the answer to a request, which is then forgotten."""
+        with self._arrival:
+            self._open_ids.discard(message["id"])
+            self._cancelled.discard(message["id"])
+        self.send(message)
+
+    def receive(
+        self, wait: bool, accept: Callable[[dict[str, Any]], bool] = lambda message: True
+    ) -> dict[str, Any] | None:
+        """The first waiting message that ``accept`` takes.
+
+        None when there is none, and either ``wait`` is false or none can come any more.
+        """
+        with self._arrival:
+            while True:
+                for message in self._inbox:
+                    if accept(message):
+                        self._inbox.remove(message)
+                        return message
+                if not wait or self.closed.is_set():
+                    return None
+                self._arrival.wait()
+
+    def waiting(self) -> list[dict[str, Any]]:
+        """The messages that nobody took yet, oldest first."""
+        with self._arrival:
+            return list(self._inbox)
+
+    def is_cancelled(self, id: int | str | None) -> bool:
+        """Has the client cancelled this request?"""
+        return id in self._cancelled
+
+    def close(self) -> None:
+        """Forget what waits and take nothing more."""
+        with self._arrival:
+            self._inbox.clear()
+        self._end()
+
+    def _read(self) -> None:
+        while True:
+            try:
+                line = self._source.readline(protocol.MAX_LINE + 1)
+                if not line:
+                    break
+                if len(line) > protocol.MAX_LINE and not line.endswith(b"\n"):
+                    self._skip_line()
+                if line.strip():
+                    self._take(protocol.decode(line))
+            except Ft2osError as error:
+                log.warning("%s", error)
+                self.send(protocol.failure(None, error))
+            except OSError:
+                break
+        self._end()
+        timer = threading.Timer(EXIT_GRACE_S, os._exit, [0])
+        timer.daemon = True
+        timer.start()
+
+    def _take(self, message: dict[str, Any]) -> None:
+        id = message.get("id")
+        with self._arrival:
+            if message.get("method") == "$/cancel":
+                params = message.get("params")
+                target = params.get("id") if isinstance(params, dict) else None
+                if isinstance(target, int | str) and target in self._open_ids:
+                    self._cancelled.add(target)
+                return
+            if id is not None:
+                self._open_ids.add(id)
+            self._inbox.append(message)
+            self._arrival.notify()
+
+    def _skip_line(self) -> None:
+        while True:
+            rest = self._source.readline(2**20)
+            if not rest or rest.endswith(b"\n"):
+                return
+
+    def _end(self) -> None:
+        with self._arrival:
+            self.closed.set()
+            self._arrival.notify_all()

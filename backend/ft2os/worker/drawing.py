@@ -1,0 +1,137 @@
+"""The ``render`` method: a composed scene through cameras into the client's mapped file."""
+
+from __future__ import annotations
+
+import importlib.util
+import logging
+import os
+from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ft2os.cameras.camera import Camera
+from ft2os.errors import FileError, RequestError
+from ft2os.gaussians import Gaussians
+from ft2os.worker.compose import Composer, cameras, need, numbers
+
+log = logging.getLogger(__name__)
+
+CHANNELS = 5  # red, green, blue, alpha, depth
+FAR = 1e10  # depth where nothing was hit: Blender's own value for the background
+SOLID = 0.5  # alpha from which a pixel has a depth
+
+
+def render(composer: Composer, params: dict[str, Any]) -> dict[str, Any]:
+    """Draw ``params`` of the protocol's ``render``; returns its result."""
+    views = cameras(params)
+    out = map_pictures(need(params, "out", str), (len(views), views[0].height, views[0].width, CHANNELS))
+    limits = _depth_limits(params, views)
+    background = numbers(params, "background", (3,), np.zeros(3)).astype(np.float32)
+    antialiased = need(params, "antialiased", bool, False)
+    scene = composer.scene(need(params, "instances", list))
+    for i, view in enumerate(views):
+        limit = None if limits is None else limits[i : i + 1]
+        _draw(out[i], scene, view, background, antialiased, limit)
+    out.flush()
+    return {"path": params["out"]}
+
+
+def map_pictures(path: str, shape: tuple[int, ...], mode: str = "r+") -> np.ndarray:
+    """A raw float32 file as an array; it may be longer than the array, not shorter."""
+    try:
+        size = os.path.getsize(path)
+        if size < 4 * np.prod(shape, dtype=np.int64):
+            raise RequestError(f"{path} is too small for pictures of shape {shape}.", "Make it larger first.")
+        return np.memmap(path, "<f4", mode, shape=shape)
+    except OSError as error:
+        raise FileError(f"Cannot open {path}: {error.strerror or error}.", "Make the file first.") from error
+
+
+def uses_cuda() -> bool:
+    """Is the drawing done by gsplat on a GPU?  Imports torch only where a GPU's driver is present."""
+    return _cuda_rasterizer() is not None
+
+
+def _draw(
+    out: np.ndarray,  # [H, W, 5]
+    scene: Gaussians | None,
+    view: Camera,
+    background: np.ndarray,  # [3]
+    antialiased: bool,
+    limit: np.ndarray | None,  # [1, H, W]
+) -> None:
+    if scene is None or not len(scene):
+        out[..., :3], out[..., 3], out[..., 4] = background, 0.0, FAR
+        return
+    rasterize = _cuda_rasterizer() if limit is None else None  # gsplat cannot stop at a depth
+    rgb, alpha, depth = (rasterize or _tiles)(scene, view, background, antialiased, limit)
+    out[..., :3], out[..., 3] = rgb, alpha
+    out[..., 4] = np.where(alpha >= SOLID, depth, FAR)
+
+
+def _tiles(
+    scene: Gaussians, view: Camera, background: np.ndarray, antialiased: bool, limit: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    from ft2os import tiles
+
+    drawn = tiles.render(
+        scene,
+        view.viewmat[None],
+        view.K[None],
+        view.width,
+        view.height,
+        background=tuple(map(float, background)),
+        antialiased=antialiased,
+        depth_limit=limit,
+    )
+    return drawn.rgb[0], drawn.alpha[0], drawn.depth[0]
+
+
+@lru_cache(maxsize=1)
+def _cuda_rasterizer() -> Callable[..., tuple[np.ndarray, np.ndarray, np.ndarray]] | None:
+    if os.environ.get("FT2OS_DEVICE") == "cpu" or not _has_nvidia_driver():
+        return None
+    if not all(importlib.util.find_spec(name) for name in ("torch", "gsplat")):
+        return None
+    import torch
+
+    if not torch.cuda.is_available():
+        return None
+    from ft2os.render import rasterize
+
+    def draw(scene, view, background, antialiased, limit):
+        def put(array: np.ndarray) -> torch.Tensor:
+            return torch.as_tensor(np.ascontiguousarray(array), device="cuda")
+
+        with torch.no_grad():
+            arrays = (scene.means, scene.quats, scene.scales, scene.opacities, scene.sh)
+            rgb, alpha, depth = rasterize(
+                *map(put, arrays),
+                put(view.viewmat[None]),
+                put(view.K[None]),
+                view.width,
+                view.height,
+                sh_degree=scene.degree,
+                backgrounds=put(background[None]),
+                antialiased=antialiased,
+            )
+        return rgb[0].cpu().numpy(), alpha[0, ..., 0].cpu().numpy(), depth[0, ..., 0].cpu().numpy()
+
+    return draw
+
+
+def _has_nvidia_driver() -> bool:
+    if os.name == "nt":
+        return Path(os.environ.get("SYSTEMROOT", "C:\\Windows"), "System32", "nvcuda.dll").exists()
+    return Path("/dev/nvidiactl").exists() or Path("/dev/dxg").exists()
+
+
+def _depth_limits(params: dict[str, Any], views: list[Camera]) -> np.ndarray | None:
+    path = need(params, "depth_limit", str, None)
+    if path is None:
+        return None
+    shape = (len(views), views[0].height, views[0].width)
+    return np.array(map_pictures(path, shape, "r"), np.float32)

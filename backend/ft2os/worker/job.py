@@ -1,0 +1,122 @@
+"""The ``stylize`` method: a message becomes a `StylizeRequest`, a result becomes a look file."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ft2os import transforms
+from ft2os.cameras.camera import Camera
+from ft2os.errors import FileError, RequestError
+from ft2os.gaussians import concatenate
+from ft2os.worker.compose import Composer, cameras, need, numbers
+
+if TYPE_CHECKING:
+    from ft2os.stylize import Progress, StylizeRequest, StylizeResult
+
+log = logging.getLogger(__name__)
+
+PROGRESS_S = 0.1  # at most ten progress messages a second
+PREVIEW_S = 0.5
+
+
+def read_request(composer: Composer, params: dict[str, Any]) -> StylizeRequest:
+    """The request in ``params`` of the protocol's ``stylize``.
+
+    Stylization works in the target's own coordinates, so that a look does not depend on where the object
+    stands: context and cameras are brought there.
+    """
+    from ft2os.stylize import StylizeRequest
+
+    if params.get("style_image"):
+        raise RequestError("Style images are not available yet.", "Describe the style in words.")
+    out = Path(need(params, "out", str))
+    if not out.parent.is_dir():
+        raise FileError(f"The folder {out.parent} does not exist.", "Choose a folder that exists.")
+    target = need(params, "target", dict)
+    frame = numbers(target, "matrix", (4, 4), np.eye(4))
+    context = [composer.one(item, frame) for item in need(params, "context", list, [])]
+    return StylizeRequest(
+        target=composer.one(target, frame),
+        context=concatenate(context) if context else None,
+        prompt=need(params, "prompt", str),
+        object_name=need(params, "object_name", str, None),
+        method=need(params, "method", str, "material"),
+        preset=need(params, "preset", str, "default"),
+        seed=need(params, "seed", int, 0),
+        overrides=need(params, "overrides", dict, {}),
+        cameras=_cameras(params, frame),
+    )
+
+
+class Report:
+    """Sends a job's progress to the client, as often as a client can use."""
+
+    def __init__(self, notify: Callable[[str, dict[str, Any]], None], id: int | str, out: Path) -> None:
+        self._notify, self._id = notify, id
+        self._preview = out.with_name(f"{out.stem}.preview.png")
+        self._stage = ""
+        self._sent = self._pictured = -np.inf
+
+    def __call__(self, progress: Progress) -> None:
+        now = time.monotonic()
+        last = progress.step >= progress.total
+        if progress.stage != self._stage or last or now - self._sent >= PROGRESS_S:
+            self._stage, self._sent = progress.stage, now
+            self._notify("progress", _progress(self._id, progress))
+        if progress.preview is not None and (last or now - self._pictured >= PREVIEW_S):
+            self._pictured = now
+            self._notify("preview", {"id": self._id, "image": self._save(progress.preview)})
+
+    def _save(self, picture: np.ndarray) -> str:
+        from PIL import Image
+
+        temporary = self._preview.with_suffix(".tmp")
+        Image.fromarray(picture).save(temporary, "PNG", compress_level=1)
+        os.replace(temporary, self._preview)
+        return str(self._preview)
+
+
+def save(result: StylizeResult, params: dict[str, Any]) -> dict[str, Any]:
+    """Write the look where the client asked; returns the method's result."""
+    path = Path(params["out"])
+    result.look.save(path)
+    return {"path": str(path), "stats": plain(result.stats)}
+
+
+def plain(value: Any) -> Any:
+    """``value`` in the types that strict JSON has: numpy scalars unwrapped, NaN and infinity as null."""
+    if isinstance(value, dict):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | np.ndarray):
+        return [plain(item) for item in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float) and not np.isfinite(value):
+        return None
+    return value if isinstance(value, str | int | float | bool | None) else str(value)
+
+
+def _progress(id: int | str, progress: Progress) -> dict[str, Any]:
+    facts = {name: getattr(progress, name) for name in ("stage", "step", "total", "eta_s", "loss", "metrics")}
+    return {"id": id, **plain(facts)}
+
+
+def _cameras(params: dict[str, Any], frame: np.ndarray) -> list[Camera] | None:
+    if params.get("cameras") is None:
+        return None
+    _, scale, _ = transforms.decompose(frame)
+    views = [view for group in need(params, "cameras", list) for view in cameras(group)]
+    moved = []
+    for view in views:
+        # A camera sees the same picture when its own coordinates shrink: that undoes the object's scale.
+        viewmat = view.viewmat.astype(np.float64) @ frame
+        viewmat[:3] /= scale
+        moved.append(Camera(viewmat.astype(np.float32), view.K, view.width, view.height, view.name))
+    return moved

@@ -1,0 +1,221 @@
+"""What the worker does with a message, and in which order.
+
+Everything that computes runs on the main thread, one thing at a time: the numba kernels may not run
+concurrently. A stylization asks between its steps whether it is cancelled, and that is where the requests
+that came meanwhile are served. Only reading and the heartbeat have threads of their own.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import logging
+import threading
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import ft2os
+from ft2os import exchange, protocol
+from ft2os.errors import CancelledError, Ft2osError, MissingError, RequestError
+from ft2os.worker import drawing, job
+from ft2os.worker.channel import Channel
+from ft2os.worker.compose import Composer, need
+from ft2os.worker.store import Store
+
+log = logging.getLogger(__name__)
+
+# These may take seconds and never run inside another one; all other methods are served between steps.
+LONG = ("stylize", "scene.load")
+
+
+class Server:
+    """One client's server.
+
+    Parameters
+    ----------
+    channel : Channel
+    """
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+        self._store = Store()
+        self._composer = Composer(self._store)
+        self._state = "idle"
+        self._job: int | str | None = None
+        self._ready = False  # initialized
+        self._compiled = False
+        self._methods = {
+            "initialize": self._initialize,
+            "data.put": self._put,
+            "scene.load": self._load,
+            "render": self._render,
+            "stylize": self._stylize,
+            "select": self._select,
+            "shutdown": self._shutdown,
+        }
+
+    def run(self) -> int:
+        """Serve until input ends."""
+        self._channel.start()
+        threading.Thread(target=self._beat, name="ft2os-heartbeat", daemon=True).start()
+        while (message := self._channel.receive(wait=True)) is not None:
+            self._serve(message)
+        log.info("input ended")
+        return 0
+
+    def _beat(self) -> None:
+        while True:
+            beat = {"id": self._job, "state": self._state}
+            self._channel.send(protocol.notification("heartbeat", beat))
+            if self._channel.closed.wait(protocol.HEARTBEAT_S):
+                return
+
+    def _serve(self, message: dict[str, Any]) -> None:
+        """Run one request and answer it; nothing that goes wrong ends the worker."""
+        id = message.get("id")
+        try:
+            answer = protocol.result(id, self._call(message))
+        except CancelledError as error:
+            answer = protocol.failure(id, error, **self._partial(error, message))
+        except Ft2osError as error:
+            answer = protocol.failure(id, error, traceback.format_exc())
+        except ImportError as error:
+            answer = protocol.failure(id, _missing(error), traceback.format_exc())
+        except Exception as error:
+            log.exception("%s failed", message.get("method"))
+            answer = protocol.failure(id, error, traceback.format_exc())
+        if id is not None:
+            self._channel.answer(answer)
+
+    def _call(self, message: dict[str, Any]) -> Any:
+        method, params = message.get("method"), message.get("params", {})
+        if not isinstance(method, str) or method not in self._methods:
+            raise protocol.UnknownMethodError(
+                f"The backend has no method {str(method)[:80]!r}.", "Install the backend again."
+            )
+        if not isinstance(params, dict):
+            raise RequestError("The parameters are not a JSON object.", "See the table in ft2os.protocol.")
+        if not self._ready and method != "initialize":
+            raise RequestError("The connection is not initialized.", "Send initialize first.")
+        if self._cancelled(message.get("id"), method):
+            raise CancelledError
+        return self._methods[method](params, message.get("id"))
+
+    def _cancelled(self, id: Any, method: str) -> bool:
+        """Has the client cancelled, or gone in the middle of something long?"""
+        return self._channel.is_cancelled(id) or (method in LONG and self._channel.closed.is_set())
+
+    @contextmanager
+    def _during(self, state: str, id: int | str | None = None) -> Iterator[None]:
+        before = (self._state, self._job)
+        self._state, self._job = state, id
+        try:
+            yield
+        finally:
+            self._state, self._job = before
+
+    # The methods. Each takes (params, id) and returns its result.
+
+    def _initialize(self, params: dict[str, Any], id: Any) -> dict[str, Any]:
+        protocol.check_version(need(params, "protocol", str))
+        with self._during("loading"):
+            cuda = drawing.uses_cuda()
+        self._ready = True
+        return {
+            "protocol": protocol.PROTOCOL,
+            "version": ft2os.__version__,
+            "device": "cuda" if cuda else "cpu",
+            "rasterizer": "gsplat" if cuda else "tiles",
+            "guidance": _guidance(),
+            "editors": [],
+        }
+
+    def _put(self, params: dict[str, Any], id: Any) -> dict[str, Any]:
+        return {"count": len(self._store.put(need(params, "key", str), need(params, "path", str)))}
+
+    def _load(self, params: dict[str, Any], id: Any) -> dict[str, Any]:
+        from ft2os.formats import load_scene
+
+        with self._during("loading", id):
+            scene = load_scene(need(params, "path", str))
+            key = exchange.digest(scene.gaussians)
+            self._store.add(key, scene.gaussians)
+        counts = {str(group): int(scene.mask(group).sum()) for group in scene.group_ids()}
+        names = {str(group): scene.labels.get(group, str(group)) for group in scene.group_ids()}
+        return {"key": key, "counts": {"gaussians": len(scene.gaussians), **counts}, "groups": names}
+
+    def _render(self, params: dict[str, Any], id: Any) -> dict[str, Any]:
+        out, revision = need(params, "out", str), need(params, "revision", int, 0)
+        if any(_revision_of(message, out) > revision for message in self._channel.waiting()):
+            raise protocol.SupersededError("A newer picture was asked for.", "Wait for that one.")
+        # The first picture of a process compiles the kernels, or loads them from numba's cache.
+        with self._during("working" if self._compiled else "compiling", id):
+            answer = drawing.render(self._composer, params)
+        self._compiled = True
+        return answer
+
+    def _stylize(self, params: dict[str, Any], id: Any) -> dict[str, Any]:
+        with self._during("loading", id):
+            from ft2os.stylize import stylize
+
+            request = job.read_request(self._composer, params)
+            report = job.Report(self._notify, id, Path(params["out"]))
+
+            def cancelled() -> bool:
+                self._serve_between_steps()
+                return self._cancelled(id, "stylize")
+
+            def progress(step: Any) -> None:
+                self._state = "working"
+                report(step)
+
+            result = stylize(request, progress=progress, cancelled=cancelled)
+            return job.save(result, params)
+
+    def _select(self, params: dict[str, Any], id: Any) -> None:
+        raise MissingError("Selecting by picture is not available yet.", "Select a group's object instead.")
+
+    def _shutdown(self, params: dict[str, Any], id: Any) -> None:
+        self._channel.close()
+
+    def _serve_between_steps(self) -> None:
+        while message := self._channel.receive(False, lambda m: m.get("method") not in LONG):
+            self._serve(message)
+
+    def _notify(self, method: str, params: dict[str, Any]) -> None:
+        self._channel.send(protocol.notification(method, params))
+
+    def _partial(self, error: CancelledError, message: dict[str, Any]) -> dict[str, Any]:
+        """Save what a cancelled job had so far and say where."""
+        if error.partial is None:
+            return {}
+        try:
+            return {"partial": job.save(error.partial, message["params"])}
+        except Ft2osError:
+            log.exception("the partial result is lost")
+            return {}
+
+
+def _revision_of(message: dict[str, Any], out: str) -> int:
+    params = message.get("params")
+    if message.get("method") != "render" or not isinstance(params, dict) or params.get("out") != out:
+        return -1
+    revision = params.get("revision")
+    return revision if isinstance(revision, int) else -1
+
+
+def _guidance() -> list[str]:
+    """The stylization methods whose packages are installed."""
+    needs = {"material": ("numba", "scipy"), "clip": ("torch", "open_clip")}
+    return [m for m, names in needs.items() if all(importlib.util.find_spec(name) for name in names)]
+
+
+def _missing(error: ImportError) -> MissingError:
+    name = (error.name or str(error)).split(".")[0]
+    extra = "lite" if name in ("numba", "scipy", "PIL", "rich") else "engine"
+    return MissingError(
+        f"The backend lacks the package {name}.",
+        f'Press "Install backend" in the Preferences, or run: pip install "ft2os[{extra}]".',
+    )
