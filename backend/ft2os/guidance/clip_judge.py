@@ -13,6 +13,7 @@ import os
 import warnings
 from functools import lru_cache
 from pathlib import Path
+from pickle import UnpicklingError
 
 import torch
 import torch.nn.functional as F
@@ -120,18 +121,18 @@ def load(model: str | None = None, pretrained: str | None = None) -> ClipJudge:
 def _load(model: str, pretrained: str) -> ClipJudge:
     open_clip = _open_clip()
     if Path(model).is_dir():
-        network = _from_folder(open_clip, Path(model))
+        network, tokenizer = _from_folder(open_clip, Path(model))
     elif os.sep in model:
         raise MissingError(f"There is no folder {model}.", "Name a folder with a CLIP config and checkpoint.")
     elif model not in open_clip.list_models():
         known = ", ".join(open_clip.list_models()[:6])
         raise RequestError(f'open_clip knows no model "{model}".', f"Name one of its models ({known}, …).")
     elif pretrained == RANDOM:
-        network = (_create(open_clip, model, None), open_clip.get_tokenizer(model))
+        network, tokenizer = _create(open_clip, model, None), open_clip.get_tokenizer(model)
     else:
-        network = (_from_name(open_clip, model, pretrained), open_clip.get_tokenizer(model))
-    preprocess = open_clip.get_model_preprocess_cfg(network[0])
-    return ClipJudge(*network, preprocess["mean"], preprocess["std"], f"{model} {pretrained}")
+        network, tokenizer = _from_name(open_clip, model, pretrained), open_clip.get_tokenizer(model)
+    preprocess = open_clip.get_model_preprocess_cfg(network)
+    return ClipJudge(network, tokenizer, preprocess["mean"], preprocess["std"], f"{model} {pretrained}")
 
 
 def available(model: str | None = None, pretrained: str | None = None) -> bool:
@@ -222,6 +223,11 @@ def _create(open_clip, name, source, *, quick_gelu=False, preprocess=None) -> to
                 pretrained_text=False,
                 weights_only=True,
             )
+    except UnpicklingError as error:
+        raise RequestError(
+            f"The checkpoint of CLIP model {name} holds more than weights.",
+            "It is not loaded, since loading could run code: save its state_dict, best as .safetensors.",
+        ) from error
     except (RuntimeError, ValueError, OSError, KeyError, TypeError) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise RequestError(
@@ -232,7 +238,7 @@ def _create(open_clip, name, source, *, quick_gelu=False, preprocess=None) -> to
 
 def _missing(model: str, pretrained: str) -> MissingError:
     return MissingError(
-        f"The weights of CLIP {model} ({pretrained}) are not on this machine and the model hub does not answer.",
+        f"The weights of CLIP {model} ({pretrained}) are not on this machine and the hub does not answer.",
         f"Connect to the network once, or put {model}-{pretrained}.safetensors into the folder that "
         f"{weights.WEIGHTS_ENV} names, or point {MODEL_ENV} to a folder with a CLIP config and checkpoint; "
         "the method 'material' needs none.",

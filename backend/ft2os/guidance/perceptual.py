@@ -7,7 +7,6 @@ The weights are looked for on this machine and never fetched.
 from __future__ import annotations
 
 import os
-import zipfile
 from pathlib import Path
 from pickle import UnpicklingError
 
@@ -24,18 +23,21 @@ _STD = (0.229, 0.224, 0.225)
 # Output channels of the convolutions up to relu3_3 by their index in torchvision's ``vgg16.features``.
 _CONVOLUTIONS = {0: 64, 2: 64, 5: 128, 7: 128, 10: 256, 12: 256, 14: 256}
 _POOL_BEFORE = {5, 10}
+# Layers by the index of their convolution.
 _LAYERS = {
-    1: "relu1_1",
-    3: "relu1_2",
-    6: "relu2_1",
-    8: "relu2_2",
-    11: "relu3_1",
-    13: "relu3_2",
-    15: "relu3_3",
+    0: "relu1_1",
+    2: "relu1_2",
+    5: "relu2_1",
+    7: "relu2_2",
+    10: "relu3_1",
+    12: "relu3_2",
+    14: "relu3_3",
 }
 
 # What the file of each source may be called, in the order of preference.
 _NAMES = ("vgg16_features*.safetensors", "vgg16*.safetensors", "vgg16-*.pth", "vgg16*.pth", "vgg16*.pt")
+
+_FIX = "Use a checkpoint in torchvision's layout, as vgg16-397923af.pth is."
 
 
 class Vgg16(nn.Module):
@@ -62,7 +64,7 @@ class Vgg16(nn.Module):
             if index in _POOL_BEFORE:
                 x = F.max_pool2d(x, 2)
             x = F.relu(self.features[str(index)](x))
-            name = _LAYERS[index + 1]
+            name = _LAYERS[index]
             if name in names:
                 found[name] = x
         return found
@@ -112,28 +114,19 @@ def load_vgg(path: Path | None = None) -> Vgg16:
         # Later convolutions and the classifier, where the file has them, are not needed.
         network.load_state_dict({name: state[name].float() for name in network.state_dict()})
     except (KeyError, RuntimeError) as error:
-        raise FileError(
-            f"{path} does not hold VGG16's convolutions.", "Use a checkpoint in torchvision's layout."
-        ) from error
+        raise FileError(f"{path} does not hold VGG16's convolutions.", _FIX) from error
     return network.eval().requires_grad_(False)
 
 
 def _read(path: Path) -> dict[str, Tensor]:
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
     try:
         if path.suffix == ".safetensors":
-            from safetensors.torch import load_file
-
             return load_file(path)
         return torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:
         raise MissingError(f"There is no file {path}.", "Name an existing VGG16 checkpoint.") from error
-    except (OSError, RuntimeError, ValueError, EOFError, UnpicklingError, zipfile.BadZipFile) as error:
-        raise FileError(
-            f"{path} cannot be read: {error}", "Use a checkpoint in torchvision's layout."
-        ) from error
-    except Exception as error:  # safetensors raises a type of its own that derives from Exception alone
-        if type(error).__name__ != "SafetensorError":
-            raise
-        raise FileError(
-            f"{path} cannot be read: {error}", "Use a checkpoint in torchvision's layout."
-        ) from error
+    except (OSError, RuntimeError, ValueError, EOFError, UnpicklingError, SafetensorError) as error:
+        raise FileError(f"{path} cannot be read: {error}", _FIX) from error

@@ -1,0 +1,148 @@
+"""The judge's doors (folder, name, tag), its preprocessing, and how fast missing weights are said."""
+
+import time
+
+import numpy as np
+import pytest
+
+from tests import tiny_clip
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("ft2os.guidance.clip_judge")
+
+from ft2os.errors import MissingError, RequestError  # noqa: E402
+from ft2os.guidance import clip_judge, weights  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tiny_clip.write(tmp_path_factory.mktemp("clip") / "whole")
+
+
+@pytest.fixture
+def nowhere(tmp_path, monkeypatch):
+    """No cached weights and no network, whatever this machine has."""
+    for name in ("HOME", "XDG_CACHE_HOME", "FT2OS_CACHE", "FT2OS_WEIGHTS"):
+        monkeypatch.setenv(name, str(tmp_path))
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.delenv("FT2OS_CLIP", raising=False)
+    clip_judge._load.cache_clear()
+    return tmp_path
+
+
+def test_a_folder_with_a_whole_config_loads_with_its_own_preprocessing(folder):
+    judge = clip_judge.load(str(folder))
+    assert judge.image_size == 32
+    images = torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    mean, std = (torch.tensor(v).view(1, 3, 1, 1) for v in (tiny_clip.MEAN, tiny_clip.STD))
+    with torch.no_grad():
+        plain = judge.model.encode_image((images - mean) / std)
+    torch.testing.assert_close(judge.embed_images(images), plain / plain.norm(dim=1, keepdim=True))
+    assert clip_judge.available(str(folder))
+
+
+def test_a_folder_with_a_bare_config_gives_the_checkpoint_it_holds(tmp_path):
+    judge = clip_judge.load(str(tiny_clip.write(tmp_path / "bare", bare=True, seed=5)))
+    stored = torch.load(tmp_path / "bare" / "weights.pt", weights_only=True)
+    torch.testing.assert_close(judge.model.state_dict()["visual.proj"], stored["visual.proj"])
+
+
+def test_a_name_with_a_checkpoint_file(folder):
+    import open_clip
+
+    open_clip.add_model_config(_bare_config(folder))
+    judge = clip_judge.load("named", str(folder / "open_clip_model.bin"))
+    images = torch.rand(1, 3, 32, 32)
+    assert judge.embed_images(images).shape == (1, 16)
+
+
+def _bare_config(folder):
+    import json
+
+    path = folder / "named.json"
+    path.write_text(json.dumps(tiny_clip.MODEL))
+    return path
+
+
+def test_pictures_of_another_size_keep_their_gradient(folder):
+    judge = clip_judge.load(str(folder))
+    images = torch.rand(2, 3, 48, 48, requires_grad=True)
+    judge.embed_images(images)[:, 0].sum().backward()
+    assert torch.isfinite(images.grad).all()
+    assert images.grad.abs().sum() > 0
+    assert all(p.grad is None for p in judge.model.parameters())
+
+
+def test_texts_are_unit_vectors_encoded_once(folder):
+    judge = clip_judge.load(str(folder))
+    first = judge.embed_texts(["lava", "ice"])
+    torch.testing.assert_close(first.norm(dim=1), torch.ones(2))
+    judge._tokenizer, tokenizer = None, judge._tokenizer
+    try:
+        again = judge.embed_texts(["ice", "lava"])
+    finally:
+        judge._tokenizer = tokenizer
+    assert torch.equal(again, first.flip(0))
+
+
+def test_missing_weights_are_said_at_once_with_the_fix(nowhere):
+    start = time.perf_counter()
+    with pytest.raises(MissingError) as caught:
+        clip_judge.load()
+    assert time.perf_counter() - start < 5
+    for fix in ("network", "FT2OS_WEIGHTS", "FT2OS_CLIP", "material"):
+        assert fix in caught.value.hint
+    assert not clip_judge.available()
+
+
+def test_a_hub_that_does_not_answer_costs_seconds_not_a_minute(monkeypatch):
+    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")  # the discard port: refused
+    start = time.perf_counter()
+    assert not weights.hub_reachable()
+    assert time.perf_counter() - start < 5
+
+
+def test_cached_weights_are_found_without_asking_the_hub(nowhere):
+    config = {"hf_hub": "timm/vit_base_patch32_clip_224.openai/", "url": "https://example.org/a/ViT-B-32.pt"}
+    assert weights.find_clip("ViT-B-32", "openai", config) is None
+    plain = nowhere / ".cache" / "clip" / "ViT-B-32.pt"
+    plain.parent.mkdir(parents=True)
+    plain.touch()
+    assert weights.find_clip("ViT-B-32", "openai", config) == plain
+    named = nowhere / "ViT-B-32-openai.safetensors"
+    named.touch()
+    assert weights.find_clip("ViT-B-32", "openai", config) == named
+
+
+def test_unknown_names_are_refused_with_what_exists():
+    with pytest.raises(RequestError, match="no model"):
+        clip_judge.load("no-such-model")
+    with pytest.raises(RequestError, match="no weights") as caught:
+        clip_judge.load("ViT-B-32", "no-such-tag")
+    assert "openai" in caught.value.hint
+
+
+def test_a_folder_without_a_checkpoint_never_judges_with_random_weights(tmp_path):
+    folder = tiny_clip.write(tmp_path / "empty")
+    (folder / "open_clip_model.bin").unlink()
+    with pytest.raises(MissingError, match="no CLIP checkpoint"):
+        clip_judge.load(str(folder))
+    assert not clip_judge.available(str(folder))
+
+
+def test_a_checkpoint_of_another_model_is_a_clear_error(tmp_path):
+    folder = tiny_clip.write(tmp_path / "wrong")
+    torch.save({"something": torch.zeros(1)}, folder / "open_clip_model.bin")
+    with pytest.raises(RequestError, match="cannot be loaded"):
+        clip_judge.load(str(folder))
+
+
+def test_a_checkpoint_that_would_run_code_is_refused(tmp_path):
+    import pickle
+
+    folder = tiny_clip.write(tmp_path / "evil")
+    (folder / "open_clip_model.bin").write_bytes(pickle.dumps(np.testing.assert_allclose))
+    with pytest.raises(RequestError, match="more than weights"):
+        clip_judge.load(str(folder))

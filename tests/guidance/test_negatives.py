@@ -1,0 +1,25 @@
+"""The negative texts: ten, seeded, from a list that ships with its licence."""
+
+import pytest
+
+from ft2os.guidance import negatives
+
+
+def test_the_list_has_ten_thousand_different_words_and_says_its_licence():
+    assert len(negatives.words()) == 10_000
+    assert len(set(negatives.words())) == 10_000
+    assert all(word.strip() == word and not word.startswith("#") for word in negatives.words())
+
+
+def test_ten_negatives_the_same_for_a_seed_and_others_for_another():
+    # Ten, as in Algorithm 2: the paper's text counts ten with the prompt.
+    first = negatives.draw("truck with flames", seed=4)
+    assert len(set(first)) == 10
+    assert negatives.draw("truck with flames", seed=4) == first
+    assert negatives.draw("truck with flames", seed=5) != first
+
+
+@pytest.mark.parametrize("prompt", ["Gold", "a gold house"])
+def test_no_negative_is_a_word_of_the_prompt(prompt):
+    everything = negatives.draw(prompt, seed=0, count=9_990)
+    assert not {word.lower() for word in everything} & set(prompt.lower().split())

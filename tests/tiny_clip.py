@@ -1,0 +1,38 @@
+"""A CLIP of random weights, small enough to make in a test, written as open_clip stores its models."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+MODEL = {
+    "embed_dim": 16,
+    "vision_cfg": {"image_size": 32, "layers": 2, "width": 32, "patch_size": 8, "head_width": 16},
+    "text_cfg": {"context_length": 77, "vocab_size": 49408, "width": 32, "heads": 2, "layers": 1},
+}
+MEAN, STD = (0.4, 0.5, 0.6), (0.2, 0.25, 0.3)
+
+
+def write(folder: Path, *, bare: bool = False, seed: int = 0) -> Path:
+    """A folder with a config and a checkpoint: ``open_clip_config.json``, or (bare) the model's own config."""
+    import torch
+
+    from ft2os.guidance import torchvision_shim
+
+    torchvision_shim.ensure()
+    import open_clip
+
+    folder.mkdir(parents=True, exist_ok=True)
+    name = f"tiny-{folder.name}"
+    config = folder / f"{name}.json"
+    config.write_text(json.dumps(MODEL))
+    open_clip.add_model_config(config)
+    torch.manual_seed(seed)
+    model = open_clip.create_model(name)
+    torch.save(model.state_dict(), folder / "weights.pt" if bare else folder / "open_clip_model.bin")
+    if not bare:
+        config.unlink()
+        preprocess = {"mean": MEAN, "std": STD}
+        whole = {"model_cfg": MODEL, "preprocess_cfg": preprocess}
+        (folder / "open_clip_config.json").write_text(json.dumps(whole))
+    return folder
