@@ -31,12 +31,22 @@ class Source:
         Where the file was read.
     comments : tuple of str
         The header's comment lines.
+    group : ndarray, int32, [M], optional
+        Group of each row as it was read, whether from a column or from a classifier beside the file.
+    others : tuple
+        The file's further elements, as its format module keeps them; they travel along.
     """
 
     columns: np.ndarray
     sha256: str
     path: Path | None = None
     comments: tuple[str, ...] = ()
+    group: np.ndarray | None = None
+    others: tuple[object, ...] = ()
+
+    def with_group(self, group: np.ndarray) -> Source:
+        """The same file, its rows' groups known by other means."""
+        return replace(self, group=group)
 
 
 @dataclass(frozen=True)

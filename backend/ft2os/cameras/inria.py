@@ -1,0 +1,97 @@
+"""The ``cameras.json`` of Inria's 3DGS code: a list of poses, camera to world, y down and z forward.
+
+The original has no principal point and means the picture's centre; ``cx`` and ``cy`` are read where a tool
+has added them and written only where the centre is elsewhere.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from ft2os.cameras.camera import Camera
+from ft2os.errors import FileError
+from ft2os.files import read_error, replacing
+
+_MAX_BYTES = 256 << 20
+_MAX_SIDE = 1 << 16
+
+
+def read(path: str | Path) -> list[Camera]:
+    """Cameras of a ``cameras.json``, in file order.
+
+    Raises
+    ------
+    FileError
+        If the file is not one.
+    """
+    path = Path(path)
+    try:
+        if path.stat().st_size > _MAX_BYTES:
+            raise FileError(f"{path.name} is too large to be a list of cameras.", "Choose a cameras.json.")
+        entries = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise read_error(path, error) from error
+    except (ValueError, RecursionError) as error:
+        raise FileError(f"{path.name} is not valid JSON: {error}.", "Choose a cameras.json.") from error
+    if not isinstance(entries, list):
+        raise FileError(f"{path.name} is not a list of cameras.", "Choose a cameras.json of a 3DGS tool.")
+    cameras = []
+    for i, entry in enumerate(entries):
+        try:
+            cameras.append(_camera(entry))
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
+            reason = f"{error} is missing" if isinstance(error, KeyError) else str(error)
+            raise FileError(
+                f"Camera {i} of {path.name} cannot be used: {reason}.", "Export the cameras again."
+            ) from error
+    return cameras
+
+
+def write(path: str | Path, cameras: Sequence[Camera]) -> None:
+    """Write cameras so that `read` gives them again."""
+    entries = [_entry(i, camera) for i, camera in enumerate(cameras)]
+    with replacing(path) as temporary:
+        temporary.write_text("[\n" + ",\n".join(json.dumps(e) for e in entries) + "\n]\n", encoding="utf-8")
+
+
+def _camera(entry: dict) -> Camera:
+    width, height = int(entry["width"]), int(entry["height"])
+    if not (0 < width <= _MAX_SIDE and 0 < height <= _MAX_SIDE):
+        raise ValueError(f"its size is {width}×{height}")
+    rotation = np.array(entry["rotation"], np.float64)
+    centre = np.array(entry["position"], np.float64)
+    focal = np.array([entry["fx"], entry["fy"]], np.float64)
+    middle = np.array([entry.get("cx", width / 2), entry.get("cy", height / 2)], np.float64)
+    if rotation.shape != (3, 3) or centre.shape != (3,):
+        raise ValueError("its pose has the wrong shape")
+    if not np.isfinite(np.concatenate([rotation.ravel(), centre, focal, middle])).all():
+        raise ValueError("it holds NaN or infinite values")
+    if focal.min() <= 0 or np.abs(rotation @ rotation.T - np.eye(3)).max() > 1e-2:
+        raise ValueError("its focal length or rotation makes no sense")
+    viewmat = np.eye(4)
+    viewmat[:3, :3] = rotation.T
+    viewmat[:3, 3] = -rotation.T @ centre
+    K = np.array([[focal[0], 0, middle[0]], [0, focal[1], middle[1]], [0, 0, 1]], np.float32)
+    return Camera(viewmat.astype(np.float32), K, width, height, str(entry.get("img_name", "")))
+
+
+def _entry(i: int, camera: Camera) -> dict:
+    rotation = camera.viewmat[:3, :3].astype(np.float64)
+    entry = {
+        "id": i,
+        "img_name": camera.name or f"{i:05d}",
+        "width": camera.width,
+        "height": camera.height,
+        "position": (-rotation.T @ camera.viewmat[:3, 3]).tolist(),
+        "rotation": rotation.T.tolist(),
+        "fy": float(camera.K[1, 1]),
+        "fx": float(camera.K[0, 0]),
+    }
+    middle = camera.K[:2, 2].tolist()
+    if middle != [camera.width / 2, camera.height / 2]:
+        entry |= {"cx": middle[0], "cy": middle[1]}
+    return entry

@@ -1,0 +1,66 @@
+"""Writing files so that a reader never sees half of one.
+
+Whatever goes wrong while writing (full disk, missing permission, Ctrl-C), the file that was there before
+stays as it was and nothing partial is left beside it.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from ft2os.errors import FileError
+
+_HINTS = {
+    errno.ENOSPC: "Free some disk space or choose another folder.",
+    errno.EDQUOT: "Free some disk space or choose another folder.",
+    errno.EFBIG: "Choose a disk that takes files of this size.",
+    errno.EACCES: "Choose a folder that you may write to.",
+    errno.EPERM: "Choose a folder that you may write to.",
+    errno.EROFS: "Choose a folder that you may write to.",
+    errno.EEXIST: "Choose another name: part of this path is a file, not a folder.",
+    errno.ENOTDIR: "Choose another name: part of this path is a file, not a folder.",
+    errno.EISDIR: "Choose a file name, not a folder.",
+}
+
+
+@contextmanager
+def replacing(path: str | Path) -> Iterator[Path]:
+    """Give a temporary path in the folder of ``path``; on success it becomes ``path`` in one step.
+
+    Raises
+    ------
+    FileError
+        If the folder or the file cannot be written. ``path`` is then as it was before.
+    """
+    path = Path(path)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, "it is a folder")
+        yield temporary
+        os.replace(temporary, path)
+    except OSError as error:
+        raise write_error(path, error) from error
+    finally:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def write_error(path: Path, error: OSError) -> FileError:
+    """The sentence for an operating-system error while writing ``path``."""
+    reason = (error.strerror or str(error)).lower()
+    hint = _HINTS.get(error.errno or 0, "Choose another place for the file.")
+    return FileError(f"Cannot write {path}: {reason}.", hint)
+
+
+def read_error(path: Path, error: OSError) -> FileError:
+    """The sentence for an operating-system error while reading ``path``."""
+    if isinstance(error, FileNotFoundError):
+        return FileError(f"There is no file {path}.", "Check the path.")
+    reason = (error.strerror or str(error)).lower()
+    return FileError(f"Cannot read {path}: {reason}.", "Check the path and its permissions.")

@@ -1,0 +1,159 @@
+"""Gaussians ↔ the raw columns of a 3DGS PLY: logs, logits, quaternions of any length, channel-major SH.
+
+Activation is not reversible to the bit (in float32 logit(sigmoid(x)) alone changes two opacities of three),
+so `deactivate` takes the raw value of a source row wherever its activation is still what the Gaussian has,
+and computes the rest. Both directions work in float64 and round once: the result then does not depend on
+how a numpy build vectorises float32, and a row read on one machine is still untouched on another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+import numpy as np
+
+from ft2os.gaussians import Gaussians
+
+POSITION = ("x", "y", "z")
+NORMAL = ("nx", "ny", "nz")
+DC = ("f_dc_0", "f_dc_1", "f_dc_2")
+OPACITY = ("opacity",)
+SCALE = ("scale_0", "scale_1", "scale_2")
+ROTATION = ("rot_0", "rot_1", "rot_2", "rot_3")
+IDENTITY = tuple(f"obj_dc_{i}" for i in range(16))
+REQUIRED = POSITION + DC + OPACITY + SCALE + ROTATION
+_CHUNK = 16384  # rows a pass: 4 MB of degree-3 rows, so that striding through columns stays in cache
+
+
+def rest_names(degree: int) -> tuple[str, ...]:
+    """Names of the higher bands: all red, all green, all blue."""
+    return tuple(f"f_rest_{i}" for i in range(3 * ((degree + 1) ** 2 - 1)))
+
+
+def degree_of(names: Iterable[str]) -> int | None:
+    """Degree that the ``f_rest_*`` among ``names`` make, None where their number or numbering makes none."""
+    rest = {n for n in names if n.startswith("f_rest_")}
+    return next((d for d in range(5) if rest == set(rest_names(d))), None)
+
+
+def matrix(columns: np.ndarray, names: tuple[str, ...], dtype: type = np.float32) -> np.ndarray:
+    """The named columns side by side, contiguous.  [N, len(names)]"""
+    out = np.empty((len(columns), len(names)), dtype)
+    for start in range(0, len(columns), _CHUNK):
+        rows = slice(start, start + _CHUNK)
+        for j, name in enumerate(names):
+            out[rows, j] = columns[name][rows]
+    return out
+
+
+def activate(columns: np.ndarray, degree: int) -> Gaussians:
+    """Gaussians of raw rows, without ``source``, ``row`` and ``group``.
+
+    A quaternion of length 0 becomes NaN, a log scale above 88 infinite: ``Gaussians.invalid`` finds both.
+    """
+    has_identity = set(IDENTITY) <= set(columns.dtype.names)
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        return Gaussians(
+            means=matrix(columns, POSITION),
+            quats=normalise(matrix(columns, ROTATION)),
+            scales=exp(matrix(columns, SCALE)),
+            opacities=sigmoid(matrix(columns, OPACITY))[:, 0],
+            sh=_read_sh(columns, degree),
+            identity=matrix(columns, IDENTITY) if has_identity else None,
+        )
+
+
+def exp(raw: np.ndarray) -> np.ndarray:
+    """Log scale → linear scale."""
+    return np.exp(raw.astype(np.float64)).astype(np.float32)
+
+
+def sigmoid(raw: np.ndarray) -> np.ndarray:
+    """Logit → opacity."""
+    return (1.0 / (1.0 + np.exp(-raw.astype(np.float64)))).astype(np.float32)
+
+
+def normalise(raw: np.ndarray) -> np.ndarray:
+    """Quaternion of any length → unit.  [N, 4]"""
+    wide = raw.astype(np.float64)
+    return (wide / np.sqrt((wide * wide).sum(axis=1, keepdims=True))).astype(np.float32)
+
+
+def log(scales: np.ndarray) -> np.ndarray:
+    """Linear scale → log; a scale of 0 gives the log of the smallest float32."""
+    return np.log(np.maximum(scales.astype(np.float64), np.finfo(np.float32).tiny)).astype(np.float32)
+
+
+def logit(opacities: np.ndarray) -> np.ndarray:
+    """Opacity → logit; 0 and 1 give −20 and 20, which no picture tells from them."""
+    wide = np.clip(opacities.astype(np.float64), 2.1e-9, 1 - 2.1e-9)
+    return np.log(wide / (1.0 - wide)).astype(np.float32)
+
+
+def deactivate(gaussians: Gaussians, raw: np.ndarray, out: np.ndarray) -> None:
+    """Fill the Gaussian properties of ``out`` [N] from ``gaussians``.
+
+    Parameters
+    ----------
+    gaussians : Gaussians
+        What the rows shall mean, in the order of ``out``.
+    raw : ndarray, structured, [N]
+        For each row its source row's raw values (for rows without a source: anything).
+    out : ndarray, structured, [N]
+        Receives the raw values. Properties that are not a Gaussian's own are left alone.
+    """
+    g = gaussians
+    known = g.row >= 0 if g.row is not None else np.zeros(len(g), bool)
+    same_sh = degree_of(raw.dtype.names) == g.degree
+    rest = g.sh[:, 1:].transpose(0, 2, 1).reshape(len(g), -1) if g.degree else np.empty((len(g), 0))
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        _put(out, POSITION, g.means, raw, known)
+        _put(out, DC, g.sh[:, 0], raw, known)
+        _put(out, rest_names(g.degree), rest, raw, known & same_sh)
+        _put(out, OPACITY, g.opacities[:, None], raw, known, sigmoid, logit)
+        _put(out, SCALE, g.scales, raw, known, exp, log)
+        _put(out, ROTATION, g.quats, raw, known, normalise, whole=True)
+        if g.identity is not None:
+            _put(out, IDENTITY, g.identity, raw, known)
+
+
+def _put(
+    out: np.ndarray,
+    names: tuple[str, ...],
+    values: np.ndarray,
+    raw: np.ndarray,
+    known: np.ndarray,
+    forward: Callable[[np.ndarray], np.ndarray] | None = None,
+    backward: Callable[[np.ndarray], np.ndarray] | None = None,
+    whole: bool = False,
+) -> None:
+    """Write ``values`` [N, C] to columns: the raw number where ``forward`` of it is still the value.
+
+    ``whole``: a row counts as unchanged only when all of its columns are (a quaternion).
+    """
+    fresh = values if backward is None else backward(values)
+    if not names or not set(names) <= set(raw.dtype.names):
+        for j, name in enumerate(names):
+            out[name] = fresh[:, j]
+        return
+    before = matrix(raw, names)
+    same = _bits(before if forward is None else forward(before)) == _bits(values)
+    same &= known[:, None]
+    if whole:
+        same &= same.all(axis=1, keepdims=True)
+    for j, name in enumerate(names):
+        out[name] = np.where(same[:, j], raw[name], fresh[:, j].astype(raw.dtype[name]))
+
+
+def _bits(values: np.ndarray) -> np.ndarray:
+    """Compared as integers, NaN equals itself and 0 differs from −0."""
+    return np.ascontiguousarray(values, np.float32).view(np.int32)
+
+
+def _read_sh(columns: np.ndarray, degree: int) -> np.ndarray:
+    bands = (degree + 1) ** 2
+    sh = np.empty((len(columns), bands, 3), np.float32)
+    sh[:, 0] = matrix(columns, DC)
+    if degree:
+        sh[:, 1:] = matrix(columns, rest_names(degree)).reshape(-1, 3, bands - 1).transpose(0, 2, 1)
+    return sh

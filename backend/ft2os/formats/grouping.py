@@ -1,0 +1,102 @@
+"""Gaussian Grouping: from identity features to group ids, and the files of its output folder.
+
+A 1×1 convolution turns 16 identity values into class logits; a Gaussian belongs to the likeliest class if
+that one has more than 95 % (Ye et al., "Gaussian Grouping", ECCV 2024), else to none.
+"""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import numpy as np
+
+from ft2os.errors import FileError
+from ft2os.files import read_error
+from ft2os.formats import torch_file
+from ft2os.formats.scene import UNASSIGNED
+
+CONFIDENCE = 0.95
+_FEATURES = 16
+_CHUNK = 16384
+
+
+def classify(identity: np.ndarray, weight: np.ndarray, bias: np.ndarray) -> np.ndarray:
+    """Group id of each Gaussian, −1 below `CONFIDENCE`.
+
+    Parameters
+    ----------
+    identity : ndarray, float32, [N, 16]
+    weight : ndarray, float32, [C, 16]
+    bias : ndarray, float32, [C]
+
+    Returns
+    -------
+    ndarray, int32, [N]
+    """
+    group = np.empty(len(identity), np.int32)
+    for start in range(0, len(identity), _CHUNK):
+        rows = slice(start, start + _CHUNK)
+        logits = identity[rows] @ weight.T + bias
+        best = logits.argmax(axis=1)
+        # The best class's softmax is 1 / Σ exp(logit − best logit).
+        share = 1.0 / np.exp(logits - logits.max(axis=1, keepdims=True)).sum(axis=1)
+        group[rows] = np.where(share > CONFIDENCE, best, UNASSIGNED)
+    return group
+
+
+def read_classifier(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    """``weight`` [C, 16] and ``bias`` [C] of a ``classifier.pth``.
+
+    Raises
+    ------
+    FileError
+        If the file holds anything but such a state_dict.
+    """
+    state = torch_file.read_state_dict(path)
+    weight, bias = state.get("weight"), state.get("bias")
+    if (
+        weight is None
+        or bias is None
+        or weight.size != bias.size * _FEATURES
+        or weight.shape[:2]
+        != (
+            bias.size,
+            _FEATURES,
+        )
+    ):
+        raise FileError(
+            f"{path.name} is not Gaussian Grouping's classifier.",
+            "Remove it to open the scene without groups, or copy the right one here.",
+        )
+    weight = weight.reshape(bias.size, _FEATURES).astype(np.float32)
+    bias = bias.reshape(-1).astype(np.float32)
+    if not (np.isfinite(weight).all() and np.isfinite(bias).all()):
+        raise FileError(f"{path.name} holds NaN or infinite values.", "Copy the classifier here again.")
+    return weight, bias
+
+
+def read_cfg_args(path: Path) -> dict[str, object]:
+    """The settings in a ``cfg_args`` file: the text of a Python ``Namespace(...)``, parsed, never evaluated.
+
+    Raises
+    ------
+    FileError
+        If it is anything else.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+        if len(text) > 1 << 16:
+            raise ValueError("it is too long")
+        call = ast.parse(text.strip(), mode="eval").body
+        if not (
+            isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "Namespace"
+        ):
+            raise ValueError("it is not a Namespace(...)")
+        if call.args or any(k.arg is None for k in call.keywords):
+            raise ValueError("it has values without names")
+        return {k.arg: ast.literal_eval(k.value) for k in call.keywords}
+    except OSError as error:
+        raise read_error(path, error) from error
+    except (ValueError, SyntaxError, RecursionError, MemoryError) as error:
+        raise FileError(f"{path} cannot be understood: {error}.", "Mend or remove it.") from error

@@ -1,0 +1,168 @@
+"""Finding a scene: a PLY file, or the output folder of Inria's 3DGS or Gaussian Grouping.
+
+Everything that lies beside the Gaussians and belongs to them is picked up: group names, the classifier that
+turns identity features into groups, cameras.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from ft2os.cameras import inria
+from ft2os.cameras.camera import Camera
+from ft2os.errors import FileError, InvalidValuesError
+from ft2os.files import read_error
+from ft2os.formats import grouping, ply
+from ft2os.formats.columns import IDENTITY, REQUIRED, degree_of, matrix, rest_names
+from ft2os.formats.scene import Scene
+from ft2os.gaussians import Gaussians
+
+log = logging.getLogger(__name__)
+_ITERATION = re.compile(r"iteration_(\d+)")
+_OTHER_FORMATS = {".splat", ".spz", ".ksplat", ".sog"}
+Progress = Callable[[str, int, int], None]
+
+
+def load_scene(path: str | Path, *, drop_invalid: bool = False, progress: Progress | None = None) -> Scene:
+    """Read a scene.
+
+    Parameters
+    ----------
+    path : path
+        A PLY file, or a folder: ``point_cloud/iteration_N/point_cloud.ply`` (the highest N), or one PLY.
+    drop_invalid : bool
+        Leave out Gaussians with NaN or infinite values instead of refusing the file.
+    progress : callable, optional
+        Called as ``progress(stage, step, total)``.
+
+    Returns
+    -------
+    Scene
+
+    Raises
+    ------
+    FileError
+        If there is no scene, or it cannot be understood.
+    InvalidValuesError
+        If values are NaN or infinite and ``drop_invalid`` is off.
+    """
+    report = progress or (lambda stage, step, total: None)
+    file = find_ply(Path(path))
+    report("reading", 0, 3)
+    gaussians = ply.read(file)
+    report("checking values", 1, 3)
+    gaussians = _without_invalid(gaussians, file, drop_invalid)
+    report("finding groups", 2, 3)
+    gaussians, kind = _grouped(gaussians, file)
+    scene = Scene(gaussians, _labels(file), _cameras(file), file, kind)
+    report("done", 3, 3)
+    return scene
+
+
+def find_ply(path: Path) -> Path:
+    """The PLY file that ``path``, a file or an output folder, stands for."""
+    if not path.is_dir():
+        if path.suffix.lower() in _OTHER_FORMATS:
+            raise FileError(
+                f"{path.name}: {path.suffix.lower()} files are not supported yet.",
+                "Convert it to PLY first, for example with SuperSplat or splat-transform.",
+            )
+        return path
+    try:
+        runs = [(int(m[1]), p) for p in path.glob("point_cloud/*/") if (m := _ITERATION.fullmatch(p.name))]
+        runs = [(n, p / "point_cloud.ply") for n, p in runs if (p / "point_cloud.ply").is_file()]
+        if runs:
+            return max(runs)[1]
+        files = sorted(p for p in path.iterdir() if p.suffix.lower() == ".ply" and p.is_file())
+    except OSError as error:
+        raise read_error(path, error) from error
+    if len(files) == 1:
+        return files[0]
+    named = ", ".join(p.name for p in files[:5])
+    if files:
+        raise FileError(f"{path} holds several PLY files ({named}).", "Name the one you mean.")
+    raise FileError(
+        f"{path} is not an output folder: it has no point_cloud/iteration_N/point_cloud.ply.",
+        "Choose a PLY file or the folder that a 3DGS training has written.",
+    )
+
+
+def _without_invalid(gaussians: Gaussians, file: Path, drop: bool) -> Gaussians:
+    bad = gaussians.invalid()
+    columns = gaussians.source.columns
+    # The raw numbers too: an infinite logit has a finite opacity, but no tool means it.
+    names = REQUIRED + rest_names(degree_of(columns.dtype.names) or 0)
+    names += IDENTITY if gaussians.identity is not None else ()
+    for start in range(0, len(bad), 1 << 16):
+        rows = slice(start, start + (1 << 16))
+        bad[rows] |= ~np.isfinite(matrix(columns[rows], names)).all(axis=1)
+    count = int(bad.sum())
+    if not count:
+        return gaussians
+    if not drop:
+        raise InvalidValuesError(
+            f"{count:,} of the {len(gaussians):,} Gaussians in {file.name} have NaN or infinite values.",
+            "Leave them out with --drop-invalid (in Blender: tick “Drop Invalid” when importing).",
+            count,
+        )
+    if count == len(gaussians):
+        raise FileError(f"All Gaussians in {file.name} have NaN or infinite values.", "Use another file.")
+    log.info("left out %d Gaussians with NaN or infinite values", count)
+    return gaussians.subset(~bad)
+
+
+def _grouped(gaussians: Gaussians, file: Path) -> tuple[Gaussians, str]:
+    """Group ids from the file's own column, or from Gaussian Grouping's classifier beside it."""
+    kind = "gaussian-grouping" if gaussians.identity is not None else "ply"
+    classifier = file.with_name("classifier.pth")
+    if gaussians.group is not None or gaussians.identity is None or not classifier.is_file():
+        return gaussians, kind
+    group = grouping.classify(gaussians.identity, *grouping.read_classifier(classifier))
+    of_rows = np.full(len(gaussians.source.columns), -1, np.int32)
+    of_rows[gaussians.row] = group
+    return gaussians.replace(group=group, source=gaussians.source.with_group(of_rows)), kind
+
+
+def _labels(file: Path) -> dict[int, str]:
+    """Names of groups: ``<stem>.labels.json`` or ``labels.json`` beside the file or in the output folder."""
+    own = file.with_name(f"{file.stem}.labels.json")
+    for path in (own, *(folder / "labels.json" for folder in _folders(file))):
+        if path.is_file():
+            return _read_labels(path)
+    return {}
+
+
+def _read_labels(path: Path) -> dict[int, str]:
+    try:
+        if path.stat().st_size > 1 << 24:
+            raise ValueError("it is too large")
+        entries = json.loads(path.read_text(encoding="utf-8"))
+        return {int(k): str(v) for k, v in entries.items()}
+    except OSError as error:
+        raise read_error(path, error) from error
+    except (ValueError, AttributeError, RecursionError) as error:
+        raise FileError(
+            f"{path} does not hold group names: {error}.",
+            'It should read like {"3": "truck"}; mend or remove it.',
+        ) from error
+
+
+def _cameras(file: Path) -> list[Camera]:
+    for folder in _folders(file):
+        if (folder / "cameras.json").is_file():
+            return inria.read(folder / "cameras.json")
+    return []
+
+
+def _folders(file: Path) -> list[Path]:
+    """Where things beside a PLY lie: its folder, and the output folder it is in."""
+    folders = [file.parent]
+    if _ITERATION.fullmatch(file.parent.name) and file.parent.parent.name == "point_cloud":
+        folders.append(file.parent.parent.parent)
+    return folders

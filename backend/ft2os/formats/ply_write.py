@@ -1,0 +1,188 @@
+"""Writing 3D Gaussian PLY files so that what was not touched keeps its bits.
+
+Rows that came from a file go out in the file's order with its raw values, its extra properties and its
+property order; new rows follow. A scene in which nothing changed is a copy of its file, byte for byte.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+from plyfile import PlyData, PlyElement
+
+from ft2os.errors import FileError
+from ft2os.files import replacing
+from ft2os.formats.columns import (
+    DC,
+    IDENTITY,
+    NORMAL,
+    OPACITY,
+    POSITION,
+    ROTATION,
+    SCALE,
+    deactivate,
+    rest_names,
+)
+from ft2os.gaussians import Gaussians
+
+
+def save_ply(
+    path: str | Path,
+    gaussians: Gaussians,
+    *,
+    labels: dict[int, str] | None = None,
+    inherit: np.ndarray | None = None,
+) -> None:
+    """Write Gaussians as a 3DGS PLY, and ``labels.json`` beside it.
+
+    Parameters
+    ----------
+    path : path
+        The file; it is replaced in one step once all is written.
+    gaussians : Gaussians
+        Rows with a source (``row`` ≥ 0) go first, in the source's order; a source row that occurs again
+        and rows without a source (−1) follow in the order given.
+    labels : dict of int to str, optional
+        Names of the groups.
+    inherit : ndarray, int32, [N], optional
+        For rows without a source, the source row whose further properties (those that are not a Gaussian's
+        own) they take over; −1: they are 0.
+
+    Raises
+    ------
+    FileError
+        If the file cannot be written; whatever was there is untouched.
+    """
+    path = Path(path)
+    if not len(gaussians):
+        raise FileError(f"There are no Gaussians to write to {path.name}.", "Select at least one.")
+    copied = _untouched(gaussians) and _copy_source(path, gaussians)
+    if not copied:
+        order = _file_order(gaussians)
+        rows = _rows(gaussians.subset(order), None if inherit is None else inherit[order])
+        _write(path, rows, gaussians)
+    if labels:
+        _write_labels(path, labels)
+
+
+def _file_order(gaussians: Gaussians) -> np.ndarray:
+    """Indices that bring source rows into file order and put all else behind.  [N]"""
+    n = len(gaussians)
+    if gaussians.row is None or gaussians.source is None:
+        return np.arange(n)
+    key = gaussians.row.astype(np.int64)
+    first = np.zeros(n, bool)
+    first[np.unique(key, return_index=True)[1]] = True
+    behind = (key < 0) | ~first
+    key[behind] = len(gaussians.source.columns)
+    return np.argsort(key, kind="stable")
+
+
+def _untouched(gaussians: Gaussians) -> bool:
+    """True if writing these Gaussians row by row would give the source's rows again."""
+    source, row = gaussians.source, gaussians.row
+    if source is None or row is None or len(row) != len(source.columns):
+        return False
+    if not np.array_equal(np.sort(row), np.arange(len(row), dtype=row.dtype)):
+        return False
+    before = source.group
+    if gaussians.group is not None and (
+        before is None or not np.array_equal(gaussians.group, before[gaussians.row])
+    ):
+        return False
+    rows = _rows(gaussians.subset(np.argsort(row)), None, grouped=False)
+    return rows.dtype == source.columns.dtype and _same_bytes(rows, source.columns)
+
+
+def _same_bytes(a: np.ndarray, b: np.ndarray) -> bool:
+    """Compared a million bytes at a time: the source is memory-mapped and may be larger than memory."""
+    step = max(1, (1 << 20) // max(a.dtype.itemsize, 1))
+    return all(a[i : i + step].tobytes() == b[i : i + step].tobytes() for i in range(0, len(a), step))
+
+
+def _copy_source(path: Path, gaussians: Gaussians) -> bool:
+    """Copy the source file if it still is what was read; False if it is gone or another one now."""
+    source = gaussians.source.path
+    try:
+        with source.open("rb") as stream:
+            if hashlib.file_digest(stream, "sha256").hexdigest() != gaussians.source.sha256:
+                return False
+    except (OSError, AttributeError):
+        return False
+    with replacing(path) as temporary:
+        shutil.copyfile(source, temporary)
+    return True
+
+
+def _rows(gaussians: Gaussians, inherit: np.ndarray | None, grouped: bool = True) -> np.ndarray:
+    """Structured rows for the file, in the order of ``gaussians``.  [N]"""
+    source = gaussians.source if gaussians.row is not None else None
+    grouped = grouped and gaussians.group is not None
+    dtype = _dtype(gaussians, grouped)
+    out = np.zeros(len(gaussians), dtype)
+    if source is None:
+        raw = out
+        gaussians = gaussians.replace(row=None)
+    else:
+        parents = gaussians.row
+        if inherit is not None:
+            parents = np.where(parents >= 0, parents, inherit)
+        raw = source.columns[np.maximum(parents, 0)]
+        for name in set(dtype.names) & set(raw.dtype.names):
+            out[name] = np.where(parents >= 0, raw[name], 0)
+    deactivate(gaussians, raw, out)
+    if gaussians.group is not None and "group" in dtype.names:
+        out["group"] = gaussians.group
+    elif "group" in dtype.names:
+        out["group"][gaussians.row < 0] = -1
+    return out
+
+
+def _dtype(gaussians: Gaussians, grouped: bool) -> np.dtype:
+    """The source's columns in their order and types, with what the Gaussians need besides."""
+    rest = rest_names(gaussians.degree)
+    if gaussians.source is not None and gaussians.row is not None:
+        fields = [(n, t[0]) for n, t in _fields(gaussians.source.columns.dtype)]
+        before = [n for n, _ in fields if n.startswith("f_rest_")]
+        if set(before) != set(rest):  # another degree: all bands in the usual place
+            fields = [f for f in fields if f[0] not in before]
+            at = max(i for i, f in enumerate(fields) if f[0] in DC) + 1
+            fields[at:at] = [(n, np.dtype("<f4")) for n in rest]
+    else:
+        names = [*POSITION, *NORMAL, *DC, *rest, *OPACITY, *SCALE, *ROTATION]
+        names += IDENTITY if gaussians.identity is not None else ()
+        fields = [(n, np.dtype("<f4")) for n in names]
+    if grouped and "group" not in dict(fields):
+        fields.append(("group", np.dtype("<i4")))
+    return np.dtype(fields)
+
+
+def _fields(dtype: np.dtype) -> list[tuple[str, tuple[np.dtype, int]]]:
+    return [(name, dtype.fields[name][:2]) for name in dtype.names]
+
+
+def _write(path: Path, rows: np.ndarray, gaussians: Gaussians) -> None:
+    source = gaussians.source
+    big = any(rows.dtype[n].byteorder == ">" for n in rows.dtype.names)
+    rows = rows.astype(rows.dtype.newbyteorder(">" if big else "<"), copy=False)
+    data = PlyData(
+        [PlyElement.describe(rows, "vertex"), *(source.others if source else ())],
+        byte_order=">" if big else "<",
+        comments=list(source.comments) if source else [],
+    )
+    with replacing(path) as temporary:
+        data.write(str(temporary))
+
+
+def _write_labels(path: Path, labels: dict[int, str]) -> None:
+    """``labels.json`` beside the file, or ``<stem>.labels.json`` where another scene's lies there already."""
+    text = json.dumps({str(k): v for k, v in sorted(labels.items())}, indent=1, ensure_ascii=False) + "\n"
+    target = path.with_name("labels.json")
+    if target.exists() and target.read_text(encoding="utf-8", errors="replace") != text:
+        target = path.with_name(f"{path.stem}.labels.json")
+    with replacing(target) as temporary:
+        temporary.write_text(text, encoding="utf-8")

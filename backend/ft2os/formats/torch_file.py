@@ -1,0 +1,247 @@
+"""Tensors from a ``torch.save`` file without torch and without unpickling.
+
+A checkpoint is a zip of raw storages and one small pickle that says which tensor is which part of which.
+Unpickling runs whatever the file says; here the pickle's opcodes are read as data by an interpreter that
+knows only the few a state_dict needs. Nothing is ever imported or called by name: a global is kept as the
+pair of strings it is, and the two that may be "called" are recognised by those strings.
+"""
+
+from __future__ import annotations
+
+import math
+import pickletools
+import zipfile
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ft2os.errors import FileError
+from ft2os.files import read_error
+
+_MAX_PICKLE = 1 << 20
+_MAX_BYTES = 256 << 20
+_DTYPES = {
+    "FloatStorage": "<f4",
+    "DoubleStorage": "<f8",
+    "HalfStorage": "<f2",
+    "LongStorage": "<i8",
+    "IntStorage": "<i4",
+}
+_ORDERED_DICT = ("collections", "OrderedDict")
+_REBUILD_TENSOR = ("torch._utils", "_rebuild_tensor_v2")
+_REBUILD_PARAMETER = ("torch._utils", "_rebuild_parameter")
+
+
+@dataclass(frozen=True)
+class _Global:
+    name: tuple[str, str]
+
+
+@dataclass(frozen=True)
+class _Storage:
+    dtype: str
+    key: str
+    count: int
+
+
+@dataclass(frozen=True)
+class _Tensor:
+    storage: _Storage
+    offset: int
+    shape: tuple[int, ...]
+
+
+def read_state_dict(path: Path) -> dict[str, np.ndarray]:
+    """Name → array of every tensor in a checkpoint's state_dict.
+
+    Raises
+    ------
+    FileError
+        If the file is damaged, of PyTorch's format before 1.6, or holds anything but tensors.
+    """
+    path = Path(path)
+    hint = "Save it again with torch.save(module.state_dict(), ...), or copy it here again."
+    try:
+        with zipfile.ZipFile(path) as archive:
+            root = _root(archive)
+            state = _Reader().run(_entry(archive, f"{root}/data.pkl", _MAX_PICKLE))
+            if f"{root}/byteorder" in archive.namelist():
+                if _entry(archive, f"{root}/byteorder", 16) != b"little":
+                    raise ValueError("it was saved on a big-endian machine")
+            if not isinstance(state, dict):
+                raise ValueError("it is not a state_dict")
+            return {str(k): _array(archive, root, v) for k, v in state.items() if isinstance(v, _Tensor)}
+    except OSError as error:
+        raise read_error(path, error) from error
+    except (
+        ValueError,
+        TypeError,
+        KeyError,
+        IndexError,
+        NotImplementedError,
+        RuntimeError,
+        EOFError,
+        zipfile.BadZipFile,
+        zlib.error,
+    ) as error:
+        raise FileError(f"{path.name} is not a plain PyTorch checkpoint: {error}.", hint) from error
+
+
+def _root(archive: zipfile.ZipFile) -> str:
+    names = [n for n in archive.namelist() if n.endswith("/data.pkl")]
+    if len(names) != 1:
+        raise ValueError("it has no data.pkl")
+    return names[0].removesuffix("/data.pkl")
+
+
+def _entry(archive: zipfile.ZipFile, name: str, limit: int) -> bytes:
+    with archive.open(name) as stream:
+        data = stream.read(limit + 1)
+    if len(data) > limit:
+        raise ValueError(f"{name} is too large")
+    return data
+
+
+def _array(archive: zipfile.ZipFile, root: str, tensor: _Tensor) -> np.ndarray:
+    """A tensor's values; the shape is checked against the storage's bytes."""
+    dtype = np.dtype(tensor.storage.dtype)
+    size = tensor.storage.count * dtype.itemsize
+    if not 0 <= size <= _MAX_BYTES:
+        raise ValueError("a storage is too large")
+    values = np.frombuffer(_entry(archive, f"{root}/data/{tensor.storage.key}", size), dtype)
+    count = math.prod(tensor.shape)
+    if len(values) != tensor.storage.count or tensor.offset + count > len(values):
+        raise ValueError("a tensor is larger than its storage")
+    return values[tensor.offset : tensor.offset + count].reshape(tensor.shape)
+
+
+class _Reader:
+    """Interprets the pickle opcodes of a state_dict; any other opcode or global is an error."""
+
+    def __init__(self) -> None:
+        self.stack: list = []
+        self.marks: list[int] = []
+        self.memo: dict[int, object] = {}
+
+    def run(self, data: bytes) -> object:
+        """The object that the pickle describes."""
+        for opcode, argument, _ in pickletools.genops(data):
+            if opcode.name == "STOP":
+                return self.stack.pop()
+            self.step(opcode.name, argument)
+        raise ValueError("the pickle has no end")
+
+    def step(self, name: str, argument: object) -> None:
+        """One opcode."""
+        stack = self.stack
+        if name in ("PROTO", "FRAME"):
+            return
+        if name in _CONSTANTS:
+            stack.append(_CONSTANTS[name]())
+        elif name in _LITERALS:
+            stack.append(argument)
+        elif name == "MARK":
+            self.marks.append(len(stack))
+        elif name == "TUPLE":
+            stack.append(tuple(self.to_mark()))
+        elif name in _TUPLES:
+            count = _TUPLES[name]
+            if count > len(stack):
+                raise ValueError("the pickle's stack is empty")
+            stack[-count:] = [tuple(stack[-count:])]
+        elif name in ("BINPUT", "LONG_BINPUT", "PUT"):
+            self.memo[int(argument)] = stack[-1]
+        elif name == "MEMOIZE":
+            self.memo[len(self.memo)] = stack[-1]
+        elif name in ("BINGET", "LONG_BINGET", "GET"):
+            stack.append(self.memo[int(argument)])
+        elif name == "GLOBAL":
+            module, _, attribute = str(argument).partition(" ")
+            stack.append(_allowed(module, attribute))
+        elif name == "STACK_GLOBAL":
+            attribute, module = stack.pop(), stack.pop()
+            stack.append(_allowed(module, attribute))
+        elif name == "BINPERSID":
+            stack.append(_storage(stack.pop()))
+        elif name == "REDUCE":
+            arguments, function = stack.pop(), stack.pop()
+            stack.append(_call(function, arguments))
+        elif name == "SETITEM":
+            value, key = stack.pop(), stack.pop()
+            _set(stack[-1], [key, value])
+        elif name == "SETITEMS":
+            items = self.to_mark()
+            _set(stack[-1], items)
+        elif name == "BUILD":
+            stack.pop()  # a state_dict's _metadata, of no use here
+        else:
+            raise ValueError(f"it holds more than tensors ({name})")
+
+    def to_mark(self) -> list:
+        """What lies above the last mark, taken off the stack."""
+        start = self.marks.pop()
+        items = self.stack[start:]
+        del self.stack[start:]
+        return items
+
+
+_CONSTANTS = {
+    "EMPTY_TUPLE": tuple,
+    "EMPTY_DICT": dict,
+    "NONE": lambda: None,
+    "NEWTRUE": lambda: True,
+    "NEWFALSE": lambda: False,
+}
+_LITERALS = {"BINUNICODE", "SHORT_BINUNICODE", "BININT", "BININT1", "BININT2", "LONG1"}
+_TUPLES = {"TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
+
+
+def _allowed(module: object, attribute: object) -> _Global:
+    name = (module, attribute)
+    if name in (_ORDERED_DICT, _REBUILD_TENSOR, _REBUILD_PARAMETER) or (
+        module == "torch" and attribute in _DTYPES
+    ):
+        return _Global(name)
+    raise ValueError(f"it names {module}.{attribute}, which no state_dict needs")
+
+
+def _storage(argument: object) -> _Storage:
+    kind, storage, key, _, count = argument
+    if kind != "storage" or not isinstance(storage, _Global) or storage.name[0] != "torch":
+        raise ValueError("it has a storage of unknown kind")
+    if not isinstance(key, str) or not key.isalnum() or type(count) is not int:
+        raise ValueError("it has a storage without a name")
+    return _Storage(_DTYPES[storage.name[1]], key, count)
+
+
+def _call(function: object, arguments: object) -> object:
+    if not isinstance(function, _Global) or not isinstance(arguments, tuple):
+        raise ValueError("it calls something that is not a function")
+    if function.name == _ORDERED_DICT and not arguments:
+        return {}
+    if function.name == _REBUILD_TENSOR:
+        return _tensor(*arguments[:4])
+    if function.name == _REBUILD_PARAMETER and isinstance(arguments[0], _Tensor):
+        return arguments[0]
+    raise ValueError("it calls more than a state_dict needs")
+
+
+def _tensor(storage: _Storage, offset: int, shape: tuple, strides: tuple) -> _Tensor:
+    numbers = [offset, *shape, *strides]
+    if not isinstance(storage, _Storage) or any(type(n) is not int or n < 0 for n in numbers):
+        raise ValueError("it has a tensor that makes no sense")
+    contiguous = [math.prod(shape[i + 1 :]) for i in range(len(shape))]
+    if len(shape) > 8 or any(s != c and n != 1 for s, c, n in zip(strides, contiguous, shape, strict=True)):
+        raise ValueError("it has a tensor that is not contiguous")
+    return _Tensor(storage, offset, shape)
+
+
+def _set(target: object, items: list) -> None:
+    if not isinstance(target, dict) or len(items) % 2:
+        raise ValueError("it sets items on something that is not a dictionary")
+    for key, value in zip(items[::2], items[1::2], strict=True):
+        if not isinstance(key, str):
+            raise ValueError("it has a key that is not a name")
+        target[key] = value
