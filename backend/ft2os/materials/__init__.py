@@ -5,7 +5,7 @@ numpy and numba alone. `MATERIALS` maps names to materials; `match` maps a promp
 that it cannot.
 """
 
-from ft2os.materials import fire, metal, water  # noqa: F401  (importing a family registers it)
+from ft2os.materials import animal, fabric, fire, food, gem, magic, metal, plant, stone, water  # noqa: F401
 from ft2os.materials.material import MATERIALS, Material
 from ft2os.materials.words import Match, match
 

@@ -25,7 +25,7 @@ def _room(s: Surface, salt: int, wobble: float = 0.30) -> np.ndarray:
 
 def _scratches(s: Surface, salt: int) -> np.ndarray:
     """Brushed and scratched micro-structure, about -1..1 [M]."""
-    return 0.6 * s.fbm((7, 110, 7), 3, salt=salt) + 0.4 * s.fbm((90, 9, 60), 2, salt=salt + 1)
+    return s.fbm((5, 64, 5), 3, salt=salt, at=s.warp(2, 0.05, salt=salt + 1))
 
 
 def _mirror(s: Surface, salt: int, *stops: tuple[float, str], wear: float = 0.06) -> np.ndarray:
@@ -37,8 +37,8 @@ def gold(s: Surface) -> np.ndarray:
     """Polished gold: brown-black reflections, warm mid tones, pale lamps."""
     colour = _mirror(s, 1, (0, "#1f0f02"), (0.18, "#5b3206"), (0.38, "#a76d11"), (0.56, "#d9a52b"),
                      (0.74, "#f2cb58"), (0.9, "#f9e79b"), (1, "#fcf5d2"))  # fmt: skip
-    dents = s.lit(lambda t: t.fbm(9, 3, salt=10))
-    return shade(colour, 1 + 0.012 * dents)
+    dents = s.lit(lambda t: t.fbm(9, 2, salt=10), 0.03)
+    return shade(colour, 1 + 0.22 * dents)
 
 
 @material("silver", "Silver", "silvery", "sterling", "platinum", detail_gain=0.6, keep=0.6)
@@ -69,7 +69,12 @@ def verdigris(s: Surface) -> np.ndarray:
     )
     q = s.warp((5, 2, 5), 0.06, salt=70)
     crust = s.fbm(6, 6, salt=71, gain=0.62, at=q) + 0.5 * s.fbm((16, 2.2, 16), 3, salt=72)
-    tone = 0.5 + 0.4 * s.fbm(9, 4, salt=73) + 0.014 * s.lit(lambda t: t.fbm(24, 4, salt=74)) + 0.8 * s.detail
+    tone = (
+        0.5
+        + 0.4 * s.fbm(9, 4, salt=73)
+        + 0.35 * s.lit(lambda t: t.fbm(20, 3, salt=74), 0.014)
+        + 0.8 * s.detail
+    )
     green = ramp(tone, (0, "#17463f"), (0.35, "#2f7a6b"), (0.65, "#64ab97"), (1, "#b4dcc8"))
     colour = mix(bare, "#2a2a18", 0.7 * np.exp(-(((crust + 0.12) / 0.14) ** 2)))
     return mix(colour, green, smooth(-0.12, 0.22, crust - 0.5 * s.detail))
@@ -82,8 +87,8 @@ def rust(s: Surface) -> np.ndarray:
     q = s.warp(5, 0.05, salt=81)
     scale = s.fbm(5, 6, salt=82, gain=0.65, at=q)
     pits = s.fbm(26, 4, salt=83, gain=0.6)
-    relief = s.lit(lambda t: t.fbm(14, 5, salt=84, gain=0.62))
-    tone = 0.46 + 0.36 * scale + 0.16 * pits + 0.022 * relief + 0.8 * s.detail
+    relief = s.lit(lambda t: t.fbm(13, 4, salt=84), 0.02)
+    tone = 0.46 + 0.36 * scale + 0.16 * pits + 0.4 * relief + 0.8 * s.detail
     colour = ramp(
         tone, (0, "#1b0c07"), (0.25, "#4d210f"), (0.5, "#8a3e16"), (0.75, "#bf6a2a"), (1, "#e3a561")
     )

@@ -1,4 +1,4 @@
-"""A contact sheet of all materials on small test objects: ``python -m ft2os.materials.sheet OUT.png [NAME ...]``.
+"""A contact sheet of all materials: ``python -m ft2os.materials.sheet OUT.png [NAME ...]``.
 
 Each tile shows a ball with a face and panel lines as luminance detail, lit flat, so that one sees the
 material itself and whether the face survives it.

@@ -77,6 +77,11 @@ class Surface:
         moved = replace(self, p=self.p + np.float32(step) * _LIGHT)
         return bump(self) - bump(moved)
 
+    def bands(self, level: np.ndarray, salt: int) -> np.ndarray:
+        """Layers of random tone 0..1 [M] with soft borders, one layer per unit of `level`."""
+        line = np.stack([np.full_like(level, 0.37), level, np.full_like(level, 0.71)], 1)
+        return np.clip(0.5 + 1.1 * self.fbm(1.0, 2, salt=salt, at=line), 0, 1)
+
     def facing(self) -> np.ndarray:
         """Cosine between the surface and the light, -1..1 [M]."""
         return self.normal @ _LIGHT

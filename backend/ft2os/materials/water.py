@@ -12,7 +12,7 @@ from ft2os.materials.surface import Surface
 @material("ice", "Ice", "icy", "frozen", "glacier", "iceberg", "icicle", "frost", "frosty", "freezing",
           detail_gain=0.75, keep=0.6)  # fmt: skip
 def ice(s: Surface) -> np.ndarray:
-    """Deep blue body seen through facets, white fracture planes at three depths, trapped air, frost on top."""
+    """Deep blue body seen through facets, white fractures at three depths, trapped air, frost."""
     q = s.warp(3.0, 0.06, salt=1)
     big, small = s.cells(3.6, salt=2, at=q), s.cells(9.0, salt=3, at=q)
     depth = 0.52 + 0.30 * s.fbm(3.2, 4, salt=4, at=q) + 0.26 * (big.pick - 0.5) + 0.16 * (small.pick - 0.5)
@@ -35,16 +35,9 @@ def ice(s: Surface) -> np.ndarray:
           detail_gain=0.9, keep=0.6)  # fmt: skip
 def snow(s: Surface) -> np.ndarray:
     """Soft drifts with blue shadows, crystals that glint, wind ripples."""
-    drift = s.lit(lambda t: t.fbm(4.0, 4, salt=11), 0.02)
-    grain = s.lit(lambda t: t.fbm(40, 3, salt=12), 0.006)
-    t = (
-        0.62
-        + 0.07 * drift
-        + 0.008 * grain
-        + 0.12 * s.fbm(2.5, 3, salt=13)
-        + 0.1 * s.facing()
-        + 0.8 * s.detail
-    )
+    drift = s.lit(lambda t: t.fbm(4.0, 4, salt=11), 0.06)
+    grain = s.lit(lambda t: t.fbm(40, 3, salt=12), 0.008)
+    t = 0.66 + 0.45 * drift + 0.12 * grain + 0.12 * s.fbm(2.5, 3, salt=13) + 0.1 * s.facing() + 0.8 * s.detail
     colour = ramp(t, (0, "#5f7fae"), (0.3, "#9fb9da"), (0.55, "#cfdded"), (0.8, "#ecf2f8"), (1, "#f7f9fb"))
     glint = s.cells(75, salt=14)
     return mix(colour, "#fafdff", 0.9 * smooth(0.24, 0.08, glint.distance) * (glint.pick > 0.8))
@@ -61,5 +54,5 @@ def water(s: Surface) -> np.ndarray:
     caustic = np.exp(-net.border * 13) + 0.55 * np.exp(-fine.border * 15)
     body = mix(body, "#8fe9e6", 0.62 * np.clip(caustic, 0, 1.2) * smooth(-0.5, 0.5, s.fbm(3, 3, salt=26)))
     body = mix(body, "#f0fbfa", 0.85 * smooth(0.95, 1.45, caustic))
-    wave = s.lit(lambda t: t.fbm((5, 9, 5), 4, salt=27, at=t.warp(3, 0.08, salt=28)))
-    return shade(body, 1 + 0.022 * wave)
+    wave = s.lit(lambda t: t.fbm((5, 9, 5), 4, salt=27, at=t.warp(3, 0.08, salt=28)), 0.035)
+    return shade(body, 1 + 0.55 * wave)
