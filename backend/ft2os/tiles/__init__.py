@@ -1,0 +1,6 @@
+"""The CPU rasterizer: numba kernels over tiles, the linear colour form, the linear colour solve. No torch."""
+
+from ft2os.tiles.projection import Projected, project
+from ft2os.tiles.rasterizer import Rendered, render
+
+__all__ = ["Projected", "Rendered", "project", "render"]

@@ -1,0 +1,175 @@
+"""Front-to-back blending of tiles: the pixel loop.
+
+One worker draws a tile at a time in a buffer of 16 rows. A row holds its pixels' transmittance, colour, depth,
+last splat and depth limit side by side in one array, so that LLVM sees constant distances between them and
+turns eight pixels into one vector instruction without asking about aliasing. Cutoffs are gsplat's; a stopped
+pixel keeps its transmittance with the sign turned.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numba import get_num_threads, prange
+
+from ft2os.tiles.binning import Bins
+from ft2os.tiles.numeric import ALPHA_MAX, ALPHA_MIN, KERNEL_LOCK, OPTIONS, T_MIN, TILE, exp_minus, njit
+from ft2os.tiles.projection import A, DEPTH, OPACITY, Q, RED, REACH_Y, S, SIGMA_MAX, TWO_OVER_A, Splats
+
+LANES = 8
+# fields of a row in the tile's buffer, each TILE floats
+_T, _R, _G, _B, _D, _LAST, _LIMIT = 0, LANES, 2 * LANES, 3 * LANES, 4 * LANES, 5 * LANES, 6 * LANES
+_CELL = 7 * LANES
+UNLIMITED = np.float32(3e38)  # not inf: the kernels are compiled with fastmath
+
+
+@njit(inline="always", **OPTIONS)
+def row_span(record, centre_x, dy, last_x):
+    """Of a row ``dy`` below the splat's centre: its middle, ½q·dy², and the pixels x0..x1 within the extent."""
+    rise = np.float32(0.5) * record[Q] * dy * dy
+    middle = centre_x - record[S] * np.float64(dy)
+    rest = record[SIGMA_MAX] - rise
+    if rest <= 0:
+        return np.float32(0), rise, 1, 0
+    half = np.sqrt(record[TWO_OVER_A] * rest)
+    return (
+        np.float32(middle),
+        rise,
+        max(0, int(np.ceil(middle - half))),
+        min(last_x, int(np.floor(middle + half))),
+    )
+
+
+@njit(**OPTIONS)
+def _cell(cell, first, half_a, rise, opacity, red, green, blue, depth, mark):
+    stopped = np.int32(0)
+    for lane in range(LANES):
+        u = first + np.float32(lane)
+        T = cell[lane + _T]
+        alpha = min(ALPHA_MAX, opacity * exp_minus(half_a * u * u + rise))
+        hit = (alpha >= ALPHA_MIN) & (T > np.float32(0)) & (depth <= cell[lane + _LIMIT])
+        after = T * (np.float32(1) - alpha)
+        use = hit & (after > T_MIN)
+        stop = hit & (after <= T_MIN)
+        weight = alpha * T if use else np.float32(0)
+        cell[lane + _T] = after if use else (-T if stop else T)
+        cell[lane + _R] += weight * red
+        cell[lane + _G] += weight * green
+        cell[lane + _B] += weight * blue
+        cell[lane + _D] += weight * depth
+        cell[lane + _LAST] = mark if use else cell[lane + _LAST]
+        stopped += np.int32(stop)
+    return stopped
+
+
+@njit(**OPTIONS)
+def _tile(ids, begin, end, centres, records, left, top, w, h, buffer, alive):
+    """Blend the splats ids[begin:end] into the buffer."""
+    rows_left = h
+    for k in range(begin, end):
+        if rows_left == 0:
+            return
+        i = ids[k]
+        record = records[i]
+        cx, cy = centres[i, 0] - (left + 0.5), centres[i, 1] - (top + 0.5)
+        half_a, opacity, depth = np.float32(0.5) * record[A], record[OPACITY], record[DEPTH]
+        red, green, blue = record[RED], record[RED + 1], record[RED + 2]
+        mark = np.float32(k - begin)
+        y0 = max(0, int(np.ceil(cy - record[REACH_Y])))
+        y1 = min(h - 1, int(np.floor(cy + record[REACH_Y])))
+        for y in range(y0, y1 + 1):
+            if alive[y] == 0:
+                continue
+            middle, rise, x0, x1 = row_span(record, cx, np.float32(y - cy), w - 1)
+            if x1 < x0:
+                continue
+            stopped = np.int32(0)
+            for block in range(x0 // LANES, x1 // LANES + 1):
+                stopped += _cell(
+                    buffer[y, block],
+                    np.float32(block * LANES) - middle,
+                    half_a,
+                    rise,
+                    opacity,
+                    red,
+                    green,
+                    blue,
+                    depth,
+                    mark,
+                )
+            if stopped > 0:
+                alive[y] -= stopped
+                if alive[y] == 0:
+                    rows_left -= 1
+
+
+@njit(**OPTIONS)
+def _clear(buffer, alive, limits, c, left, top, w, h):
+    """An empty tile; pixels outside the picture have no transmittance, so nothing reaches them."""
+    buffer[:] = np.float32(0)
+    for y in range(h):
+        alive[y] = w
+        for x in range(w):
+            block, lane = x // LANES, x % LANES
+            buffer[y, block, _T + lane] = np.float32(1)
+            buffer[y, block, _LAST + lane] = np.float32(-1)
+            limit = UNLIMITED
+            if len(limits) > 0:
+                limit = min(limits[c, top + y, left + x], UNLIMITED)
+            buffer[y, block, _LIMIT + lane] = limit
+
+
+@njit(parallel=True, **OPTIONS)
+def _blend(ids, ranges, turn, across, down, centres, records, limits, workers, features, rest, last):
+    height, width = rest.shape[1], rest.shape[2]
+    tiles = across * down
+    for worker in prange(workers):
+        buffer = np.empty((TILE, TILE // LANES, _CELL), np.float32)
+        alive = np.empty(TILE, np.int32)
+        for turn_index in range(worker, len(turn), workers):
+            t = turn[turn_index]
+            c, tile = t // tiles, t % tiles
+            left, top = (tile % across) * TILE, (tile // across) * TILE
+            w, h = min(TILE, width - left), min(TILE, height - top)
+            _clear(buffer, alive, limits, c, left, top, w, h)
+            _tile(ids, ranges[t], ranges[t + 1], centres, records, left, top, w, h, buffer, alive)
+            for y in range(h):
+                for x in range(w):
+                    block, lane = x // LANES, x % LANES
+                    rest[c, top + y, left + x] = abs(buffer[y, block, _T + lane])
+                    last[c, top + y, left + x] = np.int32(buffer[y, block, _LAST + lane])
+                    for j in range(4):
+                        features[c, top + y, left + x, j] = buffer[y, block, _R + j * LANES + lane]
+
+
+@dataclass(frozen=True)
+class Blended:
+    """What blending leaves.
+
+    Parameters
+    ----------
+    features : ndarray, float32, [C, H, W, 4]
+        Σ weight · (red, green, blue, depth); no background.
+    rest : ndarray, float32, [C, H, W]
+        Transmittance left, 1 − alpha.
+    last : ndarray, int32, [C, H, W]
+        Place of the last contributing splat in its tile's list, −1 where there is none.
+    """
+
+    features: np.ndarray
+    rest: np.ndarray
+    last: np.ndarray
+
+
+def blend(splats: Splats, bins: Bins, depth_limit: np.ndarray | None = None) -> Blended:
+    """Blend every camera's picture; splats whose depth exceeds ``depth_limit`` [C, H, W] are left out there."""
+    shape = (len(splats.cams), splats.height, splats.width)
+    out = Blended(np.empty((*shape, 4), np.float32), np.empty(shape, np.float32), np.empty(shape, np.int32))
+    limits = np.zeros((0, 1, 1), np.float32) if depth_limit is None else depth_limit
+    with KERNEL_LOCK:
+        _blend(
+            bins.ids, bins.ranges, bins.turn, bins.across, bins.down, splats.centres, splats.records, limits,
+            get_num_threads(), out.features, out.rest, out.last,
+        )  # fmt: skip
+    return out
