@@ -1,0 +1,115 @@
+"""A turned object must look like a turned camera: positions, covariances and view-dependent colour."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from ft2os import sh, tiles, transforms
+from ft2os.cameras.camera import Camera
+from ft2os.errors import RequestError
+from tests.scenes import ball
+
+
+def rotation(seed: int) -> np.ndarray:
+    q, r = np.linalg.qr(np.random.default_rng(seed).normal(size=(3, 3)))
+    q *= np.sign(np.diag(r))
+    return q * np.linalg.det(q)
+
+
+def similarity(seed: int, scale: float) -> np.ndarray:
+    matrix = np.eye(4)
+    matrix[:3, :3] = scale * rotation(seed)
+    matrix[:3, 3] = [0.4, -0.7, 1.3]
+    return matrix
+
+
+def front(distance: float = 4.0) -> Camera:
+    viewmat = np.eye(4, dtype=np.float32)
+    viewmat[2, 3] = distance
+    K = np.array([[60, 0, 32], [0, 60, 32], [0, 0, 1]], np.float32)
+    return Camera(viewmat, K, 64, 64)
+
+
+def picture(gaussians, camera: Camera) -> np.ndarray:
+    drawn = tiles.render(
+        gaussians,
+        camera.viewmat[None],
+        camera.K[None],
+        camera.width,
+        camera.height,
+        background=(0.2, 0.3, 0.4),
+    )
+    return drawn.rgb[0]
+
+
+@pytest.mark.parametrize("degree", range(5))
+def test_a_turned_object_is_a_turned_camera(degree):
+    gaussians = ball(150, degree, seed=degree)
+    gaussians = gaussians.replace(
+        sh=gaussians.sh + np.float32(0.2) * (np.arange(gaussians.sh.shape[1]) > 0)[None, :, None]
+    )
+    camera, matrix = front(), similarity(degree, 1.0)
+    viewmat = (camera.viewmat.astype(np.float64) @ np.linalg.inv(matrix)).astype(np.float32)
+    seen = picture(transforms.apply(gaussians, matrix), Camera(viewmat, camera.K, 64, 64))
+    assert np.abs(seen - picture(gaussians, camera)).max() < 1e-4
+
+
+def test_scaling_the_object_is_scaling_the_distance():
+    gaussians, matrix = ball(150, 2), similarity(1, 2.5)
+    camera = front()
+    viewmat = camera.viewmat.astype(np.float64) @ np.linalg.inv(matrix)
+    viewmat[:3] *= 2.5
+    moved = Camera(viewmat.astype(np.float32), camera.K, 64, 64)
+    assert (
+        np.abs(picture(transforms.apply(gaussians, matrix), moved) - picture(gaussians, camera)).max() < 1e-4
+    )
+
+
+@pytest.mark.parametrize("degree", range(1, 5))
+def test_band_rotation_turns_the_function_itself(degree):
+    turn = rotation(degree)
+    coefficients = np.random.default_rng(0).normal(size=(7, (degree + 1) ** 2, 3))
+    directions = np.random.default_rng(1).normal(size=(50, 3))
+    directions /= np.linalg.norm(directions, axis=1, keepdims=True)
+    before = np.einsum("dk,nkc->ndc", sh.basis(directions @ turn, degree), coefficients)
+    after = np.einsum("dk,nkc->ndc", sh.basis(directions, degree), transforms.rotate_sh(coefficients, turn))
+    np.testing.assert_allclose(after, before, atol=1e-12)
+
+
+def test_numpy_basis_equals_the_kernels():
+    directions = np.random.default_rng(1).normal(size=(50, 3)).astype(np.float32)
+    directions /= np.linalg.norm(directions, axis=1, keepdims=True)
+    coefficients = np.random.default_rng(0).normal(size=(50, 25, 3)).astype(np.float32)
+    expected = np.einsum("nk,nkc->nc", sh.basis(directions, 4), coefficients)
+    np.testing.assert_allclose(tiles.sh.evaluate(coefficients, directions), expected, atol=1e-5)
+
+
+def test_identity_changes_nothing():
+    gaussians = ball(10)
+    assert transforms.apply(gaussians, np.eye(4)) is gaussians
+
+
+def test_quaternion_of_half_turns():
+    for turn in (np.diag([1, -1, -1]), np.diag([-1, 1, -1]), np.diag([-1, -1, 1])):
+        quat = transforms.quat_from_rotation(turn)
+        np.testing.assert_allclose(np.abs(quat).max(), 1, atol=1e-12)
+        assert np.abs(quat[1:]).argmax() == np.diag(turn).argmax()
+
+
+@pytest.mark.parametrize(
+    ("linear", "word"),
+    [
+        (np.diag([1, 1, 2]), "stretched"),
+        (np.array([[1, 0.3, 0], [0, 1, 0], [0, 0, 1]]), "sheared"),
+        (np.diag([-1, 1, 1]), "mirrored"),
+        (np.zeros((3, 3)), "zero"),
+        (np.full((3, 3), np.nan), "finite"),
+    ],
+)
+def test_what_has_no_exact_answer_is_refused(linear, word):
+    matrix = np.eye(4)
+    matrix[:3, :3] = linear
+    with pytest.raises(RequestError, match=word) as caught:
+        transforms.apply(ball(5), matrix)
+    assert caught.value.hint
