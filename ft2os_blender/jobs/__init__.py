@@ -1,6 +1,6 @@
 """The client half of the protocol: process, reader thread, queue, and the one timer.
 
-``client``, ``process`` and ``finder`` know nothing of Blender; ``manager`` holds the session's client.
+``client`` and ``process`` know nothing of Blender; ``manager`` holds the session's client.
 """
 
 from __future__ import annotations

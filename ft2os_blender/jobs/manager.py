@@ -20,10 +20,11 @@ import bpy
 import numpy as np
 
 from ft2os import exchange
+from ft2os.errors import BackendError
 from ft2os.gaussians import Gaussians
 
+from ..setup import find
 from .client import Callback, Client, Pending
-from .finder import find_python
 
 log = logging.getLogger(__name__)
 
@@ -53,8 +54,20 @@ def user_folder(name: str = "") -> Path:
 
 
 def default_settings() -> Settings:
-    """The settings without preferences: FT2OS_PYTHON, our own environment, PATH."""
-    return Settings(find_python("", user_folder() / "backend"), (), user_folder("log") / "worker.log")
+    """The settings without preferences: FT2OS_PYTHON, our own environment, PATH.
+
+    Raises
+    ------
+    BackendError
+        If there is no backend.
+    """
+    found = find.discover("", user_folder("backend"))
+    if found is None:
+        raise BackendError(
+            "No backend is installed.",
+            'Press "Install backend" in the Preferences, or choose a Python there.',
+        )
+    return Settings(found.python, (), user_folder("log") / "worker.log")
 
 
 class Manager:

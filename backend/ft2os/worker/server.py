@@ -81,11 +81,9 @@ class Server:
             answer = protocol.failure(id, error, **self._partial(error, message))
         except Ft2osError as error:
             answer = protocol.failure(id, error, traceback.format_exc())
-        except ImportError as error:
-            answer = protocol.failure(id, _missing(error), traceback.format_exc())
         except Exception as error:
             log.exception("%s failed", message.get("method"))
-            answer = protocol.failure(id, error, traceback.format_exc())
+            answer = protocol.failure(id, _missing(error) or error, traceback.format_exc())
         if id is not None:
             self._channel.answer(answer)
 
@@ -212,8 +210,11 @@ def _guidance() -> list[str]:
     return [m for m, names in needs.items() if all(importlib.util.find_spec(name) for name in names)]
 
 
-def _missing(error: ImportError) -> MissingError:
-    name = (error.name or str(error)).split(".")[0]
+def _missing(error: Exception) -> MissingError | None:
+    """What an import of an optional package that failed means to the user; None for any other error."""
+    name = (getattr(error, "name", None) or "").split(".")[0]
+    if not isinstance(error, ImportError) or name in ("", "ft2os"):
+        return None
     extra = "lite" if name in ("numba", "scipy", "PIL", "rich") else "engine"
     return MissingError(
         f"The backend lacks the package {name}.",
