@@ -89,9 +89,7 @@ def read_cfg_args(path: Path) -> dict[str, object]:
         if len(text) > 1 << 16:
             raise ValueError("it is too long")
         call = ast.parse(text.strip(), mode="eval").body
-        if not (
-            isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "Namespace"
-        ):
+        if not isinstance(call, ast.Call) or getattr(call.func, "id", "") != "Namespace":
             raise ValueError("it is not a Namespace(...)")
         if call.args or any(k.arg is None for k in call.keywords):
             raise ValueError("it has values without names")

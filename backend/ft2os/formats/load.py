@@ -60,7 +60,7 @@ def load_scene(path: str | Path, *, drop_invalid: bool = False, progress: Progre
     gaussians = _without_invalid(gaussians, file, drop_invalid)
     report("finding groups", 2, 3)
     gaussians, kind = _grouped(gaussians, file)
-    scene = Scene(gaussians, _labels(file), _cameras(file), file, kind)
+    scene = Scene(gaussians, _labels(file), _cameras(file), file, kind, _settings(file))
     report("done", 3, 3)
     return scene
 
@@ -158,6 +158,18 @@ def _cameras(file: Path) -> list[Camera]:
         if (folder / "cameras.json").is_file():
             return inria.read(folder / "cameras.json")
     return []
+
+
+def _settings(file: Path) -> dict[str, object]:
+    """The training's settings; nothing depends on them, so a broken file costs a warning only."""
+    path = _folders(file)[-1] / "cfg_args"
+    if not path.is_file():
+        return {}
+    try:
+        return grouping.read_cfg_args(path)
+    except FileError as error:
+        log.warning("%s", error.message)
+        return {}
 
 
 def _folders(file: Path) -> list[Path]:

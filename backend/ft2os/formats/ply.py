@@ -41,7 +41,7 @@ def read(path: str | Path) -> Gaussians:
             sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
     except OSError as error:
         raise read_error(path, error) from error
-    except (PlyParseError, ValueError) as error:
+    except (PlyParseError, ValueError, MemoryError) as error:
         raise FileError(f"{path.name} is damaged: {error}.", "Export or download the file again.") from error
     columns = data["vertex"].data
     gaussians = activate(columns, degree_of(columns.dtype.names) or 0)

@@ -31,6 +31,8 @@ class Scene:
         The file that holds the Gaussians.
     format : str
         ``"ply"`` or ``"gaussian-grouping"``.
+    settings : dict
+        The training's settings (``cfg_args``), empty where none were found.
     """
 
     gaussians: Gaussians
@@ -38,6 +40,7 @@ class Scene:
     cameras: list[Camera] = field(default_factory=list)
     path: Path = Path()
     format: str = "ply"
+    settings: dict[str, object] = field(default_factory=dict)
 
     def group_ids(self) -> list[int]:
         """Ids that at least one Gaussian has, ascending, without −1 (unassigned)."""

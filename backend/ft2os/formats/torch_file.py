@@ -67,9 +67,9 @@ def read_state_dict(path: Path) -> dict[str, np.ndarray]:
         with zipfile.ZipFile(path) as archive:
             root = _root(archive)
             state = _Reader().run(_entry(archive, f"{root}/data.pkl", _MAX_PICKLE))
-            if f"{root}/byteorder" in archive.namelist():
-                if _entry(archive, f"{root}/byteorder", 16) != b"little":
-                    raise ValueError("it was saved on a big-endian machine")
+            has_order = f"{root}/byteorder" in archive.namelist()
+            if has_order and _entry(archive, f"{root}/byteorder", 16) != b"little":
+                raise ValueError("it was saved on a big-endian machine")
             if not isinstance(state, dict):
                 raise ValueError("it is not a state_dict")
             return {str(k): _array(archive, root, v) for k, v in state.items() if isinstance(v, _Tensor)}

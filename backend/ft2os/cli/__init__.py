@@ -1,0 +1,59 @@
+"""The command ``ft2os``: one verb a module, each imported by the parser but heavy only once it runs.
+
+Exit codes: 0 done, 1 it could not be done (one line that says what, one that says what to do), 2 the command
+line itself is wrong, 130 stopped with Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import sys
+from collections.abc import Sequence
+
+from ft2os import __version__
+from ft2os.cli import console, doctor, inspect, render, stylize, worker
+from ft2os.errors import CancelledError, Ft2osError
+
+INTERRUPTED = 130  # 128 + SIGINT, what shells expect
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of all verbs; each sets ``run``, a function of the parsed arguments."""
+    parser = argparse.ArgumentParser(
+        prog="ft2os",
+        description="Stylize single objects of 3D Gaussian-splat scenes from the words you give.",
+    )
+    parser.add_argument("--version", action="version", version=f"ft2os {__version__}")
+    parser.add_argument("-v", "--verbose", action="store_true", help="say more about what is being done")
+    verbs = parser.add_subparsers(dest="verb", metavar="COMMAND", required=True)
+    for module in (inspect, render, stylize, doctor, worker):
+        module.add(verbs)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line; the result is the exit code."""
+    args = build_parser().parse_args(argv)
+    logging.basicConfig(
+        stream=sys.stderr,
+        level=logging.INFO if args.verbose else logging.WARNING,
+        format="ft2os: %(message)s",
+    )
+    try:
+        return args.run(args) or 0
+    except (KeyboardInterrupt, CancelledError):
+        console.complain("Stopped; nothing was changed.")
+        return INTERRUPTED
+    except Ft2osError as error:
+        console.complain(error.message, error.hint)
+        return 1
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.partition(".")[0] not in console.EXTRA_OF:
+            raise
+        console.complain(*console.missing_module(error.name))
+        return 1
+    except BrokenPipeError:  # the reader of our output (head, less) has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0

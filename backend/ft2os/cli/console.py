@@ -1,0 +1,128 @@
+"""What the verbs share: shared arguments, printing results and errors, the progress bar."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+EXTRA_OF = {
+    "numba": "lite",
+    "llvmlite": "lite",
+    "scipy": "lite",
+    "PIL": "lite",
+    "torch": "engine",
+    "torchvision": "engine",
+    "open_clip": "engine",
+    "lpips": "engine",
+    "safetensors": "engine",
+    "gsplat": "cuda",
+    "diffusers": "diffusion",
+    "transformers": "diffusion",
+}
+Report = Callable[[str, int, int, str], None]
+
+
+def install_command(extra: str) -> str:
+    """The command that installs an extra into the Python that runs now."""
+    return f"{sys.executable} -m pip install 'ft2os[{extra}]'"
+
+
+def missing_module(name: str) -> tuple[str, str]:
+    """Message and hint for an optional module that is not installed."""
+    top = name.partition(".")[0]
+    return f"This needs {top}, which is not installed.", f"Install it: {install_command(EXTRA_OF[top])}"
+
+
+def complain(message: str, hint: str = "") -> None:
+    """One line that says what is wrong and one that says what to do, on stderr."""
+    print(f"ft2os: {_one_line(message)}", file=sys.stderr)
+    if hint:
+        print(f"       {_one_line(hint)}", file=sys.stderr)
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def print_json(value: object) -> None:
+    """Strict JSON on stdout; what is not finite becomes null."""
+    print(json.dumps(_plain(value), indent=1, ensure_ascii=False, allow_nan=False))
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, dict):
+        return {str(k): _plain(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(v) for v in value]
+    if hasattr(value, "tolist"):  # numpy scalars and arrays
+        return _plain(value.tolist())
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value if isinstance(value, str | int | float | bool | None) else str(value)
+
+
+def add_scene(parser: argparse.ArgumentParser) -> None:
+    """The arguments of every verb that reads a scene."""
+    parser.add_argument("scene", metavar="SCENE", help="a PLY file, or the output folder of a training")
+    parser.add_argument(
+        "--drop-invalid", action="store_true", help="leave out Gaussians with NaN or infinite values"
+    )
+
+
+def size(text: str) -> tuple[int, int]:
+    """``WxH`` in pixels, for argparse."""
+    width, _, height = text.lower().partition("x")
+    if not (width.isdecimal() and height.isdecimal()):
+        raise argparse.ArgumentTypeError(f"{text!r} is not WIDTHxHEIGHT, such as 640x480")
+    if not (1 <= int(width) <= 16384 and 1 <= int(height) <= 16384):
+        raise argparse.ArgumentTypeError("each side must be 1 to 16384 pixels")
+    return int(width), int(height)
+
+
+def positive(text: str) -> int:
+    """A whole number from 1 up, for argparse."""
+    if not text.isdecimal() or not 1 <= int(text) <= 10_000:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 to 10000")
+    return int(text)
+
+
+def share(text: str) -> float:
+    """A number in 0..1, for argparse."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0.0 <= value <= 1.0:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0 to 1")
+    return value
+
+
+@contextmanager
+def progress() -> Iterator[Report]:
+    """Give ``report(stage, step, total, note)``: a bar on a terminal, silence in a pipe."""
+    if not sys.stderr.isatty():
+        yield lambda stage, step, total, note="": None
+        return
+    try:
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+    except ImportError:  # the core runs without the extra that brings rich
+        yield lambda stage, step, total, note="": None
+        return
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[note]}"),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
+        task = bars.add_task("", total=None, note="")
+
+        def report(stage: str, step: int, total: int, note: str = "") -> None:
+            bars.update(task, description=stage, completed=step, total=total or None, note=note)
+
+        yield report

@@ -1,0 +1,123 @@
+"""``ft2os info``, ``groups`` and ``convert``: what a file holds, without numba or torch."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ft2os.cli import console
+from ft2os.errors import RequestError
+
+if TYPE_CHECKING:
+    from ft2os.formats import Scene
+
+
+def add(verbs: argparse._SubParsersAction) -> None:
+    """Declare the three verbs."""
+    info = verbs.add_parser("info", help="say what a file holds")
+    groups = verbs.add_parser("groups", help="list the groups of a scene")
+    for parser, run in ((info, run_info), (groups, run_groups)):
+        console.add_scene(parser)
+        parser.add_argument("--json", action="store_true", help="machine-readable output")
+        parser.set_defaults(run=run)
+    convert = verbs.add_parser("convert", help="write a scene as one PLY file, groups included")
+    console.add_scene(convert)
+    convert.add_argument("out", metavar="OUT", type=Path, help="the file to write, .ply")
+    convert.set_defaults(run=run_convert)
+
+
+def run_info(args: argparse.Namespace) -> None:
+    """Print the facts of a scene."""
+    scene = _load(args)
+    facts = describe(scene)
+    if args.json:
+        console.print_json(facts)
+        return
+    low, high = facts["bounds"]["min"], facts["bounds"]["max"]
+    print(f"{scene.path}")
+    print(f"  format      {facts['format']}, {facts['bytes']:,} bytes")
+    print(f"  gaussians   {facts['gaussians']:,}, spherical harmonics of degree {facts['degree']}")
+    for axis, a, b in zip("xyz", low, high, strict=True):
+        print(f"  {'bounds' if axis == 'x' else '':<10}  {axis} {a:.4g} … {b:.4g}")
+    print(f"  groups      {len(scene.group_ids())}")
+    print(f"  cameras     {facts['cameras']}")
+    print(f"  properties  {' '.join(shortened(facts['properties']))}")
+
+
+def run_groups(args: argparse.Namespace) -> None:
+    """Print the groups of a scene, one a line."""
+    scene = _load(args)
+    groups = list_groups(scene)
+    if args.json:
+        console.print_json(groups)
+    elif not groups:
+        print("no groups")
+    else:
+        width = max(len(f"{g['gaussians']:,}") for g in groups)
+        for g in groups:
+            print(f"{g['id']:>4}  {g['gaussians']:>{width},}  {g['name']}")
+
+
+def run_convert(args: argparse.Namespace) -> None:
+    """Write a scene as a PLY; a file that needs no change is copied byte for byte."""
+    from dataclasses import replace
+
+    from ft2os.formats import save_ply
+
+    if args.out.suffix.lower() != ".ply":
+        raise RequestError(
+            f"Cannot write {args.out.suffix or 'that kind of'} files yet.", "Name a .ply file."
+        )
+    scene = _load(args)
+    gaussians = scene.gaussians
+    if scene.format == "gaussian-grouping" and gaussians.group is not None:
+        # The classifier stays behind, so the groups that it makes go into a column.
+        gaussians = gaussians.replace(source=replace(gaussians.source, group=None))
+    save_ply(args.out, gaussians, labels=scene.labels)
+    print(args.out)
+
+
+def describe(scene: Scene) -> dict[str, object]:
+    """The facts that ``info --json`` prints."""
+    g = scene.gaussians
+    return {
+        "path": str(scene.path),
+        "format": scene.format,
+        "bytes": scene.path.stat().st_size,
+        "gaussians": len(g),
+        "degree": g.degree,
+        "bounds": {"min": g.means.min(axis=0), "max": g.means.max(axis=0)},
+        "groups": list_groups(scene),
+        "cameras": len(scene.cameras),
+        "properties": list(g.source.columns.dtype.names),
+    }
+
+
+def shortened(names: list[str]) -> list[str]:
+    """Property names with numbered runs drawn together: ``f_rest_0..44``."""
+    runs: list[list[str]] = []
+    for name in names:
+        stem, _, number = name.rpartition("_")
+        before = runs[-1][-1].rpartition("_") if runs else ("", "", "")
+        follows = number.isdecimal() and before[2].isdecimal() and int(number) == int(before[2]) + 1
+        if follows and stem == before[0]:
+            runs[-1].append(name)
+        else:
+            runs.append([name])
+    return [r[0] if len(r) == 1 else f"{r[0]}..{r[-1].rpartition('_')[2]}" for r in runs]
+
+
+def list_groups(scene: Scene) -> list[dict[str, object]]:
+    """Id, name and number of Gaussians of each group; those of none come last, as −1."""
+    if scene.gaussians.group is None:
+        return []
+    groups = [(i, int(scene.mask(i).sum())) for i in [*scene.group_ids(), -1]]
+    return [{"id": i, "name": scene.group_name(i), "gaussians": n} for i, n in groups if n]
+
+
+def _load(args: argparse.Namespace) -> Scene:
+    from ft2os.formats import load_scene
+
+    with console.progress() as report:
+        return load_scene(args.scene, drop_invalid=args.drop_invalid, progress=report)
