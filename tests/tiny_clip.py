@@ -14,7 +14,7 @@ MEAN, STD = (0.4, 0.5, 0.6), (0.2, 0.25, 0.3)
 
 
 def write(folder: Path, *, bare: bool = False, seed: int = 0) -> Path:
-    """A folder with a config and a checkpoint: ``open_clip_config.json``, or (bare) the model's own config."""
+    """A folder with a checkpoint and ``open_clip_config.json`` or, bare, only the model's own config."""
     import torch
 
     from ft2os.guidance import torchvision_shim

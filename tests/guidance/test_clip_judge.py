@@ -8,7 +8,6 @@ import pytest
 from tests import tiny_clip
 
 torch = pytest.importorskip("torch")
-pytest.importorskip("ft2os.guidance.clip_judge")
 
 from ft2os.errors import MissingError, RequestError  # noqa: E402
 from ft2os.guidance import clip_judge, weights  # noqa: E402

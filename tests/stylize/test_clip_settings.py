@@ -1,0 +1,134 @@
+"""The paper's numbers, the views, and the outlier filter: all of the CLIP method that draws nothing."""
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch")
+
+from ft2os.cameras import look_at
+from ft2os.cameras.camera import Camera
+from ft2os.errors import RequestError
+from ft2os.gaussians import concatenate
+from ft2os.stylize.clip import settings, views
+from ft2os.stylize.outliers import inliers
+from tests.scenes import ball
+
+
+def _camera(width=640, height=360, target=(0.0, 0.0, 0.0), eye=(0.0, 0.0, -6.0)):
+    K = np.array([[400, 0, width / 2], [0, 400, height / 2], [0, 0, 1]], np.float32)
+    return Camera(look_at(np.array(eye), np.array(target), np.array((0.0, -1.0, 0.0))), K, width, height)
+
+
+def test_the_seed_preset_has_the_papers_numbers():
+    seed = settings.resolve("seed")
+    assert (seed.loss, seed.temperature, seed.regularisation, seed.epochs) == ("contrastive", 1.0, 0.0, 20)
+    assert 16 <= seed.batch <= 64
+    assert seed.freeze == {"opacity"}
+    assert not seed.fade_sh
+    assert seed.rates == {
+        "colour": 0.1,
+        "sh": 0.005,
+        "opacity": 0.005,
+        "scale": 0.005,
+        "rotation": 0.001,
+        "position": 1.6e-4,
+    }
+
+
+def test_overrides_come_as_lists_or_as_text():
+    assert settings.resolve("seed", {"freeze": "scale, position"}).freeze == {"scale", "position"}
+    assert settings.resolve("seed", {"freeze": []}).freeze == frozenset()
+    changed = settings.resolve("seed", {"rates": {"colour": 0.02}, "negatives": "cat,dog"})
+    assert (changed.rates["colour"], changed.rates["sh"]) == (0.02, 0.005)
+    assert changed.negatives == ("cat", "dog")
+
+
+@pytest.mark.parametrize(
+    ("preset", "overrides"),
+    [
+        ("fastest", {}),
+        ("seed", {"learning_rate": 1}),
+        ("seed", {"freeze": "shape"}),
+        ("seed", {"rates": {"shape": 1}}),
+        ("seed", {"loss": "hinge"}),
+        ("seed", {"temperature": 0}),
+        ("seed", {"steps": 0}),
+        ("seed", {"batch": 0}),
+        ("seed", {"negatives": []}),
+        ("seed", {"freeze": list("x")}),
+        ("seed", {"freeze": ["colour", "sh", "opacity", "scale", "rotation", "position"]}),
+    ],
+)
+def test_what_does_not_exist_is_refused_with_what_does(preset, overrides):
+    with pytest.raises(RequestError) as caught:
+        settings.resolve(preset, overrides)
+    assert caught.value.hint
+
+
+def test_every_epoch_visits_every_view_once():
+    rng = np.random.default_rng(0)
+    steps = views.schedule(7, batch=3, epochs=4, steps=None, rng=rng)
+    assert [len(s) for s in steps] == [3, 3, 1] * 4
+    epochs = np.concatenate(steps).reshape(4, 7)
+    assert all(sorted(epoch) == list(range(7)) for epoch in epochs)
+    assert len({tuple(epoch) for epoch in epochs}) > 1
+    assert len(views.schedule(7, batch=3, epochs=1, steps=8, rng=rng)) == 8
+
+
+def test_the_window_holds_the_object_and_keeps_its_aspect():
+    # The published code draws the whole 16:9 picture at 224²: a sphere comes out taller than wide.
+    sphere = ball(400, radius=0.8, centre=(0.9, 0.3, 0.0))
+    camera = _camera()
+    crop = views.crop_to_object(sphere, camera, 224)
+    assert crop.K[0, 0] == pytest.approx(crop.K[1, 1], rel=1e-5)
+    p = crop.viewmat[:3, :3] @ sphere.means.T + crop.viewmat[:3, 3:]
+    pixels = (crop.K @ (p / p[2]))[:2]
+    assert ((pixels > 0) & (pixels < 224)).all()
+    width, height = np.ptp(pixels, axis=1)
+    assert width == pytest.approx(height, rel=0.05)
+    assert width > 0.7 * 224
+
+
+def test_a_stray_gaussian_does_not_widen_the_window():
+    sphere = ball(1000, radius=0.8)
+    stray = ball(2, centre=(2.0, 0.0, 0.0), radius=0.01)
+    alone = views.object_box(sphere, _camera())
+    assert views.object_box(concatenate([sphere, stray]), _camera()) == pytest.approx(alone, abs=4)
+
+
+def test_cameras_that_do_not_see_the_object_are_left_out():
+    sphere = ball(200, radius=0.5)
+    towards, away = _camera(), _camera(target=(0.0, 0.0, -12.0))
+    beside = _camera(target=(20.0, 0.0, 0.0))
+    assert len(views.object_views(sphere, [towards, away, beside], 32)) == 1
+    assert len(views.object_views(sphere, [away], 32)) == views.ORBIT_VIEWS
+    assert len(views.object_views(sphere, None, 32)) == views.ORBIT_VIEWS
+
+
+def test_the_extent_of_a_scene_is_3dgs_own():
+    cameras = [_camera(eye=eye) for eye in [(0, 0, -6.0), (0, 0, 6.0), (6.0, 0, 0), (-6.0, 0, 0)]]
+    assert views.scene_extent(cameras) == pytest.approx(6.6, rel=1e-5)
+    assert views.scene_extent(cameras[:1]) == 1.0
+
+
+def test_outliers_are_told_from_the_object_by_their_neighbours():
+    cloud = np.random.default_rng(0).normal(size=(2000, 3)).astype(np.float32) * 0.3
+    strays = np.array([[5, 0, 0], [0, -7, 0], [0, 0, 9]], np.float32)
+    keep = inliers(np.concatenate([cloud, strays]))
+    assert not keep[-3:].any()
+    assert keep[:-3].mean() > 0.8
+
+
+def test_outlier_threshold_is_the_mean_and_half_a_deviation_of_75_neighbours():
+    points = np.random.default_rng(1).uniform(size=(120, 3)).astype(np.float32)
+    distances = np.linalg.norm(points[:, None] - points[None], axis=2)
+    nearest = np.sort(distances, axis=1)[:, :75].mean(axis=1)
+    expected = nearest < nearest.mean() + 0.5 * nearest.std(ddof=1)
+    assert 0 < expected.sum() < 120
+    np.testing.assert_array_equal(inliers(points), expected)
+
+
+def test_few_or_equal_gaussians_have_no_outliers():
+    assert inliers(np.zeros((2, 3), np.float32)).all()
+    grid = np.stack(np.meshgrid([0, 1], [0, 1], [0, 1]), -1).reshape(-1, 3).astype(np.float32)
+    assert inliers(grid).all()
