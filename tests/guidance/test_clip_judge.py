@@ -145,3 +145,16 @@ def test_a_checkpoint_that_would_run_code_is_refused(tmp_path):
     (folder / "open_clip_model.bin").write_bytes(pickle.dumps(np.testing.assert_allclose))
     with pytest.raises(RequestError, match="more than weights"):
         clip_judge.load(str(folder))
+
+
+def test_random_weights_are_asked_for_by_name_and_always_the_same(folder):
+    import open_clip
+
+    open_clip.add_model_config(_bare_config(folder))
+    first = clip_judge.load("named", clip_judge.RANDOM)
+    clip_judge._load.cache_clear()
+    torch.rand(3)
+    again = clip_judge.load("named", clip_judge.RANDOM)
+    assert again is not first
+    assert torch.equal(first.model.visual.proj, again.model.visual.proj)
+    assert "random" in first.name

@@ -128,7 +128,9 @@ def _load(model: str, pretrained: str) -> ClipJudge:
         known = ", ".join(open_clip.list_models()[:6])
         raise RequestError(f'open_clip knows no model "{model}".', f"Name one of its models ({known}, …).")
     elif pretrained == RANDOM:
-        network, tokenizer = _create(open_clip, model, None), open_clip.get_tokenizer(model)
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            network, tokenizer = _create(open_clip, model, None), open_clip.get_tokenizer(model)
     else:
         network, tokenizer = _from_name(open_clip, model, pretrained), open_clip.get_tokenizer(model)
     preprocess = open_clip.get_model_preprocess_cfg(network)
