@@ -1,0 +1,14 @@
+"""The verbs: one file each. Everything that can go wrong is a report and a line in the panel."""
+
+from __future__ import annotations
+
+from . import backend, export, import_scene, looks, separate, stylize
+
+CLASSES = (
+    *import_scene.CLASSES,
+    *stylize.CLASSES,
+    *looks.CLASSES,
+    *separate.CLASSES,
+    *export.CLASSES,
+    *backend.CLASSES,
+)

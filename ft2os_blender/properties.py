@@ -1,0 +1,111 @@
+"""What the extension keeps on scenes, objects and the session: the only place where properties are declared.
+
+What must survive saving is on Scene and Object. The running job is on the WindowManager, which Blender never
+saves.
+"""
+
+from __future__ import annotations
+
+import bpy
+from bpy.props import (
+    BoolProperty,
+    CollectionProperty,
+    EnumProperty,
+    FloatProperty,
+    IntProperty,
+    PointerProperty,
+    StringProperty,
+)
+
+from .scene import display
+
+METHODS = [
+    ("material", "Material", "Solid materials matched to the words of the prompt: seconds, no network"),
+    ("clip", "CLIP", "Optimise the colours against a vision-language model: minutes, needs its weights"),
+]
+PRESETS = [
+    ("default", "Default", "The quality that the method was tuned for"),
+    ("draft", "Draft", "Faster and rougher"),
+    ("seed", "Paper", "The published settings, for comparison"),
+]
+
+
+class FT2OS_Look(bpy.types.PropertyGroup):
+    """One version of an object. Its Gaussians are in ``pointcloud``, the rest says where they came from."""
+
+    pointcloud: PointerProperty(type=bpy.types.PointCloud, options=set())
+    strength: FloatProperty(
+        name="Strength",
+        description="0 is the object as it came, 1 the look in full; can be keyframed",
+        default=1.0,
+        min=0.0,
+        max=1.0,
+        subtype="FACTOR",
+        update=lambda self, context: display.show(self.id_data),
+    )
+    prompt: StringProperty(name="Prompt")
+    method: StringProperty(name="Method")
+    seed: IntProperty(name="Seed")
+    stats: StringProperty(name="Facts")  # JSON
+
+
+class FT2OS_Object(bpy.types.PropertyGroup):
+    """On a splat object: its looks and its origin. On the Empty above: the imported scene."""
+
+    looks: CollectionProperty(type=FT2OS_Look)
+    active_look: IntProperty(
+        name="Look", default=-1, min=-1, update=lambda self, context: display.show(self.id_data)
+    )
+    label: StringProperty(name="Group", description="The group's name in the file")
+    group_id: IntProperty(name="Group id", default=-1)
+    id_end: IntProperty(default=0)  # one above the highest point_id given to this object
+    source_path: StringProperty(name="Source", subtype="FILE_PATH")
+    source_sha256: StringProperty(name="Source hash")
+    is_root: BoolProperty(default=False)
+    labels: StringProperty(default="{}")  # JSON {id: name} of the whole file, on the Empty
+    format: StringProperty(name="Format")
+
+
+class FT2OS_Scene(bpy.types.PropertyGroup):
+    """What the next stylization is asked for."""
+
+    prompt: StringProperty(
+        name="Prompt",
+        description="What the object shall become, in words: lava, old gold, truck made of ice",
+        options={"TEXTEDIT_UPDATE"},
+    )
+    method: EnumProperty(name="Method", items=METHODS, default="material")
+    preset: EnumProperty(name="Preset", items=PRESETS, default="default")
+    seed: IntProperty(name="Seed", description="Another seed, another variation", default=0, min=0)
+
+
+class FT2OS_Session(bpy.types.PropertyGroup):
+    """The job that runs now and the last thing that went wrong."""
+
+    busy: BoolProperty()
+    stage: StringProperty()
+    factor: FloatProperty(min=0.0, max=1.0)
+    remaining: FloatProperty(default=-1.0)  # seconds, −1 unknown
+    target: StringProperty()  # the object's name
+    error: StringProperty()
+    hint: StringProperty()
+
+
+CLASSES = (FT2OS_Look, FT2OS_Object, FT2OS_Scene, FT2OS_Session)
+POINTERS = (
+    (bpy.types.Object, FT2OS_Object),
+    (bpy.types.Scene, FT2OS_Scene),
+    (bpy.types.WindowManager, FT2OS_Session),
+)
+
+
+def attach() -> None:
+    """Put ``ft2os`` on Object, Scene and WindowManager."""
+    for owner, group in POINTERS:
+        owner.ft2os = PointerProperty(type=group)
+
+
+def detach() -> None:
+    """Take ``ft2os`` off again."""
+    for owner, _ in POINTERS:
+        del owner.ft2os

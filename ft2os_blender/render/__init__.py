@@ -1,0 +1,3 @@
+"""The render engine, and merging with meshes."""
+
+CLASSES = ()

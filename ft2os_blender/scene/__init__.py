@@ -1,0 +1,1 @@
+"""Gaussians as Blender data: point-cloud objects and their attributes, looks, parents, cameras, display."""

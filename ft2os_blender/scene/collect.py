@@ -1,0 +1,132 @@
+"""Splat objects -> one set of Gaussians for a file: looks applied, transforms baked, source rows in order."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import bpy
+import numpy as np
+from mathutils import Matrix
+
+from ft2os import gaussians as G
+from ft2os import transforms
+from ft2os.errors import FileError, RequestError
+
+from . import build, looks, objects
+
+
+@dataclass
+class Collected:
+    """What goes into a file, and what should be said about it.
+
+    ``inherit`` [N] is the source row whose further properties a row takes over, −1 where it has its own.
+    """
+
+    gaussians: G.Gaussians
+    inherit: np.ndarray
+    labels: dict[int, str] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+
+
+def collect(chosen: list[bpy.types.Object], *, with_looks: bool = True) -> Collected:
+    """Everything in ``chosen`` in the axes of the scene that the first object came from.
+
+    Raises
+    ------
+    RequestError
+        If there is no splat object, or a transform is more than a turn, a move and an even scale.
+    """
+    chosen = objects.splats(chosen)
+    if not chosen:
+        raise RequestError("There is no splat object to export.", "Select one or more splat objects.")
+    source, warnings = _source(chosen)
+    frame = _frame(chosen[0])
+    parts, inherit = zip(*(_part(obj, frame, source, with_looks) for obj in chosen))
+    every = G.concatenate(parts)
+    return Collected(every, np.concatenate(inherit), _labels(chosen), warnings)
+
+
+def relative(obj: bpy.types.Object, frame: Matrix) -> np.ndarray:
+    """``obj``'s matrix seen from ``frame``, exactly the identity where only rounding says otherwise."""
+    matrix = np.array(frame.inverted() @ obj.matrix_world, dtype=np.float64)
+    return np.eye(4) if np.abs(matrix - np.eye(4)).max() < 1e-6 else matrix
+
+
+def _frame(obj: bpy.types.Object) -> Matrix:
+    root = build.root_of(obj)
+    return root.matrix_world.copy() if root is not None else build.turn("-Y")
+
+
+def _part(
+    obj: bpy.types.Object, frame: Matrix, source: G.Gaussians | None, with_looks: bool
+) -> tuple[G.Gaussians, np.ndarray]:
+    """One object's Gaussians in ``frame``, and the source row that each inherits from."""
+    own = objects.read_gaussians(obj)
+    own = own.replace(row=None) if source is None else _belonging(own, source)
+    item = looks.active_look(obj)
+    part, inherit = own, np.full(len(own), -1, np.int32)
+    if with_looks and item is not None and item.strength > 0:
+        from ft2os.looks import apply
+
+        look = looks.read_look(item)
+        part = apply(own, look, item.strength)
+        inherit = np.full(len(part), -1, np.int32)
+        if own.row is not None:
+            inherit[len(part) - len(look.parent) :] = own.row[look.parent]
+    return transforms.apply(part, relative(obj, frame)), inherit
+
+
+def _belonging(part: G.Gaussians, source: G.Gaussians) -> G.Gaussians:
+    """``part`` without the rows that are not its source's (joining objects from two files mixes them)."""
+    row = np.full(len(part), -1, np.int32) if part.row is None else part.row
+    if source.row is not None:  # rows that were left out on reading have no values to compare with
+        at = np.full(int(source.row.max()) + 1, -1)
+        at[source.row] = np.arange(len(source))
+    else:
+        at = np.arange(len(source))
+    known = (row >= 0) & (row < len(at))
+    mine = np.where(known, at[np.where(known, row, 0)], -1)
+    same = (source.means[mine] == part.means).all(axis=1) | (source.sh[mine, 0] == part.sh[:, 0]).all(axis=1)
+    return part.replace(row=np.where((mine >= 0) & same, row, -1).astype(np.int32), source=source.source)
+
+
+def _source(chosen: list[bpy.types.Object]) -> tuple[G.Gaussians | None, list[str]]:
+    """The file that all objects came from, read again; otherwise None and the reason."""
+    from ft2os import formats
+
+    hashes = {obj.ft2os.source_sha256 for obj in chosen} - {""}
+    if not hashes:
+        return None, []
+    if len(hashes) > 1:
+        return None, ["The objects come from different files: all values are written as computed."]
+    lost = "its bits and its extra properties are not in the export."
+    first = next(obj for obj in chosen if obj.ft2os.source_sha256)
+    path = Path(bpy.path.abspath(first.ft2os.source_path))
+    if not path.is_file():
+        return None, [f"The source file {path} is gone: {lost}"]
+    try:
+        loaded = formats.load_scene(path, drop_invalid=True).gaussians
+    except FileError as error:
+        return None, [f"The source file cannot be read ({error.message}): {lost}"]
+    if loaded.source is None or loaded.source.sha256 not in hashes:
+        return None, [f"The source file {path} has changed since the import: {lost}"]
+    return loaded, []
+
+
+def _labels(chosen: list[bpy.types.Object]) -> dict[int, str]:
+    """Group names: those of the file, and where an object was renamed its new name."""
+    labels: dict[int, str] = {}
+    for obj in chosen:
+        root = build.root_of(obj)
+        if root is not None:
+            labels |= {int(i): name for i, name in json.loads(root.ft2os.labels).items()}
+    for obj in chosen:
+        own, name = obj.ft2os, re.sub(r"\.\d{3,}$", "", obj.name)
+        if own.group_id >= 0 and name != own.label:
+            labels[own.group_id] = name
+        elif own.group_id >= 0:
+            labels.setdefault(own.group_id, own.label)
+    return labels

@@ -1,0 +1,97 @@
+"""How points look while navigating: one shared material that turns raw DC coefficients into colours.
+
+The true picture comes from the render engine. Here a look shows as one colour a point, the mean of the
+look's Gaussians that stand for it, in the attribute ``shown``, whose alpha is the look's strength.
+"""
+
+from __future__ import annotations
+
+import bpy
+import numpy as np
+
+from ft2os.gaussians import C0
+
+from . import attributes, looks
+
+MATERIAL = "Splat Points"
+SHOWN = "shown"
+
+
+def material() -> bpy.types.Material:
+    """The shared display material, made at first use."""
+    found = bpy.data.materials.get(MATERIAL)
+    return found if found is not None else _build(bpy.data.materials.new(MATERIAL))
+
+
+def show(obj: bpy.types.Object) -> None:
+    """Bring an object's points up to date with its active look and strength."""
+    if obj.type != "POINTCLOUD":
+        return
+    item = looks.active_look(obj)
+    if item is None or item.pointcloud is None:
+        attributes.remove(obj.data, SHOWN)
+    else:
+        attributes.write(obj.data, SHOWN, "FLOAT_COLOR", _mean_colours(obj, item))
+    obj.data.update_tag()
+
+
+def untouched_colour_management(scene: bpy.types.Scene) -> bool:
+    """Whether a scene has the colour management that Blender starts with."""
+    view = scene.view_settings
+    neutral = view.look == "None" and view.exposure == 0.0 and view.gamma == 1.0
+    return view.view_transform in {"AgX", "Filmic"} and neutral
+
+
+def set_standard_view(scene: bpy.types.Scene) -> None:
+    """Show colours as the Gaussians were trained: AgX turns 0.80 into 0.74."""
+    scene.view_settings.view_transform = "Standard"
+
+
+def _mean_colours(obj: bpy.types.Object, item: bpy.types.PropertyGroup) -> np.ndarray:
+    """Raw DC of the look a point, and in alpha how much of it shows.  [N, 4]"""
+    rows = looks.parent_rows(item)
+    dc = attributes.read(item.pointcloud, "radiance:base")[:, :3]
+    dc, rows = dc[rows >= 0], rows[rows >= 0]
+    n = len(obj.data.points)
+    count = np.bincount(rows, minlength=n)
+    sums = np.stack([np.bincount(rows, weights=dc[:, c], minlength=n) for c in range(3)], axis=1)
+    colours = sums / np.maximum(count, 1)[:, None]
+    return np.concatenate([colours, np.where(count, item.strength, 0.0)[:, None]], axis=1)
+
+
+def _build(made: bpy.types.Material) -> bpy.types.Material:
+    """½ + C0·DC, then sRGB -> linear (gamma 2.2 is close enough for dots), then light of that colour."""
+    made.use_nodes = True
+    tree = made.node_tree
+    tree.nodes.clear()
+
+    def node(kind: str, x: float, **settings) -> bpy.types.Node:
+        new = tree.nodes.new(kind)
+        new.location = (x, 0 if kind != "ShaderNodeAttribute" else -200 * len(tree.nodes))
+        for name, value in settings.items():
+            setattr(new, name, value)
+        return new
+
+    own = node("ShaderNodeAttribute", -1000, attribute_name="radiance:base")
+    shown = node("ShaderNodeAttribute", -1000, attribute_name=SHOWN)
+    mix = node("ShaderNodeMix", -800, data_type="VECTOR")
+    colour = node("ShaderNodeVectorMath", -600, operation="MULTIPLY_ADD")
+    colour.inputs[1].default_value = (C0,) * 3
+    colour.inputs[2].default_value = (0.5,) * 3
+    positive = node("ShaderNodeVectorMath", -400, operation="MAXIMUM")
+    linear = node("ShaderNodeGamma", -200)
+    linear.inputs["Gamma"].default_value = 2.2
+    light = node("ShaderNodeEmission", 0)
+    out = node("ShaderNodeOutputMaterial", 200)
+
+    vector_in = [s for s in mix.inputs if s.type == "VECTOR"]
+    link = tree.links.new
+    link(shown.outputs["Alpha"], mix.inputs[0])
+    link(own.outputs["Vector"], vector_in[-2])
+    link(shown.outputs["Vector"], vector_in[-1])
+    link(next(s for s in mix.outputs if s.type == "VECTOR"), colour.inputs[0])
+    link(colour.outputs[0], positive.inputs[0])
+    link(positive.outputs[0], linear.inputs["Color"])
+    link(linear.outputs[0], light.inputs["Color"])
+    link(light.outputs[0], out.inputs["Surface"])
+    return made

@@ -1,0 +1,127 @@
+"""Looks <-> point-cloud data-blocks that hang on their object.
+
+A look holds only the Gaussians that a stylization made, each with the id of the point it stands for, so a
+look costs what it changed. Rows are looked up when it is read: points deleted since take their share of the
+look with them, and an object that lost all of them says so instead of drawing something else.
+"""
+
+from __future__ import annotations
+
+import json
+
+import bpy
+import numpy as np
+
+from ft2os.errors import RequestError
+
+from . import attributes
+
+PARENT = "parent"
+_TARGET = {"means": "FLOAT_VECTOR", "quats": "QUATERNION", "scales": "FLOAT_VECTOR", "opacities": "FLOAT"}
+
+
+def add_look(obj: bpy.types.Object, look, ids: np.ndarray | None = None) -> bpy.types.PropertyGroup:
+    """Hang a look on its object and make it the active one.
+
+    Parameters
+    ----------
+    obj : Object
+        The splat object that the look was made for.
+    look : ft2os.looks.Look
+        ``parent`` are rows of the points that the object had when they were sent to be stylized.
+    ids : ndarray, int32, [N], optional
+        The ids of those points; by default the object's present ones.
+    """
+    ids = point_ids(obj.data) if ids is None else ids
+    if look.parent.size and not 0 <= look.parent.min() <= look.parent.max() < len(ids):
+        raise RequestError(
+            f"The look does not fit {obj.name}: it names points that the object does not have.",
+            "Stylize the object again.",
+        )
+    cloud = attributes.new_cloud(f"{obj.name} – {look.prompt or look.name}", len(look.parent))
+    base = np.concatenate([look.dc, look.opacities[:, None]], axis=1)
+    attributes.write(cloud, PARENT, "INT", ids[look.parent])
+    attributes.write(cloud, "position", "FLOAT_VECTOR", look.means)
+    attributes.write(cloud, "scale", "FLOAT_VECTOR", look.scales)
+    attributes.write(cloud, "rotation", "QUATERNION", look.quats)
+    attributes.write(cloud, "radiance:base", "FLOAT_COLOR", base)
+    if look.dc0 is not None:
+        attributes.write(cloud, "neutral:base", "FLOAT_VECTOR", look.dc0)
+    for name, values in (look.target or {}).items():
+        attributes.write(cloud, f"target:{name}", _TARGET[name], values)
+    item = obj.ft2os.looks.add()
+    item.name = look.prompt or look.name
+    item.pointcloud = cloud
+    item.prompt, item.method, item.seed = look.prompt, look.method, int(look.seed)
+    item.stats = json.dumps(look.stats, default=str)
+    obj.ft2os.active_look = len(obj.ft2os.looks) - 1
+    return item
+
+
+def read_look(item: bpy.types.PropertyGroup):
+    """The look of a list item, its parents as rows of the object's present points.
+
+    Raises
+    ------
+    RequestError
+        If the look's data is gone, or none of the points it was made for is left.
+    """
+    from ft2os.looks import Look
+
+    obj, cloud = item.id_data, item.pointcloud
+    if cloud is None:
+        raise RequestError(
+            f"The data of the look '{item.name}' is gone.", "Remove the look and stylize again."
+        )
+    rows = parent_rows(item)
+    kept = rows >= 0
+    if not kept.any():
+        raise RequestError(
+            f"None of the points that the look '{item.name}' was made for is left in {obj.name}.",
+            "Undo the deletion, or remove the look and stylize again.",
+        )
+    base = attributes.read(cloud, "radiance:base")[kept]
+    dc0 = attributes.read(cloud, "neutral:base")
+    target = {name: attributes.read(cloud, f"target:{name}") for name in _TARGET}
+    target = {name: values[kept] for name, values in target.items() if values is not None}
+    return Look(
+        parent=rows[kept],
+        dc=base[:, :3].copy(),
+        dc0=None if dc0 is None else dc0[kept],
+        means=attributes.read(cloud, "position")[kept],
+        quats=attributes.read(cloud, "rotation")[kept],
+        scales=attributes.read(cloud, "scale")[kept],
+        opacities=base[:, 3].copy(),
+        target=target or None,
+        name=item.name,
+        prompt=item.prompt,
+        method=item.method,
+        seed=item.seed,
+        stats=json.loads(item.stats or "{}"),
+    )
+
+
+def active_look(obj: bpy.types.Object) -> bpy.types.PropertyGroup | None:
+    """The look that an object wears, or None where it wears its own colours."""
+    index = obj.ft2os.active_look
+    return obj.ft2os.looks[index] if 0 <= index < len(obj.ft2os.looks) else None
+
+
+def parent_rows(item: bpy.types.PropertyGroup) -> np.ndarray:
+    """Row of the point that each Gaussian of a look stands for, −1 where deleted.  [M] int32"""
+    return _rows_of(attributes.read(item.pointcloud, PARENT), point_ids(item.id_data.data))
+
+
+def point_ids(cloud: bpy.types.PointCloud) -> np.ndarray:
+    """The points' ids; clouds that never had any count from 0.  [N] int32"""
+    ids = attributes.read(cloud, "point_id")
+    return np.arange(len(cloud.points), dtype=np.int32) if ids is None else ids
+
+
+def _rows_of(wanted: np.ndarray, ids: np.ndarray) -> np.ndarray:
+    """Row of each wanted id, −1 where it is gone; of equal ids the first counts.  [M], [N] -> [M] int32"""
+    if not ids.size:
+        return np.full(len(wanted), -1, np.int32)
+    unique, first = np.unique(ids, return_index=True)
+    at = np.minimum(np.searchsorted(unique, wanted), len(unique) - 1)
+    return np.where(unique[at] == wanted, first[at], -1).astype(np.int32)

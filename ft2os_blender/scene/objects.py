@@ -1,0 +1,132 @@
+"""Gaussians <-> point-cloud objects.
+
+The attribute names are those that Blender 5.3 draws as splats by itself. Values go in and come out with the
+same bits, so an object that nobody touched is still its source file. ``point_id`` names a point for life:
+looks refer to it, and so survive deleting points and joining objects.
+"""
+
+from __future__ import annotations
+
+import bpy
+import numpy as np
+
+from ft2os.errors import RequestError
+from ft2os.gaussians import Gaussians
+
+from . import attributes
+from .looks import read_look  # noqa: F401  (the render engine reads both kinds of data through this module)
+
+BASE, SCALE, ROTATION = "radiance:base", "scale", "rotation"
+SOURCE_ROW, POINT_ID, GROUP, RADIUS = "source_row", "point_id", "group", "radius"
+
+
+def is_splat(obj: bpy.types.Object | None) -> bool:
+    """Whether an object's points are Gaussians of ours (or anybody's who uses the same attribute names)."""
+    if obj is None or obj.type != "POINTCLOUD":
+        return False
+    names = obj.data.attributes
+    return all(name in names for name in (BASE, SCALE, ROTATION))
+
+
+def splats(objects) -> list[bpy.types.Object]:
+    """The splat objects among ``objects``, in their order."""
+    return [obj for obj in objects if is_splat(obj)]
+
+
+def degree(cloud: bpy.types.PointCloud) -> int:
+    """Degree of the spherical harmonics that a cloud carries, 0 to 4 (incomplete bands do not count)."""
+    bands = 0
+    while f"radiance:sh_{bands}" in cloud.attributes:
+        bands += 1
+    return min(int(np.sqrt(bands + 1)) - 1, 4)
+
+
+def write_gaussians(cloud: bpy.types.PointCloud, gaussians: Gaussians, first_id: int = 0) -> None:
+    """Fill a cloud of ``len(gaussians)`` points.
+
+    Parameters
+    ----------
+    cloud : PointCloud
+    gaussians : Gaussians
+        ``identity`` and ``source`` stay out: the file is found again through the object's ``source_path``.
+    first_id : int
+        The points get the ids ``first_id``, ``first_id + 1``, ...
+    """
+    n = len(gaussians)
+    base = np.concatenate([gaussians.sh[:, 0], gaussians.opacities[:, None]], axis=1)
+    attributes.write(cloud, "position", "FLOAT_VECTOR", gaussians.means)
+    attributes.write(cloud, SCALE, "FLOAT_VECTOR", gaussians.scales)
+    attributes.write(cloud, ROTATION, "QUATERNION", gaussians.quats)
+    attributes.write(cloud, BASE, "FLOAT_COLOR", base)
+    for k in range(1, gaussians.sh.shape[1]):
+        attributes.write(cloud, f"radiance:sh_{k - 1}", "FLOAT_VECTOR", gaussians.sh[:, k])
+    attributes.write(cloud, RADIUS, "FLOAT", display_radius(gaussians.scales))
+    if gaussians.group is not None:
+        attributes.write(cloud, GROUP, "INT", gaussians.group)
+    row = np.full(n, -1, np.int32) if gaussians.row is None else gaussians.row
+    attributes.write(cloud, SOURCE_ROW, "INT", row)
+    attributes.write(cloud, POINT_ID, "INT", first_id + np.arange(n))
+
+
+def display_radius(scales: np.ndarray) -> np.ndarray:
+    """Radius of the dot that stands for a Gaussian while navigating: its middle axis.  [N, 3] -> [N]"""
+    return np.median(scales, axis=1)
+
+
+def read_gaussians(obj: bpy.types.Object) -> Gaussians:
+    """The object's own points as they are now, edits included, in the object's own coordinates.
+
+    ``row`` is set where the object came from a file, ``source`` is not: only the exporter reads the file.
+
+    Raises
+    ------
+    RequestError
+        If the object is not a splat object or has no points.
+    """
+    if not is_splat(obj):
+        raise RequestError(
+            f"{obj.name if obj else 'Nothing'} is not a splat object.", "Select an imported splat object."
+        )
+    cloud = obj.data
+    if len(cloud.points) == 0:
+        raise RequestError(f"{obj.name} has no points left.", "Undo the deletion or import the scene again.")
+    base = attributes.read(cloud, BASE)
+    bands = [base[:, :3]]
+    bands += [attributes.read(cloud, f"radiance:sh_{k}") for k in range((degree(cloud) + 1) ** 2 - 1)]
+    return Gaussians(
+        means=attributes.read(cloud, "position"),
+        quats=attributes.read(cloud, ROTATION),
+        scales=attributes.read(cloud, SCALE),
+        opacities=base[:, 3].copy(),
+        sh=np.stack(bands, axis=1),
+        group=attributes.read(cloud, GROUP),
+        row=attributes.read(cloud, SOURCE_ROW),
+    )
+
+
+def new_object(
+    name: str, gaussians: Gaussians, collection: bpy.types.Collection, parent: bpy.types.Object | None = None
+) -> bpy.types.Object:
+    """A splat object in ``collection``, with point ids that no other object of the file has.
+
+    Raises
+    ------
+    RequestError
+        If there is no Gaussian to show.
+    """
+    if len(gaussians) == 0:
+        raise RequestError(f"{name} has no Gaussians.", "Choose a file or a group that holds some.")
+    cloud = attributes.new_cloud(name, len(gaussians))
+    first = _next_id(len(gaussians))
+    write_gaussians(cloud, gaussians, first)
+    obj = bpy.data.objects.new(name, cloud)
+    obj.parent = parent
+    obj.ft2os.id_end = first + len(gaussians)
+    collection.objects.link(obj)
+    return obj
+
+
+def _next_id(count: int) -> int:
+    """First of ``count`` ids above all in use; ids start again where int32 ends."""
+    first = max((obj.ft2os.id_end for obj in bpy.data.objects), default=0)
+    return first if first + count < 2**31 else 0

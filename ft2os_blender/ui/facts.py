@@ -1,0 +1,70 @@
+"""Everything the panels say, as plain functions: cheap enough to run at every redraw, and testable."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import bpy
+
+from ..scene import build, objects
+
+
+def object_facts(obj: bpy.types.Object) -> list[tuple[str, str]]:
+    """(label, value) rows about a splat object."""
+    own = obj.ft2os
+    rows = [("Gaussians", f"{len(obj.data.points):,}"), ("SH degree", str(objects.degree(obj.data)))]
+    if own.group_id >= 0:
+        rows.append(("Group", f"{own.label} ({own.group_id})"))
+    return rows
+
+
+def scene_facts(obj: bpy.types.Object) -> list[tuple[str, str]]:
+    """(label, value) rows about the scene that a splat object belongs to."""
+    root = build.root_of(obj)
+    if root is None:
+        return []
+    parts = objects.splats(root.children)
+    total = sum(len(part.data.points) for part in parts)
+    rows = [("Scene", root.name), ("Objects", f"{len(parts)}, {total:,} Gaussians")]
+    if root.ft2os.source_path:
+        rows.append(("File", Path(root.ft2os.source_path).name))
+    return rows
+
+
+def look_facts(item: bpy.types.PropertyGroup) -> list[tuple[str, str]]:
+    """(label, value) rows about a look: what the stylization measured."""
+    rows = [("Method", f"{item.method}, seed {item.seed}")]
+    try:
+        stats = json.loads(item.stats or "{}")
+    except ValueError:
+        stats = {}
+    if isinstance(stats.get("material"), str):
+        rows.append(("Material", stats["material"]))
+    if isinstance(stats.get("seconds"), int | float):
+        rows.append(("Took", remaining(stats["seconds"])))
+    return rows
+
+
+def remaining(seconds: float) -> str:
+    """A duration in words: '8 s', '3 min'; '' where it is unknown."""
+    if seconds < 0:
+        return ""
+    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
+
+
+def progress_text(session: bpy.types.PropertyGroup) -> str:
+    """What the progress bar says."""
+    left = remaining(session.remaining)
+    return f"{session.stage or 'Starting'}{', ' + left + ' left' if left else ''}"
+
+
+def wrapped(text: str, width: int) -> list[str]:
+    """``text`` in lines of at most ``width`` characters: labels do not wrap by themselves."""
+    lines: list[str] = []
+    for word in text.split():
+        if lines and len(lines[-1]) + 1 + len(word) <= width:
+            lines[-1] += " " + word
+        else:
+            lines.append(word)
+    return lines

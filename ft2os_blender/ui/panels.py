@@ -1,0 +1,151 @@
+"""The sidebar of the 3D view, tab "Splat Style": most used first, problems where they are met."""
+
+from __future__ import annotations
+
+import bpy
+
+from .. import preferences
+from ..scene import looks, objects
+from . import facts
+
+_CHARACTER_PX = 7  # mean width of a character at scale 1
+
+
+class _Panel:
+    bl_space_type = "VIEW_3D"
+    bl_region_type = "UI"
+    bl_category = "Splat Style"
+
+
+class FT2OS_PT_main(_Panel, bpy.types.Panel):
+    """Prompt, method, Stylize, progress"""
+
+    bl_idname = "FT2OS_PT_main"
+    bl_label = "Splat Style"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout = self.layout
+        layout.use_property_split = True
+        layout.use_property_decorate = False
+        _problems(layout, context)
+        if not objects.splats(context.scene.objects):
+            layout.operator("ft2os.import_scene", icon="IMPORT")
+            return
+        settings = context.scene.ft2os
+        row = layout.row()
+        row.use_property_split = False
+        row.prop(settings, "prompt", text="", icon="GREASEPENCIL", placeholder="lava, old gold, ice …")
+        layout.prop(settings, "method")
+        layout.prop(settings, "preset")
+        layout.prop(settings, "seed")
+        _action(layout, context)
+
+
+class FT2OS_PT_looks(_Panel, bpy.types.Panel):
+    """The looks of the active object"""
+
+    bl_idname = "FT2OS_PT_looks"
+    bl_parent_id = "FT2OS_PT_main"
+    bl_label = "Looks"
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        return objects.is_splat(context.object) and len(context.object.ft2os.looks) > 0
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout, own = self.layout, context.object.ft2os
+        layout.template_list("FT2OS_UL_looks", "", own, "looks", own, "active_look", rows=3)
+        layout.operator("ft2os.look_revert", icon="LOOP_BACK")
+        item = looks.active_look(context.object)
+        if item is not None:
+            layout.use_property_split = True
+            layout.prop(item, "strength", slider=True)
+            _rows(layout, facts.look_facts(item))
+
+
+class FT2OS_PT_facts(_Panel, bpy.types.Panel):
+    """What is known about the object and its scene"""
+
+    bl_idname = "FT2OS_PT_facts"
+    bl_parent_id = "FT2OS_PT_main"
+    bl_label = "Object and Scene"
+    bl_options = {"DEFAULT_CLOSED"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        return objects.is_splat(context.object)
+
+    def draw(self, context: bpy.types.Context) -> None:
+        _rows(self.layout, facts.object_facts(context.object))
+        _rows(self.layout, facts.scene_facts(context.object))
+        self.layout.operator_menu_enum("ft2os.separate", "by", icon="MOD_EXPLODE")
+
+
+class FT2OS_PT_files(_Panel, bpy.types.Panel):
+    """Import and export"""
+
+    bl_idname = "FT2OS_PT_files"
+    bl_parent_id = "FT2OS_PT_main"
+    bl_label = "Files"
+    bl_options = {"DEFAULT_CLOSED"}
+
+    def draw(self, context: bpy.types.Context) -> None:
+        row = self.layout.row(align=True)
+        row.operator("ft2os.import_scene", text="Import", icon="IMPORT")
+        row.operator("ft2os.export_scene", text="Export", icon="EXPORT")
+
+
+def _action(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+    """The Stylize button, or the progress of what runs."""
+    session = context.window_manager.ft2os
+    if not session.busy:
+        row = layout.row()
+        row.scale_y = 1.4
+        name = context.object.name if objects.is_splat(context.object) else "…"
+        row.operator("ft2os.stylize", text=f"Stylize {name}", icon="BRUSH_DATA", translate=False)
+        return
+    layout.label(text=session.target, icon="BRUSH_DATA", translate=False)
+    row = layout.row(align=True)
+    row.progress(factor=session.factor, text=facts.progress_text(session))
+    row.operator("ft2os.cancel", text="", icon="X")
+
+
+def _problems(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+    """Boxes that say what is wrong and hold the button that mends it."""
+    if preferences.backend() is None:
+        box = layout.box()
+        box.label(text="The backend is not installed", icon="ERROR")
+        if preferences.installer is not None and not preferences.installer.poll():
+            box.label(text=preferences.installer.stage, icon="TIME")
+            box.operator("ft2os.install_cancel")
+        else:
+            box.operator("ft2os.install_backend", icon="IMPORT")
+    if context.scene.view_settings.view_transform != "Standard" and objects.splats(context.scene.objects):
+        box = layout.box()
+        transform = context.scene.view_settings.view_transform
+        box.label(text=f"{transform} changes the captured colours", icon="COLOR")
+        box.operator("ft2os.fix_colour_management")
+    session = context.window_manager.ft2os
+    if session.error:
+        _error(layout.box(), context, session)
+
+
+def _error(box: bpy.types.UILayout, context: bpy.types.Context, session: bpy.types.PropertyGroup) -> None:
+    width = context.region.width if context.region else 300
+    characters = max(int(width / (_CHARACTER_PX * context.preferences.system.ui_scale)) - 6, 16)
+    column = box.column(align=True)
+    for i, line in enumerate(facts.wrapped(session.error, characters)):
+        column.label(text=line, icon="BLANK1" if i else "ERROR", translate=False)
+    for i, line in enumerate(facts.wrapped(session.hint, characters)):
+        column.label(text=line, icon="BLANK1" if i else "INFO", translate=False)
+
+
+def _rows(layout: bpy.types.UILayout, rows: list[tuple[str, str]]) -> None:
+    column = layout.column(align=True)
+    for label, value in rows:
+        split = column.split(factor=0.35)
+        split.label(text=label)
+        split.label(text=value, translate=False)
+
+
+CLASSES = (FT2OS_PT_main, FT2OS_PT_looks, FT2OS_PT_facts, FT2OS_PT_files)
