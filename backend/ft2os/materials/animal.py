@@ -15,7 +15,7 @@ def _hair(s: Surface, salt: int, freq: float = 70.0) -> np.ndarray:
     return s.fbm((freq, freq / 7, freq), 3, salt=salt + 1, at=q)
 
 
-@material("zebra", "Zebra", "zebra stripe", "stripe", "striped", detail_gain=0.8, keep=0.55)
+@material("zebra", "Zebra", "zebra stripe, stripe, striped", detail_gain=1.3, keep=0.55)
 def zebra(s: Surface) -> np.ndarray:
     """Forking black stripes with soft brown shadows on cream hair."""
     q = s.warp(2.0, 0.12, salt=1, octaves=2)
@@ -24,14 +24,16 @@ def zebra(s: Surface) -> np.ndarray:
         30 * (q[:, 0] + 0.38 * q[:, 2] + 0.16 * s.fbm(1.6, 2, salt=3, at=q)) + 1.2 * s.fbm(3, 2, salt=4)
     )
     stripe = smooth(-0.16, 0.16, wave + 0.16 * hair)
-    cream = ramp(0.62 + 0.28 * hair + 0.18 * s.fbm(3, 3, salt=5) + 0.5 * s.detail,
-                 (0, "#a4917a"), (0.4, "#d6c8b2"), (0.75, "#efe8da"), (1, "#f8f5ee"))  # fmt: skip
-    black = ramp(0.34 + 0.4 * hair + 0.5 * s.detail, (0, "#0b0908"), (0.5, "#221b18"), (1, "#55483f"))
+    cream = ramp(
+        0.62 + 0.28 * hair + 0.18 * s.fbm(3, 3, salt=5) + 0.5 * s.detail,
+        "0 #a4917a, 0.4 #d6c8b2, 0.75 #efe8da, 1 #f8f5ee",
+    )
+    black = ramp(0.34 + 0.4 * hair + 0.5 * s.detail, "0 #0b0908, 0.5 #221b18, 1 #55483f")
     cream = mix(cream, "#7a5a3d", 0.5 * np.exp(-((np.abs(wave) / 0.35) ** 2)))
     return mix(cream, black, stripe)
 
 
-@material("tiger", "Tiger", "tiger stripe", "bengal", "tigerskin", detail_gain=0.8, keep=0.55)
+@material("tiger", "Tiger", "tiger stripe, bengal, tigerskin", detail_gain=1.3, keep=0.55)
 def tiger(s: Surface) -> np.ndarray:
     """Burnt-orange coat, pale belly, tapering black flames of stripes."""
     q = s.warp(2.4, 0.13, salt=11, octaves=3)
@@ -42,16 +44,12 @@ def tiger(s: Surface) -> np.ndarray:
     coat = (
         0.42 + 0.26 * hair + 0.20 * s.fbm(2, 3, salt=15) + 0.30 * smooth(0.35, 0.0, s.height) + 0.6 * s.detail
     )
-    colour = ramp(
-        coat, (0, "#7a2f07"), (0.3, "#c5610f"), (0.55, "#e68a24"), (0.78, "#f1b765"), (1, "#f8ead2")
-    )
-    black = ramp(0.30 + 0.4 * hair + 0.5 * s.detail, (0, "#0c0705"), (0.5, "#211411"), (1, "#5c4130"))
+    colour = ramp(coat, "0 #7a2f07, 0.3 #c5610f, 0.55 #e68a24, 0.78 #f1b765, 1 #f8ead2")
+    black = ramp(0.30 + 0.4 * hair + 0.5 * s.detail, "0 #0c0705, 0.5 #211411, 1 #5c4130")
     return mix(colour, black, stripe)
 
 
-@material(
-    "leopard", "Leopard", "cheetah", "jaguar", "leopard print", "animal print", detail_gain=0.8, keep=0.55
-)
+@material("leopard", "Leopard", "cheetah, jaguar, leopard print, animal print", detail_gain=1.3, keep=0.55)
 def leopard(s: Surface) -> np.ndarray:
     """Rosettes: broken dark rings around tawny hearts on a golden coat."""
     q = s.warp(7, 0.022, salt=21)
@@ -68,13 +66,13 @@ def leopard(s: Surface) -> np.ndarray:
         + 0.16 * smooth(0.3, 0.0, s.height)
         + 0.6 * s.detail
     )
-    colour = ramp(coat, (0, "#80501a"), (0.3, "#c08a3e"), (0.6, "#e0b56d"), (0.85, "#f0d9a6"), (1, "#f8eed6"))
+    colour = ramp(coat, "0 #80501a, 0.3 #c08a3e, 0.6 #e0b56d, 0.85 #f0d9a6, 1 #f8eed6")
     colour = mix(colour, "#a9681f", 0.75 * smooth(size + 0.02, size - 0.08, r))
-    black = ramp(0.30 + 0.4 * hair + 0.5 * s.detail, (0, "#0d0806"), (0.5, "#241711"), (1, "#5a4230"))
+    black = ramp(0.30 + 0.4 * hair + 0.5 * s.detail, "0 #0d0806, 0.5 #241711, 1 #5a4230")
     return mix(colour, black, ring * gaps)
 
 
-@material("giraffe", "Giraffe", "giraffe pattern", "safari", "cracked earth", detail_gain=0.8, keep=0.55)
+@material("giraffe", "Giraffe", "giraffe pattern, cracked earth", detail_gain=1.3, keep=0.55)
 def giraffe(s: Surface) -> np.ndarray:
     """Chestnut patches, darker in the middle, parted by cream lines."""
     patch = s.cells((6.2, 5.2, 6.2), salt=31, at=s.warp(9, 0.014, salt=32), jitter=0.85)
@@ -86,33 +84,36 @@ def giraffe(s: Surface) -> np.ndarray:
         + 0.22 * (patch.pick - 0.5)
         + 0.6 * s.detail
     )
-    brown = ramp(tone, (0, "#4a2410"), (0.4, "#8a4a1f"), (0.7, "#b87337"), (1, "#d9a468"))
-    cream = ramp(0.6 + 0.28 * hair + 0.6 * s.detail, (0, "#b4986a"), (0.5, "#e2cfa3"), (1, "#f5ecd3"))
+    brown = ramp(tone, "0 #4a2410, 0.4 #8a4a1f, 0.7 #b87337, 1 #d9a468")
+    cream = ramp(0.6 + 0.28 * hair + 0.6 * s.detail, "0 #b4986a, 0.5 #e2cfa3, 1 #f5ecd3")
     return mix(brown, cream, smooth(0.085, 0.05, patch.border + 0.014 * hair))
 
 
 def _scales(s: Surface, count: float) -> tuple[np.ndarray, ...]:
-    """Overlapping scales like roof tiles: distance from the tip, across, and two ids."""
+    """Overlapping round scales like roof tiles [M] each: distance above the tip, across, row and column."""
     a, b = s.unrolled()
-    a = a * count + 0.12 * s.fbm(4, 2, salt=41)
-    b = b * count * 1.15 + 0.12 * s.fbm(4, 2, salt=42)
-    best = np.full(len(a), -1.0)
-    row_id, column_id, across = np.zeros(len(a)), np.zeros(len(a)), np.zeros(len(a))
-    for step in (1, 0, -1):  # rows further up first: lower rows lie on top
-        row = np.floor(b) + step
-        x = a - 0.5 * (row % 2)
-        column = np.floor(x)
-        u, v = (x - column - 0.5) * 2, b - row
-        inside = v - 0.9 * (1 - np.sqrt(np.clip(1 - u * u, 0, 1))) * -1 - 0.45 * u * u
-        hit = inside > 0 if step == -1 else (inside > 0) & (best < 0)
-        best = np.where(hit, v, best)
-        row_id, column_id = np.where(hit, row, row_id), np.where(hit, column, column_id)
-        across = np.where(hit, u, across)
-    return best, across, row_id, column_id
+    a = a * count + 0.10 * s.fbm(4, 2, salt=41)
+    b = b * count * 1.5 + 0.10 * s.fbm(4, 2, salt=42)
+    rise = across = row = column = np.zeros(len(a))
+    for step in (0, 1, 2):  # a scale hangs over the row below it: the uppermost that covers a point wins
+        r = np.floor(b) + step
+        x = a - 0.5 * (r % 2)
+        u = 2 * (x - np.floor(x)) - 1
+        # Scale r spans rows r - 1.6 (its tip) to r; its outline is round.
+        above = b - (r - 1.6 * np.sqrt(np.clip(1 - 0.92 * u * u, 0, 1)))
+        hit = above > 0
+        rise, across = np.where(hit, above, rise), np.where(hit, u, across)
+        row, column = np.where(hit, r, row), np.where(hit, np.floor(x), column)
+    return rise, across, row, column
 
 
-@material("snake", "Snake scales", "snakeskin", "reptile", "python", "scale", "scaly", "viper", "lizard",
-          "crocodile", "serpent", detail_gain=0.8, keep=0.55)  # fmt: skip
+@material(
+    "snake",
+    "Snake scales",
+    "snakeskin, reptile, python, scale, scaly, viper, lizard, crocodile, serpent",
+    detail_gain=1.3,
+    keep=0.55,
+)
 def snake(s: Surface) -> np.ndarray:
     """Keeled diamond scales with a dark saddle pattern and a wet sheen."""
     a, b = s.unrolled()
@@ -133,12 +134,7 @@ def snake(s: Surface) -> np.ndarray:
     tone = 0.48 + 0.55 * saddle + 0.16 * (pick - 0.5)
     colour = ramp(
         tone,
-        (0, "#1d1a0f"),
-        (0.3, "#3f3a1d"),
-        (0.42, "#5d5a2a"),
-        (0.5, "#a08f4f"),
-        (0.7, "#c9ba7c"),
-        (1, "#e9e2bb"),
+        "0 #1d1a0f, 0.3 #3f3a1d, 0.42 #5d5a2a, 0.5 #a08f4f, 0.7 #c9ba7c, 1 #e9e2bb",
     )
     keel = np.exp(-np.abs(u + v) * 14) * smooth(0.0, 0.2, rim)
     sheen = smooth(0.1, 0.5, u - v) * smooth(0.02, 0.14, rim)
@@ -147,38 +143,27 @@ def snake(s: Surface) -> np.ndarray:
     return mix(colour, "#0d0b06", 0.85 * smooth(0.07, 0.02, rim))
 
 
-@material("dragon", "Dragon scales", "mermaid", "dragon scale", "fish scale", "dinosaur", "fish",
-          detail_gain=0.75, keep=0.55)  # fmt: skip
+@material("dragon", "Dragon scales", "mermaid, dragon scale, fish scale", detail_gain=0.75, keep=0.55)
 def dragon(s: Surface) -> np.ndarray:
-    """Overlapping round scales, teal to violet, each with a bright rim and shadow below its neighbour."""
-    v, u, row, column = _scales(s, 11.0)
+    """Overlapping round scales, teal to violet, each with a bright rim, a keel and its neighbour's shadow."""
+    rise, u, row, column = _scales(s, 12.0)
     pick = np.modf(np.abs(np.sin(row * 12.9898 + column * 78.233 + 1.7)) * 43758.5)[0]
-    hue = 0.42 + 0.30 * s.fbm(1.8, 3, salt=61) + 0.22 * (pick - 0.5) + 0.14 * v
-    colour = ramp(
-        hue,
-        (0, "#0a3d3b"),
-        (0.25, "#0f7f74"),
-        (0.45, "#1fa8a0"),
-        (0.62, "#2f6fc0"),
-        (0.8, "#6b3fb0"),
-        (1, "#b04aa8"),
-    )
-    ridge = np.exp(-np.abs(u) * 9) * 0.25
-    ray = 0.06 * np.cos(u * 26)
-    light = 0.30 + 0.62 * smooth(1.25, 0.15, v) + ridge + ray + 0.12 * s.fbm(14, 3, salt=62) + 0.55 * s.detail
+    hue = 0.40 + 0.34 * s.fbm(1.8, 3, salt=61) + 0.20 * (pick - 0.5) + 0.10 * rise
+    colour = ramp(hue, "0 #0b4f3f, 0.25 #139a72, 0.45 #1fb5b0, 0.62 #3579d0, 0.8 #7547bd, 1 #c052a8")
+    light = 1.05 - 0.75 * smooth(0.35, 1.5, rise) + 0.22 * np.exp(-np.abs(u) * 8) + 0.05 * np.cos(u * 24)
+    light = light + 0.12 * s.fbm(14, 3, salt=62) + 0.12 * s.facing()
     colour = shade(colour, light)
-    rim = smooth(0.16, 0.02, v - 0.45 * u * u)
-    return mix(colour, "#c9efe2", 0.55 * rim * smooth(-0.2, 0.6, 0.4 + s.facing()))
+    colour = mix(colour, "#d2f4e6", 0.62 * np.exp(-(((rise - 0.10) / 0.07) ** 2)))
+    return mix(colour, "#06131a", 0.8 * smooth(0.05, 0.0, rise))
 
 
-@material("fur", "Fur", "furry", "fluffy", "hairy", "bear", "fox", "wolf", "plush", "teddy bear", "yeti",
-          "shaggy", detail_gain=0.85, keep=0.55)  # fmt: skip
+@material("fur", "Fur", "furry, fluffy, hairy, plush, teddy bear, yeti, shaggy", detail_gain=0.85, keep=0.55)
 def fur(s: Surface) -> np.ndarray:
     """Long tufted hair in layers, dark at the roots and golden at the tips."""
-    comb = s.warp(3, 0.10, salt=71, octaves=3)
-    long = s.fbm((30, 4.5, 30), 4, salt=72, at=comb)
-    fine = s.fbm((85, 8, 85), 3, salt=73, at=comb)
-    tuft = s.cells((9, 5, 9), salt=74, at=s.warp((8, 5, 8), 0.05, salt=75, at=comb))
+    comb = s.warp(2.2, 0.05, salt=71, octaves=2)
+    long = s.fbm((26, 3.2, 26), 3, salt=72, at=comb)
+    fine = s.fbm((80, 6, 80), 2, salt=73, at=comb)
+    tuft = s.cells((9, 5, 9), salt=74, at=s.warp((8, 5, 8), 0.03, salt=75, at=comb))
     tone = (
         0.46
         + 0.34 * long
@@ -187,4 +172,4 @@ def fur(s: Surface) -> np.ndarray:
         + 0.16 * (tuft.pick - 0.5)
         + 0.7 * s.detail
     )
-    return ramp(tone, (0, "#1e0f07"), (0.25, "#512c13"), (0.5, "#96602e"), (0.75, "#cf9c5c"), (1, "#f2dcb2"))
+    return ramp(tone, "0 #1e0f07, 0.25 #512c13, 0.5 #96602e, 0.75 #cf9c5c, 1 #f2dcb2")

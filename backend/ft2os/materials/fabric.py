@@ -13,8 +13,13 @@ def _flat(s: Surface, code: str) -> np.ndarray:
     return np.tile(rgb(code), (len(s.p), 1))
 
 
-@material("wool", "Knitted wool", "knit", "knitted", "yarn", "sweater", "crochet", "woolen", "woollen",
-          "knitwear", "jumper", detail_gain=0.8, keep=0.55)  # fmt: skip
+@material(
+    "wool",
+    "Knitted wool",
+    "knit, knitted, yarn, sweater, crochet, woolen, woollen, knitwear, jumper",
+    detail_gain=1.3,
+    keep=0.55,
+)
 def wool(s: Surface) -> np.ndarray:
     """Stockinette: columns of V stitches with twisted fibres, in a Nordic pattern of three colours."""
     across, up = s.unrolled()
@@ -40,16 +45,14 @@ def wool(s: Surface) -> np.ndarray:
     return shade(colour, light)
 
 
-@material("denim", "Denim", "jeans", "jean", "canvas cloth", "dungarees", detail_gain=0.9, keep=0.6)
+@material("denim", "Denim", "jeans, jean, canvas cloth, dungarees", detail_gain=0.9, keep=0.6)
 def denim(s: Surface) -> np.ndarray:
     """Indigo twill, washed pale where it is worn, with double orange seams."""
     across, up = s.unrolled()
     twill = 0.5 + 0.5 * np.sin(2 * np.pi * (across * 52 + up * 52) + 0.8 * s.fbm(30, 2, salt=11))
     weft = s.fbm((90, 14, 90), 2, salt=12)
     worn = 0.30 + 0.30 * s.fbm(2.6, 5, salt=13, gain=0.6) + 0.16 * twill + 0.10 * weft + 0.75 * s.detail
-    colour = ramp(
-        worn, (0, "#0d1830"), (0.25, "#1f3763"), (0.5, "#3f6296"), (0.75, "#7f9fc4"), (1, "#cfdbe7")
-    )
+    colour = ramp(worn, "0 #0d1830, 0.25 #1f3763, 0.5 #3f6296, 0.75 #7f9fc4, 1 #cfdbe7")
     seam = np.abs((up * 2.6 + 0.02 * s.fbm(4, 2, salt=14)) % 1 - 0.5) / 2.6
     colour = shade(colour, 1 - 0.35 * np.exp(-((seam / 0.006) ** 2)))
     for offset in (0.016, 0.026):
@@ -58,8 +61,18 @@ def denim(s: Surface) -> np.ndarray:
     return colour
 
 
-@material("tartan", "Tartan", "plaid", "kilt", "flannel", "checkered", "gingham", "picnic",
-          detail_gain=0.85, keep=0.55)  # fmt: skip
+# Where across one repeat of the pattern a band begins and ends, and its thread.
+_SETT = (
+    (0.0, 0.22, "#16402c"),
+    (0.22, 0.27, "#0e1a33"),
+    (0.36, 0.375, "#e8d9b0"),
+    (0.58, 0.72, "#15264d"),
+    (0.645, 0.655, "#efc548"),
+    (0.84, 0.855, "#e8e4da"),
+)
+
+
+@material("tartan", "Tartan", "plaid, kilt, flannel, checkered, gingham", detail_gain=1.3, keep=0.55)
 def tartan(s: Surface) -> np.ndarray:
     """Red sett with green and navy bands, white and yellow guard lines, woven as twill."""
     across, up = s.unrolled()
@@ -67,8 +80,7 @@ def tartan(s: Surface) -> np.ndarray:
     def sett(t: np.ndarray) -> np.ndarray:
         t = t * 4.2 % 1
         colour = np.tile(rgb("#b3202c"), (len(t), 1))
-        for low, high, code in ((0.0, 0.22, "#16402c"), (0.22, 0.27, "#0e1a33"), (0.36, 0.375, "#e8d9b0"),
-                                (0.58, 0.72, "#15264d"), (0.645, 0.655, "#efc548"), (0.84, 0.855, "#e8e4da")):  # fmt: skip
+        for low, high, code in _SETT:
             colour = np.where(((t >= low) & (t < high))[:, None], rgb(code), colour)
         return colour
 
@@ -80,8 +92,7 @@ def tartan(s: Surface) -> np.ndarray:
     )
 
 
-@material("camouflage", "Camouflage", "camo", "military", "army", "woodland camo", "soldier",
-          detail_gain=0.9, keep=0.6)  # fmt: skip
+@material("camouflage", "Camouflage", "camo, military, army, woodland camo", detail_gain=1.3, keep=0.6)
 def camouflage(s: Surface) -> np.ndarray:
     """Woodland pattern: four colours in layered blobs on ripstop cloth."""
     colour = _flat(s, "#8a8455")
@@ -96,7 +107,7 @@ def camouflage(s: Surface) -> np.ndarray:
     return shade(colour, weave + 0.3 * s.detail)
 
 
-@material("leather", "Leather", "hide", "suede", "saddle", "rawhide", "cowhide", detail_gain=0.85, keep=0.6)
+@material("leather", "Leather", "hide, suede, saddle, rawhide, cowhide", detail_gain=0.85, keep=0.6)
 def leather(s: Surface) -> np.ndarray:
     """Brown hide: pebbled grain, creases, dark oil in the folds, pale rubbed edges."""
     q = s.warp(9, 0.012, salt=51)
@@ -105,11 +116,16 @@ def leather(s: Surface) -> np.ndarray:
     light = s.lit(lambda t: smooth(0, 0.25, t.cells(34, salt=52, at=t.warp(9, 0.012, salt=51)).border), 0.006)
     tone = 0.34 + 0.24 * s.fbm(2.6, 4, salt=55) + 0.20 * smooth(0, 0.2, grain.border) + 0.22 * light
     tone = tone + 0.10 * s.facing() - 0.20 * np.exp(-crease * 26) + 0.8 * s.detail
-    return ramp(tone, (0, "#170a04"), (0.25, "#46210f"), (0.5, "#7f431f"), (0.75, "#b4743f"), (1, "#e2b683"))
+    return ramp(tone, "0 #170a04, 0.25 #46210f, 0.5 #7f431f, 0.75 #b4743f, 1 #e2b683")
 
 
-@material("newspaper", "Newspaper", "paper", "papery", "origami", "papier mache", "cardboard", "book page",
-          "comic", "magazine", detail_gain=0.95, keep=0.65)  # fmt: skip
+@material(
+    "newspaper",
+    "Newspaper",
+    "paper, papery, origami, papier mache, cardboard, comic, magazine",
+    detail_gain=1.3,
+    keep=0.65,
+)
 def newspaper(s: Surface) -> np.ndarray:
     """Torn sheets pasted over each other, with columns of print, headlines and grey pictures."""
     sheet = s.cells(3.6, salt=61, at=s.warp(8, 0.02, salt=62))
@@ -133,7 +149,9 @@ def newspaper(s: Surface) -> np.ndarray:
     dots = 0.30 + 0.5 * s.fbm(9, 3, salt=65)
     ink = np.where(head, 0.95 * bold, 0.72 * in_line * letters) * gutter
     ink = np.where(picture, (0.35 + dots) * gutter, ink)
-    paper = ramp(0.62 + 0.24 * s.fbm(3, 4, salt=66) + 0.3 * (sheet.other - 0.5) + 0.5 * s.detail,
-                 (0, "#a8997a"), (0.4, "#cfc3a6"), (0.75, "#e4dcc8"), (1, "#f0ece0"))  # fmt: skip
+    paper = ramp(
+        0.62 + 0.24 * s.fbm(3, 4, salt=66) + 0.3 * (sheet.other - 0.5) + 0.5 * s.detail,
+        "0 #a8997a, 0.4 #cfc3a6, 0.75 #e4dcc8, 1 #f0ece0",
+    )
     paper = mix(paper, "#201e1c", np.clip(ink, 0, 0.9))
     return shade(paper, 0.62 + 0.38 * smooth(0.0, 0.05, sheet.border))

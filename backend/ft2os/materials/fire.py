@@ -8,21 +8,19 @@ from ft2os.materials.material import material
 from ft2os.materials.palette import mix, ramp, shade, smooth
 from ft2os.materials.surface import Surface
 
-_HEAT = (
-    (0.0, "#070303"),
-    (0.16, "#3a0703"),
-    (0.34, "#8f1604"),
-    (0.52, "#dd3b04"),
-    (0.70, "#fa8410"),
-    (0.86, "#fdc338"),
-    (1.0, "#fdeba0"),
+_HEAT = "0 #070303, 0.16 #3a0703, 0.34 #8f1604, 0.52 #dd3b04, 0.7 #fa8410, 0.86 #fdc338, 1 #fdeba0"
+
+
+@material(
+    "lava",
+    "Lava",
+    "magma, volcano, volcanic, molten rock, molten, eruption",
+    detail_gain=0.25,
+    keep=0.55,
+    emissive=True,
 )
-
-
-@material("lava", "Lava", "magma", "volcano", "volcanic", "molten rock", "molten",
-          "eruption", detail_gain=0.25, keep=0.55, emissive=True)  # fmt: skip
 def lava(s: Surface) -> np.ndarray:
-    """Dark cooled plates, lit from above, with glowing cracks where plates part and where detail is bright."""
+    """Dark cooled plates, lit from above, with glowing cracks where they part and where detail is bright."""
     q = s.warp(4.0, 0.045, salt=1)
     plates, chips = s.cells(6.0, salt=2, at=q), s.cells(15.0, salt=3, at=q)
     heat = np.clip(0.5 + 0.75 * s.fbm(2.6, 3, salt=4) + 0.9 * s.detail, 0, 1)
@@ -36,13 +34,19 @@ def lava(s: Surface) -> np.ndarray:
         return t.fbm(16, 4, salt=6)
 
     light = np.clip(0.45 + 0.55 * s.lit(rock, 0.016) + 0.25 * s.fbm(7, 3, salt=7) + 0.9 * s.detail, 0, 1)
-    crust = ramp(light, (0, "#0b0808"), (0.4, "#231a1a"), (0.75, "#4a3a37"), (1, "#83706a"))
+    crust = ramp(light, "0 #0b0808, 0.4 #231a1a, 0.75 #4a3a37, 1 #83706a")
     crust = mix(crust, "#7a1c06", 0.75 * smooth(0.02, 0.30, glow))
-    return mix(crust, ramp(np.clip(glow, 0, 1), *_HEAT), smooth(0.22, 0.46, glow))
+    return mix(crust, ramp(np.clip(glow, 0, 1), _HEAT), smooth(0.22, 0.46, glow))
 
 
-@material("flames", "Flames", "flame", "fire", "fiery", "burning", "inferno", "ablaze",
-          "wildfire", "flaming", detail_gain=0.2, keep=0.55, emissive=True)  # fmt: skip
+@material(
+    "flames",
+    "Flames",
+    "flame, fire, fiery, burning, inferno, ablaze, wildfire, flaming",
+    detail_gain=0.2,
+    keep=0.55,
+    emissive=True,
+)
 def flames(s: Surface) -> np.ndarray:
     """Tongues that rise and tear: noise stretched along the height, hotter below, licking upwards."""
     tall = np.array([1.0, 0.36, 1.0], np.float32)
@@ -52,13 +56,20 @@ def flames(s: Surface) -> np.ndarray:
     body, wisps = s.fbm(4.2, 4, salt=14, at=q), s.fbm(17.0, 4, salt=15, kind="ridge", at=q)
     heat = 0.16 + 0.62 * tongues + 0.42 * body + 0.22 * (wisps - 0.35) + 0.22 * (1 - s.height)
     heat = heat + 0.85 * s.detail
-    colour = ramp(heat, (0, "#0b0404"), (0.16, "#380704"), (0.32, "#8d1303"), (0.5, "#e04405"),
-                  (0.68, "#fb9013"), (0.86, "#fdcb40"), (1, "#fdf0b4"))  # fmt: skip
+    colour = ramp(
+        heat, "0 #0b0404, 0.16 #380704, 0.32 #8d1303, 0.5 #e04405, 0.68 #fb9013, 0.86 #fdcb40, 1 #fdf0b4"
+    )
     return mix(colour, "#fdd870", 0.5 * smooth(0.72, 0.95, wisps) * smooth(0.35, 0.7, heat))
 
 
-@material("embers", "Embers and charcoal", "charcoal", "ember", "coal", "ash", "burnt", "charred",
-          "scorched", "smouldering", detail_gain=0.5, keep=0.5, emissive=True)  # fmt: skip
+@material(
+    "embers",
+    "Embers and charcoal",
+    "charcoal, ember, coal, ash, burnt, charred, scorched, smouldering",
+    detail_gain=0.5,
+    keep=0.5,
+    emissive=True,
+)
 def embers(s: Surface) -> np.ndarray:
     """Cracked charcoal under grey ash, red heat breathing in the depth of the cracks."""
     q = s.warp(5, 0.03, salt=21)
@@ -66,25 +77,34 @@ def embers(s: Surface) -> np.ndarray:
     fine = s.cells(26, salt=23, at=q)
     grain = s.lit(lambda t: t.fbm(22, 3, salt=24), 0.012)
     light = np.clip(0.32 + 0.4 * grain + 0.5 * (blocks.pick - 0.5) * 0.5 + 0.8 * s.detail, 0, 1)
-    coal = ramp(light, (0, "#060606"), (0.35, "#1a1919"), (0.7, "#3c3a3a"), (1, "#767371"))
+    coal = ramp(light, "0 #060606, 0.35 #1a1919, 0.7 #3c3a3a, 1 #767371")
     ash = smooth(0.10, 0.75, s.fbm(5, 5, salt=25, gain=0.6) + 0.5 * s.detail + 0.3 * grain)
     coal = mix(coal, "#a7a29c", 0.7 * ash)
     coal = shade(coal, 0.45 + 0.55 * smooth(0, 0.10, np.minimum(blocks.border, fine.border * 1.4)))
     heat = smooth(-0.05, 0.6, s.fbm(3.2, 3, salt=26) + 0.25 * s.detail)
     glow = heat * (np.exp(-blocks.border * 13) + 0.35 * np.exp(-fine.border * 16))
-    return mix(coal, ramp(0.95 * glow, *_HEAT), smooth(0.10, 0.5, glow))
+    return mix(coal, ramp(0.95 * glow, _HEAT), smooth(0.10, 0.5, glow))
 
 
-@material("lightning", "Lightning", "electric", "electricity", "plasma", "thunder", "thunderbolt",
-          "thunderstorm", "energy", detail_gain=0.3, keep=0.55, emissive=True)  # fmt: skip
+@material(
+    "lightning",
+    "Lightning",
+    "electric, electricity, plasma, thunder, thunderbolt, thunderstorm, energy",
+    detail_gain=0.4,
+    keep=0.55,
+    emissive=True,
+)
 def lightning(s: Surface) -> np.ndarray:
     """Branching blue-white arcs with violet halos over a dark storm."""
-    q = s.warp(3.0, 0.12, salt=31, octaves=5)
-    trunk = np.abs(s.fbm(2.4, 5, salt=32, at=q))
-    twig = np.abs(s.fbm(5.5, 5, salt=33, at=q)) + 0.20 * smooth(0.05, 0.45, trunk)
-    cloud = 0.42 + 0.42 * s.fbm(3.2, 5, salt=34) + 0.9 * s.detail
-    storm = ramp(cloud, (0, "#050714"), (0.4, "#121a3c"), (0.75, "#2a3570"), (1, "#5a6cb4"))
-    arc = np.maximum(np.exp(-trunk * 34), 0.8 * np.exp(-twig * 46))
-    halo = np.maximum(np.exp(-trunk * 8), 0.55 * np.exp(-twig * 13))
-    glow = mix(storm, "#5f49e8", 0.75 * halo)
-    return mix(glow, ramp(arc, (0, "#4f62f0"), (0.5, "#7db6fb"), (1, "#eaf6fb")), smooth(0.12, 0.75, arc))
+    q = s.warp(4.0, 0.07, salt=31, octaves=5)
+    q = s.warp(16.0, 0.012, salt=36, octaves=3, at=q)
+    trunk, twig = s.cells((2.6, 1.7, 2.6), salt=32, at=q), s.cells((6.5, 5, 6.5), salt=33, at=q)
+    power = smooth(-0.45, 0.35, s.fbm(2.0, 2, salt=35) + 0.6 * s.detail)
+    cloud = 0.40 + 0.36 * s.fbm(3.2, 5, salt=34) + 0.9 * s.detail
+    storm = ramp(cloud, "0 #060818, 0.4 #151d46, 0.75 #2f3c80, 1 #6f81c8")
+    arc = np.maximum(
+        np.exp(-trunk.border * 60) * (0.5 + 0.6 * power), 0.85 * np.exp(-twig.border * 60) * power
+    )
+    halo = np.maximum(np.exp(-trunk.border * 12), 0.6 * np.exp(-twig.border * 13) * power)
+    glow = mix(storm, "#6a4ff0", 0.72 * halo)
+    return mix(glow, ramp(arc, "0 #5562f2, 0.5 #86bcfb, 1 #eef7fb"), smooth(0.15, 0.6, arc))

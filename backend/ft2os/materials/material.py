@@ -89,7 +89,7 @@ class Material:
         height, detail = np.asarray(height, np.float32), np.asarray(detail, np.float32)
         if points.ndim != 2 or points.shape[1] != 3 or not (height.shape == detail.shape == points.shape[:1]):
             raise RequestError(
-                f"Points {points.shape}, height {height.shape} and detail {detail.shape} do not belong together.",
+                f"Points {points.shape}, height {height.shape}, detail {detail.shape} disagree.",
                 "Give points as [M, 3] and the others as [M].",
             )
         if not scale > 0:
@@ -100,24 +100,26 @@ class Material:
             points / np.float32(scale * self.scale), height, detail, np.asarray(normals, np.float32), seed
         )
         painted = np.asarray(self.paint(surface), np.float32)
-        return shoulder(shade(painted, 1 + self.detail_gain * detail))
+        return shoulder(shade(painted, np.exp(1.2 * self.detail_gain * detail)))
 
 
 def material(
     name: str,
     title: str,
-    *words: str,
+    words: str,
+    *,
     detail_gain: float = 0.8,
     keep: float = 0.5,
     emissive: bool = False,
     scale: float = 1.0,
 ) -> Callable[[Paint], Paint]:
-    """Register the decorated paint function as a material (see `Material` for the arguments)."""
+    """Register the decorated paint function; `words` are separated by commas (the rest: see `Material`)."""
 
     def register(paint: Paint) -> Paint:
         if name in MATERIALS:
             raise ValueError(f"two materials are called {name}")
-        MATERIALS[name] = Material(name, title, words, paint, detail_gain, keep, emissive, scale)
+        synonyms = tuple(word.strip() for word in words.split(","))
+        MATERIALS[name] = Material(name, title, synonyms, paint, detail_gain, keep, emissive, scale)
         return paint
 
     return register

@@ -6,8 +6,6 @@ from functools import lru_cache
 
 import numpy as np
 
-Stops = tuple[tuple[float, str], ...]
-
 _STEPS = 1024
 
 # Björn Ottosson, "A perceptual color space for image processing" (2020): linear sRGB -> LMS -> OKLab.
@@ -44,24 +42,25 @@ def _from_lab(lab: np.ndarray) -> np.ndarray:
 
 
 @lru_cache(maxsize=256)
-def _table(stops: Stops) -> np.ndarray:
-    at = np.array([position for position, _ in stops])
-    lab = _to_lab(np.stack([rgb(code) for _, code in stops]).astype(np.float64))
+def _table(stops: str) -> np.ndarray:
+    pairs = [stop.split() for stop in stops.split(",")]
+    at = np.array([float(position) for position, _ in pairs])
+    lab = _to_lab(np.stack([rgb(code) for _, code in pairs]).astype(np.float64))
     steps = np.linspace(0, 1, _STEPS)
     table = _from_lab(np.stack([np.interp(steps, at, lab[:, k]) for k in range(3)], 1)).astype(np.float32)
     table.setflags(write=False)
     return table
 
 
-def ramp(t: np.ndarray, *stops: tuple[float, str]) -> np.ndarray:
+def ramp(t: np.ndarray, stops: str) -> np.ndarray:
     """Look values up in a palette, blended in OKLab so that no step looks muddy.
 
     Parameters
     ----------
     t : ndarray, [M]
         Clamped to 0..1.
-    *stops : (float, str)
-        Ascending positions and hexadecimal colours.
+    stops : str
+        Ascending positions and hexadecimal colours, such as ``"0 #000000, 0.4 #cc2200, 1 #ffee88"``.
 
     Returns
     -------

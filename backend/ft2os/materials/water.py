@@ -9,17 +9,16 @@ from ft2os.materials.palette import mix, ramp, shade, smooth
 from ft2os.materials.surface import Surface
 
 
-@material("ice", "Ice", "icy", "frozen", "glacier", "iceberg", "icicle", "frost", "frosty", "freezing",
-          detail_gain=0.75, keep=0.6)  # fmt: skip
+@material(
+    "ice", "Ice", "icy, frozen, glacier, iceberg, icicle, frost, frosty, freezing", detail_gain=0.75, keep=0.6
+)
 def ice(s: Surface) -> np.ndarray:
     """Deep blue body seen through facets, white fractures at three depths, trapped air, frost."""
     q = s.warp(3.0, 0.06, salt=1)
     big, small = s.cells(3.6, salt=2, at=q), s.cells(9.0, salt=3, at=q)
     depth = 0.52 + 0.30 * s.fbm(3.2, 4, salt=4, at=q) + 0.26 * (big.pick - 0.5) + 0.16 * (small.pick - 0.5)
     depth = depth + 0.18 * s.facing() + 0.75 * s.detail
-    body = ramp(
-        depth, (0, "#06304f"), (0.28, "#1a6a94"), (0.52, "#55a9cc"), (0.76, "#a5dbec"), (1, "#e4f6fa")
-    )
+    body = ramp(depth, "0 #06304f, 0.28 #1a6a94, 0.52 #55a9cc, 0.76 #a5dbec, 1 #e4f6fa")
     plane = np.abs(s.fbm(4.0, 3, salt=5, at=q))
     veil = s.fbm(13, 4, salt=6) * 0.5 + 0.5
     body = mix(body, "#d6f1f8", 0.55 * np.exp(-plane * 9) * veil)
@@ -31,26 +30,30 @@ def ice(s: Surface) -> np.ndarray:
     return mix(body, "#eaf5f9", 0.55 * rime)
 
 
-@material("snow", "Snow", "snowy", "blizzard", "powder snow", "wintry", "winter",
-          detail_gain=0.9, keep=0.6)  # fmt: skip
+@material("snow", "Snow", "snowy, blizzard, powder snow, wintry, winter", detail_gain=0.9, keep=0.6)
 def snow(s: Surface) -> np.ndarray:
     """Soft drifts with blue shadows, crystals that glint, wind ripples."""
     drift = s.lit(lambda t: t.fbm(4.0, 4, salt=11), 0.06)
     grain = s.lit(lambda t: t.fbm(40, 3, salt=12), 0.008)
     t = 0.66 + 0.45 * drift + 0.12 * grain + 0.12 * s.fbm(2.5, 3, salt=13) + 0.1 * s.facing() + 0.8 * s.detail
-    colour = ramp(t, (0, "#5f7fae"), (0.3, "#9fb9da"), (0.55, "#cfdded"), (0.8, "#ecf2f8"), (1, "#f7f9fb"))
+    colour = ramp(t, "0 #5f7fae, 0.3 #9fb9da, 0.55 #cfdded, 0.8 #ecf2f8, 1 #f7f9fb")
     glint = s.cells(75, salt=14)
     return mix(colour, "#fafdff", 0.9 * smooth(0.24, 0.08, glint.distance) * (glint.pick > 0.8))
 
 
-@material("water", "Water", "ocean", "sea", "aqua", "lake", "river", "watery", "aquatic", "wave",
-          "liquid", "underwater", detail_gain=0.7, keep=0.55)  # fmt: skip
+@material(
+    "water",
+    "Water",
+    "ocean, sea, aqua, lake, river, watery, aquatic, wave, liquid, underwater",
+    detail_gain=0.7,
+    keep=0.55,
+)
 def water(s: Surface) -> np.ndarray:
     """Blue-green depth under a net of caustics, with glints and a little foam."""
     q = s.warp(3.4, 0.10, salt=21)
     net, fine = s.cells(6.5, salt=22, at=q), s.cells(13, salt=23, at=s.warp(6, 0.05, salt=24))
     depth = 0.42 + 0.32 * s.fbm(2.2, 4, salt=25, at=q) + 0.16 * s.facing() + 0.75 * s.detail
-    body = ramp(depth, (0, "#02192f"), (0.25, "#05426b"), (0.5, "#0c7a9e"), (0.75, "#32b3bf"), (1, "#9fe6dc"))
+    body = ramp(depth, "0 #02192f, 0.25 #05426b, 0.5 #0c7a9e, 0.75 #32b3bf, 1 #9fe6dc")
     caustic = np.exp(-net.border * 13) + 0.55 * np.exp(-fine.border * 15)
     body = mix(body, "#8fe9e6", 0.62 * np.clip(caustic, 0, 1.2) * smooth(-0.5, 0.5, s.fbm(3, 3, salt=26)))
     body = mix(body, "#f0fbfa", 0.85 * smooth(0.95, 1.45, caustic))
