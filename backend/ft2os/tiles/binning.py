@@ -12,8 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 from numba import get_num_threads, prange
 
-from ft2os.tiles.numeric import KERNEL_LOCK, OPTIONS, TILE, njit
-from ft2os.tiles.projection import DEPTH, Splats
+from ft2os.tiles.layout import DEPTH, TILE
+from ft2os.tiles.numeric import KERNEL_LOCK, OPTIONS, njit
+from ft2os.tiles.projection import Splats
 
 
 @njit(parallel=True, **OPTIONS)

@@ -1,9 +1,9 @@
 """Front-to-back blending of tiles: the pixel loop.
 
-One worker draws a tile at a time in a buffer of 16 rows. A row holds its pixels' transmittance, colour, depth,
-last splat and depth limit side by side in one array, so that LLVM sees constant distances between them and
-turns eight pixels into one vector instruction without asking about aliasing. Cutoffs are gsplat's; a stopped
-pixel keeps its transmittance with the sign turned.
+One worker draws a tile at a time in a buffer of cells of eight pixels. A cell holds its pixels' transmittance,
+colour, depth, last splat and depth limit side by side in one array, so that LLVM sees constant distances between
+them and makes the loop one vector's worth of straight instructions. Cutoffs are gsplat's; a stopped pixel keeps
+its transmittance with the sign turned.
 """
 
 from __future__ import annotations
@@ -14,50 +14,68 @@ import numpy as np
 from numba import get_num_threads, prange
 
 from ft2os.tiles.binning import Bins
-from ft2os.tiles.numeric import ALPHA_MAX, ALPHA_MIN, KERNEL_LOCK, OPTIONS, T_MIN, TILE, exp_minus, njit
-from ft2os.tiles.projection import A, DEPTH, OPACITY, Q, RED, REACH_Y, S, SIGMA_MAX, TWO_OVER_A, Splats
+from ft2os.tiles.layout import (
+    BLUE,
+    COEF_A,
+    COEF_Q,
+    COEF_S,
+    DEPTH,
+    GREEN,
+    LANES,
+    OPACITY,
+    REACH_Y,
+    RED,
+    SIGMA_MAX,
+    TILE,
+    TWO_OVER_A,
+)  # fmt: skip
+from ft2os.tiles.numeric import ALPHA_MAX, ALPHA_MIN, KERNEL_LOCK, OPTIONS, T_MIN, exp_minus, njit
+from ft2os.tiles.projection import Splats
 
-LANES = 8
-# fields of a row in the tile's buffer, each TILE floats
-_T, _R, _G, _B, _D, _LAST, _LIMIT = 0, LANES, 2 * LANES, 3 * LANES, 4 * LANES, 5 * LANES, 6 * LANES
+# fields of a cell in the tile's buffer, each LANES floats
+_T, _RGBD, _LAST, _LIMIT = 0, LANES, 5 * LANES, 6 * LANES
 _CELL = 7 * LANES
 UNLIMITED = np.float32(3e38)  # not inf: the kernels are compiled with fastmath
 
 
 @njit(inline="always", **OPTIONS)
+def tile_rows(record, centre_y, last_y):
+    """The rows of a tile that a splat reaches: first, last."""
+    first = max(0, int(np.ceil(centre_y - record[REACH_Y])))
+    return first, min(last_y, int(np.floor(centre_y + record[REACH_Y])))
+
+
+@njit(inline="always", **OPTIONS)
 def row_span(record, centre_x, dy, last_x):
-    """Of a row ``dy`` below the splat's centre: its middle, ½q·dy², and the pixels x0..x1 within the extent."""
-    rise = np.float32(0.5) * record[Q] * dy * dy
-    middle = centre_x - record[S] * np.float64(dy)
+    """Of a row ``dy`` below the splat's centre: its middle, ½q·dy², and its pixels x0..x1 of alpha ≥ 1/255."""
+    rise = np.float32(0.5) * record[COEF_Q] * dy * dy
+    middle = centre_x - record[COEF_S] * np.float64(dy)
     rest = record[SIGMA_MAX] - rise
     if rest <= 0:
         return np.float32(0), rise, 1, 0
     half = np.sqrt(record[TWO_OVER_A] * rest)
-    return (
-        np.float32(middle),
-        rise,
-        max(0, int(np.ceil(middle - half))),
-        min(last_x, int(np.floor(middle + half))),
-    )
+    x0, x1 = int(np.ceil(middle - half)), int(np.floor(middle + half))
+    return np.float32(middle), rise, max(0, x0), min(last_x, x1)
 
 
 @njit(**OPTIONS)
 def _cell(cell, first, half_a, rise, opacity, red, green, blue, depth, mark):
+    """One splat over eight pixels; returns how many of them stopped."""
     stopped = np.int32(0)
     for lane in range(LANES):
         u = first + np.float32(lane)
         T = cell[lane + _T]
         alpha = min(ALPHA_MAX, opacity * exp_minus(half_a * u * u + rise))
-        hit = (alpha >= ALPHA_MIN) & (T > np.float32(0)) & (depth <= cell[lane + _LIMIT])
+        hit = (alpha >= ALPHA_MIN) & (T > 0) & (depth <= cell[lane + _LIMIT])
         after = T * (np.float32(1) - alpha)
         use = hit & (after > T_MIN)
         stop = hit & (after <= T_MIN)
         weight = alpha * T if use else np.float32(0)
         cell[lane + _T] = after if use else (-T if stop else T)
-        cell[lane + _R] += weight * red
-        cell[lane + _G] += weight * green
-        cell[lane + _B] += weight * blue
-        cell[lane + _D] += weight * depth
+        cell[lane + _RGBD] += weight * red
+        cell[lane + _RGBD + LANES] += weight * green
+        cell[lane + _RGBD + 2 * LANES] += weight * blue
+        cell[lane + _RGBD + 3 * LANES] += weight * depth
         cell[lane + _LAST] = mark if use else cell[lane + _LAST]
         stopped += np.int32(stop)
     return stopped
@@ -70,14 +88,12 @@ def _tile(ids, begin, end, centres, records, left, top, w, h, buffer, alive):
     for k in range(begin, end):
         if rows_left == 0:
             return
-        i = ids[k]
-        record = records[i]
-        cx, cy = centres[i, 0] - (left + 0.5), centres[i, 1] - (top + 0.5)
-        half_a, opacity, depth = np.float32(0.5) * record[A], record[OPACITY], record[DEPTH]
-        red, green, blue = record[RED], record[RED + 1], record[RED + 2]
+        record = records[ids[k]]
+        cx, cy = centres[ids[k], 0] - (left + 0.5), centres[ids[k], 1] - (top + 0.5)
+        half_a, opacity, depth = np.float32(0.5) * record[COEF_A], record[OPACITY], record[DEPTH]
+        red, green, blue = record[RED], record[GREEN], record[BLUE]
         mark = np.float32(k - begin)
-        y0 = max(0, int(np.ceil(cy - record[REACH_Y])))
-        y1 = min(h - 1, int(np.floor(cy + record[REACH_Y])))
+        y0, y1 = tile_rows(record, cy, h - 1)
         for y in range(y0, y1 + 1):
             if alive[y] == 0:
                 continue
@@ -86,18 +102,10 @@ def _tile(ids, begin, end, centres, records, left, top, w, h, buffer, alive):
                 continue
             stopped = np.int32(0)
             for block in range(x0 // LANES, x1 // LANES + 1):
+                first = np.float32(block * LANES) - middle
                 stopped += _cell(
-                    buffer[y, block],
-                    np.float32(block * LANES) - middle,
-                    half_a,
-                    rise,
-                    opacity,
-                    red,
-                    green,
-                    blue,
-                    depth,
-                    mark,
-                )
+                    buffer[y, block], first, half_a, rise, opacity, red, green, blue, depth, mark
+                )  # fmt: skip
             if stopped > 0:
                 alive[y] -= stopped
                 if alive[y] == 0:
@@ -111,13 +119,12 @@ def _clear(buffer, alive, limits, c, left, top, w, h):
     for y in range(h):
         alive[y] = w
         for x in range(w):
-            block, lane = x // LANES, x % LANES
-            buffer[y, block, _T + lane] = np.float32(1)
-            buffer[y, block, _LAST + lane] = np.float32(-1)
-            limit = UNLIMITED
+            cell, lane = buffer[y, x // LANES], x % LANES
+            cell[_T + lane] = np.float32(1)
+            cell[_LAST + lane] = np.float32(-1)
+            cell[_LIMIT + lane] = UNLIMITED
             if len(limits) > 0:
-                limit = min(limits[c, top + y, left + x], UNLIMITED)
-            buffer[y, block, _LIMIT + lane] = limit
+                cell[_LIMIT + lane] = min(limits[c, top + y, left + x], UNLIMITED)
 
 
 @njit(parallel=True, **OPTIONS)
@@ -127,8 +134,8 @@ def _blend(ids, ranges, turn, across, down, centres, records, limits, workers, f
     for worker in prange(workers):
         buffer = np.empty((TILE, TILE // LANES, _CELL), np.float32)
         alive = np.empty(TILE, np.int32)
-        for turn_index in range(worker, len(turn), workers):
-            t = turn[turn_index]
+        for index in range(worker, len(turn), workers):
+            t = turn[index]
             c, tile = t // tiles, t % tiles
             left, top = (tile % across) * TILE, (tile // across) * TILE
             w, h = min(TILE, width - left), min(TILE, height - top)
@@ -136,11 +143,11 @@ def _blend(ids, ranges, turn, across, down, centres, records, limits, workers, f
             _tile(ids, ranges[t], ranges[t + 1], centres, records, left, top, w, h, buffer, alive)
             for y in range(h):
                 for x in range(w):
-                    block, lane = x // LANES, x % LANES
-                    rest[c, top + y, left + x] = abs(buffer[y, block, _T + lane])
-                    last[c, top + y, left + x] = np.int32(buffer[y, block, _LAST + lane])
+                    cell, lane = buffer[y, x // LANES], x % LANES
+                    rest[c, top + y, left + x] = abs(cell[_T + lane])
+                    last[c, top + y, left + x] = np.int32(cell[_LAST + lane])
                     for j in range(4):
-                        features[c, top + y, left + x, j] = buffer[y, block, _R + j * LANES + lane]
+                        features[c, top + y, left + x, j] = cell[_RGBD + j * LANES + lane]
 
 
 @dataclass(frozen=True)
@@ -163,7 +170,7 @@ class Blended:
 
 
 def blend(splats: Splats, bins: Bins, depth_limit: np.ndarray | None = None) -> Blended:
-    """Blend every camera's picture; splats whose depth exceeds ``depth_limit`` [C, H, W] are left out there."""
+    """Blend every camera's picture; a splat deeper than ``depth_limit`` [C, H, W] is left out of that pixel."""
     shape = (len(splats.cams), splats.height, splats.width)
     out = Blended(np.empty((*shape, 4), np.float32), np.empty(shape, np.float32), np.empty(shape, np.int32))
     limits = np.zeros((0, 1, 1), np.float32) if depth_limit is None else depth_limit

@@ -18,19 +18,10 @@ from ft2os.cameras.camera import Camera
 from ft2os.gaussians import Gaussians
 from ft2os.tiles import sh
 from ft2os.tiles.binning import bin_splats
-from ft2os.tiles.blend import LANES, row_span
-from ft2os.tiles.numeric import (
-    ALPHA_MAX,
-    ALPHA_MIN,
-    KERNEL_LOCK,
-    OPTIONS,
-    T_MIN,
-    TILE,
-    exp_minus,
-    njit,
-    ready,
-)
-from ft2os.tiles.projection import A, DEPTH, OPACITY, PLAIN, REACH_Y, splat
+from ft2os.tiles.blend import row_span, tile_rows
+from ft2os.tiles.layout import COEF_A, DEPTH, LANES, OPACITY, PLAIN, TILE
+from ft2os.tiles.numeric import ALPHA_MAX, ALPHA_MIN, KERNEL_LOCK, OPTIONS, T_MIN, exp_minus, njit, ready
+from ft2os.tiles.projection import splat
 
 # fields of a cell in the tile's buffer, each LANES floats
 _T, _WEIGHT, _COUNT = 0, LANES, 2 * LANES
@@ -45,7 +36,7 @@ def _weigh(cell, first, half_a, rise, opacity, prune):
         u = first + np.float32(lane)
         T = cell[lane + _T]
         alpha = min(ALPHA_MAX, opacity * exp_minus(half_a * u * u + rise))
-        hit = (alpha >= ALPHA_MIN) & (T > np.float32(0))
+        hit = (alpha >= ALPHA_MIN) & (T > 0)
         after = T * (np.float32(1) - alpha)
         use = hit & (after > T_MIN)
         stop = hit & (after <= T_MIN)
@@ -68,9 +59,8 @@ def _tile(ids, begin, end, centres, records, left, top, w, h, prune, buffer, ali
         i = ids[k]
         record = records[i]
         cx, cy = centres[i, 0] - (left + 0.5), centres[i, 1] - (top + 0.5)
-        half_a, opacity = np.float32(0.5) * record[A], record[OPACITY]
-        y0 = max(0, int(np.ceil(cy - record[REACH_Y])))
-        y1 = min(h - 1, int(np.floor(cy + record[REACH_Y])))
+        half_a, opacity = np.float32(0.5) * record[COEF_A], record[OPACITY]
+        y0, y1 = tile_rows(record, cy, h - 1)
         for y in range(y0, y1 + 1):
             if alive[y] == 0:
                 continue

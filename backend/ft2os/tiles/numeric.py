@@ -9,7 +9,6 @@ from llvmlite import ir
 from numba import njit, types
 from numba.extending import intrinsic
 
-TILE = 16  # pixels; a tile is one task
 EPS2D = 0.3  # pixels², added to the diagonal of every projected covariance
 NEAR = 0.01
 FAR = 1e10

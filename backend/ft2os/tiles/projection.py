@@ -2,11 +2,6 @@
 
 Everything per Gaussian is computed in float64 (it is a few per cent of a frame), so that what the pixel loop
 receives in float32 is as good as float32 allows. The semantics are gsplat 1.5.3's.
-
-A splat is stored not as a conic but as (a, s, q): sigma = ½a(dx + s·dy)² + ½q·dy², from the projected
-covariance [[A, B], [B, D]] as a = D/(AD−B²), s = −B/D, q = 1/D. A long thin diagonal splat has conic terms
-that cancel to nothing in float32; here there is nothing to cancel, and a row of pixels has its centre and its
-span at hand.
 """
 
 from __future__ import annotations
@@ -17,15 +12,32 @@ import numpy as np
 from numba import get_num_threads, prange
 
 from ft2os.tiles import sh
-from ft2os.tiles.numeric import EPS2D, FAR, KERNEL_LOCK, NEAR, OPTIONS, TILE, njit, ready
-
-# columns of a splat record
-A, S, Q, OPACITY, SIGMA_MAX, REACH_Y, TWO_OVER_A, RED, DEPTH = 0, 1, 2, 3, 4, 5, 6, 7, 10
-RECORD = 12
-# columns of a camera record: rotation 0..8, translation 9..11, then
-FX, FY, CX, CY, LIM_X0, LIM_X1, LIM_Y0, LIM_Y1, EYE, NEAR_Z = 12, 13, 14, 15, 16, 17, 18, 19, 20, 23
-CAMERA = 24
-PLAIN = -1  # "degree" of colours that are not spherical harmonics
+from ft2os.tiles.layout import (
+    CAMERA,
+    COEF_A,
+    COEF_Q,
+    COEF_S,
+    CX,
+    CY,
+    DEPTH,
+    EYE,
+    FX,
+    FY,
+    LIM_X0,
+    LIM_X1,
+    LIM_Y0,
+    LIM_Y1,
+    NEAR_Z,
+    OPACITY,
+    PLAIN,
+    REACH_Y,
+    RECORD,
+    RED,
+    SIGMA_MAX,
+    TILE,
+    TWO_OVER_A,
+)  # fmt: skip
+from ft2os.tiles.numeric import EPS2D, FAR, KERNEL_LOCK, NEAR, OPTIONS, njit, ready
 
 
 def pack_cameras(viewmats: np.ndarray, Ks: np.ndarray, width: int, height: int, near: float) -> np.ndarray:
@@ -134,7 +146,7 @@ def _project_one(
         return False
     box[0], box[1] = np.int32(x0) // TILE, np.int32(y0) // TILE
     box[2], box[3] = np.int32(x1) // TILE + 1, np.int32(y1) // TILE + 1
-    record[A], record[S], record[Q] = d / det, -b / d, 1.0 / d
+    record[COEF_A], record[COEF_S], record[COEF_Q] = d / det, -b / d, 1.0 / d
     record[OPACITY], record[SIGMA_MAX], record[REACH_Y] = o, sigma_max, reach_y
     record[TWO_OVER_A] = 2.0 * det / d
     record[DEPTH] = z
@@ -290,7 +302,7 @@ def project(
     )  # fmt: skip
     seen = splats.boxes[:, 2] > splats.boxes[:, 0]
     record = np.where(seen[:, None], splats.records, np.float32(0))
-    a, s, q = record[:, A], record[:, S], record[:, Q]
+    a, s, q = record[:, COEF_A], record[:, COEF_S], record[:, COEF_Q]
     with np.errstate(divide="ignore", invalid="ignore"):
         variance = np.stack([(a * s * s + q) / (a * q), 1.0 / q], axis=1)
         radii = np.ceil(np.sqrt(2.0 * record[:, SIGMA_MAX, None] * variance))

@@ -1,16 +1,19 @@
-"""Gaussians and cameras in, pictures out: the numpy rasterizer."""
+"""Gaussians and cameras in, pictures out; and for the optimisers, the way back."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
 from ft2os.gaussians import Gaussians
-from ft2os.tiles.binning import bin_splats
-from ft2os.tiles.blend import blend
+from ft2os.tiles.binning import Bins, bin_splats
+from ft2os.tiles.blend import Blended, blend
+from ft2os.tiles.blend_backward import blend_backward
 from ft2os.tiles.numeric import ready
-from ft2os.tiles.projection import splat
+from ft2os.tiles.projection import Splats, splat
+from ft2os.tiles.projection_backward import Gradients, project_backward
 
 
 class Rendered(NamedTuple):
@@ -28,6 +31,58 @@ class Rendered(NamedTuple):
     rgb: np.ndarray
     alpha: np.ndarray
     depth: np.ndarray
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """What a pass needs, as ``splat`` takes it."""
+
+    means: np.ndarray
+    quats: np.ndarray
+    scales: np.ndarray
+    opacities: np.ndarray
+    colours: np.ndarray
+    degree: int
+
+
+@dataclass(frozen=True)
+class Pass:
+    """One forward pass and what its gradient needs."""
+
+    parameters: Parameters
+    splats: Splats
+    bins: Bins
+    blended: Blended
+    antialiased: bool
+
+
+def forward(
+    parameters: Parameters,
+    viewmats: np.ndarray,
+    Ks: np.ndarray,
+    width: int,
+    height: int,
+    *,
+    antialiased: bool = False,
+    depth_limit: np.ndarray | None = None,
+) -> Pass:
+    """Project, sort and blend for cameras ``viewmats`` [C, 4, 4], ``Ks`` [C, 3, 3]."""
+    splats = splat(
+        parameters.means, parameters.quats, parameters.scales, parameters.opacities, parameters.colours,
+        parameters.degree, viewmats, Ks, width, height, antialiased=antialiased,
+    )  # fmt: skip
+    bins = bin_splats(splats)
+    return Pass(parameters, splats, bins, blend(splats, bins, depth_limit), antialiased)
+
+
+def backward(done: Pass, grad_features: np.ndarray, grad_rest: np.ndarray) -> Gradients:
+    """Gradients of all parameters from those of ``done.blended``: features [C, H, W, 4] and rest [C, H, W]."""
+    sums, slots = blend_backward(done.splats, done.bins, done.blended, ready(grad_features), ready(grad_rest))
+    p = done.parameters
+    return project_backward(
+        p.means, p.quats, p.scales, p.opacities, p.colours, p.degree, done.splats, sums, slots,
+        antialiased=done.antialiased,
+    )  # fmt: skip
 
 
 def render(
@@ -60,16 +115,13 @@ def render(
     -------
     Rendered
     """
-    splats = splat(
-        gaussians.means, gaussians.quats, gaussians.scales, gaussians.opacities, gaussians.sh[None],
-        gaussians.degree, viewmats, Ks, width, height, antialiased=antialiased,
-    )  # fmt: skip
-    limit = None
-    if depth_limit is not None:
-        limit = ready(np.broadcast_to(depth_limit, (len(viewmats), height, width)))
-    out = blend(splats, bin_splats(splats), limit)
-    behind = np.broadcast_to(np.asarray(background, np.float32), (len(viewmats), 3))[:, None, None, :]
-    rgb = out.features[..., :3] + out.rest[..., None] * behind
-    alpha = 1.0 - out.rest
-    depth = np.divide(out.features[..., 3], alpha, out=np.zeros_like(alpha), where=alpha > 0)
-    return Rendered(rgb, alpha, depth)
+    g = gaussians
+    parameters = Parameters(g.means, g.quats, g.scales, g.opacities, g.sh[None], g.degree)
+    cameras = len(viewmats)
+    limit = None if depth_limit is None else ready(np.broadcast_to(depth_limit, (cameras, height, width)))
+    done = forward(parameters, viewmats, Ks, width, height, antialiased=antialiased, depth_limit=limit)
+    features, rest = done.blended.features, done.blended.rest
+    behind = np.broadcast_to(np.asarray(background, np.float32), (cameras, 3))[:, None, None, :]
+    alpha = 1.0 - rest
+    depth = np.divide(features[..., 3], alpha, out=np.zeros_like(alpha), where=alpha > 0)
+    return Rendered(features[..., :3] + rest[..., None] * behind, alpha, depth)
