@@ -57,6 +57,7 @@ def test_damage_is_an_error_in_words(tmp_path):
         assert name in caught.value.message
 
 
-def test_a_folder_that_is_not_there_is_an_error_in_words(tmp_path):
+def test_a_place_that_cannot_be_written_is_an_error_in_words(tmp_path):
+    (tmp_path / "file").touch()
     with pytest.raises(FileError, match="Cannot write"):
-        exchange.write(tmp_path / "absent" / "a.npy", ball(3))
+        exchange.write(tmp_path / "file" / "a.npy", ball(3))

@@ -7,12 +7,12 @@ bit for bit, and the worker maps the file instead of parsing it.
 from __future__ import annotations
 
 import hashlib
-import os
 from pathlib import Path
 
 import numpy as np
 
 from ft2os.errors import FileError
+from ft2os.files import replacing
 from ft2os.gaussians import Gaussians
 
 _FLOATS = {"means": 3, "quats": 4, "scales": 3}
@@ -25,23 +25,15 @@ def write(path: Path | str, gaussians: Gaussians) -> Path:
     Raises
     ------
     FileError
-        If the file cannot be written (the folder is missing or read-only, the disk is full).
+        If the file cannot be written (the folder is read-only, the disk is full).
     """
     path = Path(path)
     ints = [name for name in _INTS if getattr(gaussians, name) is not None]
     rows = np.empty(len(gaussians), _dtype(gaussians.sh.shape[1], ints))
     for name in rows.dtype.names:
         rows[name] = getattr(gaussians, name)
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    try:
-        with open(temporary, "wb") as file:
-            np.save(file, rows, allow_pickle=False)
-        os.replace(temporary, path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise FileError(
-            f"Cannot write {path}: {error.strerror or error}.", "Free some space or choose another folder."
-        ) from error
+    with replacing(path) as temporary, open(temporary, "wb") as file:
+        np.save(file, rows, allow_pickle=False)
     return path
 
 

@@ -18,14 +18,15 @@ select         (not available yet)
 shutdown                                                                  null
 =============  =========================================================  ==============================
 
-An *instance* is ``{data: key, look: path | null, strength, matrix}``; ``matrix`` is 16 floats, row-major,
-object to right-down-forward world. ``render`` writes C pictures into ``out``, a raw little-endian float32
-file [C, H, W, 5] that the client made and maps: display-referred r, g, b (premultiplied, or over
-``background``), alpha, planar depth (1e10 where alpha < 0.5). ``revision`` grows with each change of one
-``out``: a request that a newer one has overtaken is answered with the error ``superseded``. ``depth_limit``
-names a raw float32 file [C, H, W] of depths beyond which nothing is drawn. ``cameras`` of ``stylize`` is a
-list of {viewmats, Ks, size}. A cancelled ``stylize`` fails with ``cancelled``; ``data.partial`` is then what
-the result would have been, if there is something to keep.
+An *instance* is ``{data: key, look: path | null, strength, matrix, holdout}``; ``matrix`` is 16 floats,
+row-major, object to right-down-forward world; a ``holdout`` cuts a hole into what lies behind it. ``render``
+writes C pictures into ``out``, a raw little-endian float32 file [C, H, W, 5] that the client made and maps:
+display-referred r, g, b, premultiplied by alpha, and planar depth (1e10 where nothing reaches alpha ½). A
+``background`` of three numbers fills the picture to alpha 1, but for holdouts. ``revision`` grows with each
+change of one ``out``: a request that a newer one has overtaken is answered with the error ``superseded``.
+``depth_limit`` names a raw float32 file [C, H, W] of depths beyond which nothing is drawn. ``cameras`` of
+``stylize`` is a list of {viewmats, Ks, size}. A cancelled ``stylize`` fails with ``cancelled``;
+``data.partial`` is then what the result would have been, if there is something to keep.
 
 Notifications to the client: ``progress`` {id, stage, step, total, eta_s, loss, metrics}, ``preview``
 {id, image} and, every second, ``heartbeat`` {id, state}. To the worker: ``$/cancel`` {id}.

@@ -89,8 +89,8 @@ def test_a_picture_is_the_rasterizers_own(tmp_path, peer):
     scene = concatenate([one, transforms.apply(two, turned())])
     expected = drawn(scene, parameters, (0.1, 0.2, 0.3))
     np.testing.assert_allclose(out[..., :3], expected.rgb, atol=1e-5)
-    np.testing.assert_allclose(out[..., 3], expected.alpha, atol=1e-5)
-    solid = out[..., 3] >= 0.5
+    np.testing.assert_allclose(out[..., 3], 1, atol=1e-5)
+    solid = expected.alpha >= 0.5
     assert 0.05 < solid.mean() < 0.9
     np.testing.assert_allclose(out[..., 4][solid], expected.depth[solid], rtol=1e-4)
     assert (out[..., 4][~solid] == 1e10).all()
@@ -99,9 +99,29 @@ def test_a_picture_is_the_rasterizers_own(tmp_path, peer):
 def test_no_instances_are_a_picture_of_the_background(tmp_path, peer):
     out = pictures(tmp_path / "out")
     peer.call("render", instances=[], background=[0.5, 0.25, 1], out=str(tmp_path / "out"), **view())
-    assert (out[..., :3] == np.float32([0.5, 0.25, 1])).all()
-    assert (out[..., 3] == 0).all()
-    assert (out[..., 4] == 1e10).all()
+    assert (out == np.float32([0.5, 0.25, 1, 1, 1e10])).all()
+    peer.call("render", instances=[], out=str(tmp_path / "out"), **view())
+    assert (out == np.float32([0, 0, 0, 0, 1e10])).all()
+
+
+def test_a_holdout_cuts_a_hole_into_what_lies_behind(tmp_path, peer):
+    back, front = ball(150, 1), ball(150, 2, seed=9, centre=(0, 0, -1.5), radius=0.5)
+    keys = [peer.put(tmp_path / f"{i}.npy", g) for i, g in enumerate((back, front))]
+    out = pictures(tmp_path / "out")
+    instances = [instance(keys[0]), instance(keys[1], holdout=True)]
+    ask = {"instances": instances, "out": str(tmp_path / "out"), **view()}
+    assert "result" in peer.call("render", **ask)
+    both = drawn(concatenate([back, front]), view())
+    alone = drawn(front, view())
+    # In front of everything, a holdout removes exactly its own share of the light.
+    np.testing.assert_allclose(out[..., 3], both.alpha - alone.alpha, atol=1e-4)
+    assert alone.alpha.max() > 0.5
+    assert out[..., 3].max() > 0.5
+    transparent = out[..., :3].copy()
+    peer.call("render", background=[1.0, 0.5, 0.25], **ask)
+    np.testing.assert_allclose(out[..., 3], 1 - alone.alpha, atol=1e-4)
+    rest = (1 - both.alpha)[..., None] * np.float32([1, 0.5, 0.25])
+    np.testing.assert_allclose(out[..., :3], transparent + rest, atol=1e-5)
 
 
 def test_a_depth_limit_hides_what_lies_behind(tmp_path, peer):

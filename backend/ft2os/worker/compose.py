@@ -21,19 +21,29 @@ class Composer:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._last: tuple[Any, Gaussians | None] = (None, None)
+        self._name: Any = None
+        self._scene: Gaussians | None = None
+        self._counts: list[int] = []  # Gaussians of each instance
 
-    def scene(self, instances: list[dict[str, Any]]) -> Gaussians | None:
-        """All instances in world coordinates; None when there are none."""
+    def scene(self, instances: list[dict[str, Any]]) -> tuple[Gaussians | None, np.ndarray | None]:
+        """All instances in world coordinates, and which of the Gaussians are holdouts.
+
+        Returns
+        -------
+        gaussians : Gaussians or None
+            None when there are no instances.
+        held : ndarray, bool, [N], or None
+            None when there are no holdouts.
+        """
         parts = [self._resolve(item) for item in instances]
-        name = tuple(
-            (key, look_name, strength, matrix.tobytes()) for key, look_name, strength, matrix in parts
-        )
-        if self._last[0] != name:
-            self._last = (None, None)  # free the old scene before the new one is made
+        name = [(key, look, strength, matrix.tobytes()) for key, look, strength, matrix in parts]
+        if name != self._name:
+            self._name = self._scene = None  # free the old scene before the new one is made
             drawn = [self._draw(*part) for part in parts]
-            self._last = (name, concatenate(drawn) if drawn else None)
-        return self._last[1]
+            self._scene, self._counts = concatenate(drawn) if drawn else None, [len(part) for part in drawn]
+            self._name = name
+        held = [need(item, "holdout", bool, False) for item in instances]
+        return self._scene, np.repeat(held, self._counts) if any(held) else None
 
     def one(self, item: dict[str, Any], frame: np.ndarray) -> Gaussians:
         """One instance in the coordinates whose origin in the world is ``frame`` [4, 4]."""

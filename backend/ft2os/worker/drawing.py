@@ -14,7 +14,7 @@ import numpy as np
 
 from ft2os.cameras.camera import Camera
 from ft2os.errors import FileError, RequestError
-from ft2os.gaussians import Gaussians
+from ft2os.gaussians import C0, Gaussians
 from ft2os.worker.compose import Composer, cameras, need, numbers
 
 log = logging.getLogger(__name__)
@@ -29,12 +29,11 @@ def render(composer: Composer, params: dict[str, Any]) -> dict[str, Any]:
     views = cameras(params)
     out = map_pictures(need(params, "out", str), (len(views), views[0].height, views[0].width, CHANNELS))
     limits = _depth_limits(params, views)
-    background = numbers(params, "background", (3,), np.zeros(3)).astype(np.float32)
-    antialiased = need(params, "antialiased", bool, False)
-    scene = composer.scene(need(params, "instances", list))
+    background = None if params.get("background") is None else numbers(params, "background", (3,))
+    scene, held = composer.scene(need(params, "instances", list))
+    draw = _Drawing(scene, held, need(params, "antialiased", bool, False))
     for i, view in enumerate(views):
-        limit = None if limits is None else limits[i : i + 1]
-        _draw(out[i], scene, view, background, antialiased, limit)
+        draw(out[i], view, background, None if limits is None else limits[i : i + 1])
     out.flush()
     return {"path": params["out"]}
 
@@ -55,25 +54,48 @@ def uses_cuda() -> bool:
     return _cuda_rasterizer() is not None
 
 
-def _draw(
-    out: np.ndarray,  # [H, W, 5]
-    scene: Gaussians | None,
-    view: Camera,
-    background: np.ndarray,  # [3]
-    antialiased: bool,
-    limit: np.ndarray | None,  # [1, H, W]
-) -> None:
-    if scene is None or not len(scene):
-        out[..., :3], out[..., 3], out[..., 4] = background, 0.0, FAR
-        return
-    rasterize = _cuda_rasterizer() if limit is None else None  # gsplat cannot stop at a depth
-    rgb, alpha, depth = (rasterize or _tiles)(scene, view, background, antialiased, limit)
-    out[..., :3], out[..., 3] = rgb, alpha
-    out[..., 4] = np.where(alpha >= SOLID, depth, FAR)
+class _Drawing:
+    """One scene, ready to be drawn from any number of cameras."""
+
+    def __init__(self, scene: Gaussians | None, held: np.ndarray | None, antialiased: bool) -> None:
+        self._scene, self._antialiased = scene, antialiased
+        self._share: Gaussians | None = None
+        if scene is not None and held is not None:
+            black = np.zeros_like(scene.sh[:1])
+            black[:, 0] = -0.5 / C0
+            self._scene = scene.replace(sh=np.where(held[:, None, None], black, scene.sh))
+            shown = np.where(held, -0.5, 0.5).astype(np.float32) / np.float32(C0)  # black or white
+            self._share = scene.replace(sh=np.repeat(shown[:, None, None], 3, axis=2))
+
+    def __call__(
+        self,
+        out: np.ndarray,  # [H, W, 5]
+        view: Camera,
+        background: np.ndarray | None,  # [3]
+        limit: np.ndarray | None,  # [1, H, W]
+    ) -> None:
+        if self._scene is None or not len(self._scene):
+            rgb, total, depth = np.zeros((*out.shape[:2], 3), np.float32), out[..., 3] * 0, out[..., 4] * 0
+        else:
+            rgb, total, depth = self._rasterize(self._scene, view, limit)
+        # What splats that are no holdouts contribute to a pixel: a picture in which they are white tells.
+        alpha = total if self._share is None else self._rasterize(self._share, view, limit)[0][..., 0]
+        if background is not None:
+            rgb = rgb + (1 - total)[..., None] * background.astype(np.float32)
+            alpha = alpha + (1 - total)
+        out[..., :3], out[..., 3] = rgb, alpha
+        out[..., 4] = np.where(total >= SOLID, depth, FAR)
+
+    def _rasterize(
+        self, scene: Gaussians, view: Camera, limit: np.ndarray | None
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Colour [H, W, 3] over black, alpha [H, W], depth [H, W]."""
+        rasterize = _cuda_rasterizer() if limit is None else None  # gsplat cannot stop at a depth
+        return (rasterize or _tiles)(scene, view, self._antialiased, limit)
 
 
 def _tiles(
-    scene: Gaussians, view: Camera, background: np.ndarray, antialiased: bool, limit: np.ndarray | None
+    scene: Gaussians, view: Camera, antialiased: bool, limit: np.ndarray | None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     from ft2os import tiles
 
@@ -83,7 +105,6 @@ def _tiles(
         view.K[None],
         view.width,
         view.height,
-        background=tuple(map(float, background)),
         antialiased=antialiased,
         depth_limit=limit,
     )
@@ -102,7 +123,7 @@ def _cuda_rasterizer() -> Callable[..., tuple[np.ndarray, np.ndarray, np.ndarray
         return None
     from ft2os.render import rasterize
 
-    def draw(scene, view, background, antialiased, limit):
+    def draw(scene, view, antialiased, limit):
         def put(array: np.ndarray) -> torch.Tensor:
             return torch.as_tensor(np.ascontiguousarray(array), device="cuda")
 
@@ -115,7 +136,6 @@ def _cuda_rasterizer() -> Callable[..., tuple[np.ndarray, np.ndarray, np.ndarray
                 view.width,
                 view.height,
                 sh_degree=scene.degree,
-                backgrounds=put(background[None]),
                 antialiased=antialiased,
             )
         return rgb[0].cpu().numpy(), alpha[0, ..., 0].cpu().numpy(), depth[0, ..., 0].cpu().numpy()
