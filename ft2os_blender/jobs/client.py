@@ -61,6 +61,13 @@ class Pending:
         self._client.pump()
         return done
 
+    def done_within(self, seconds: float) -> bool:
+        """Wait a little on any thread, without callbacks; has it ended?"""
+        if self._done.wait(seconds):
+            return True
+        self._client.check()
+        return self.done
+
     def wait(self, timeout: float | None = None) -> Any:
         """Wait on any thread, without callbacks; the result.
 
@@ -70,8 +77,7 @@ class Pending:
             The request's error, or BackendError after ``timeout`` seconds.
         """
         end = None if timeout is None else time.monotonic() + timeout
-        while not self._done.wait(0.5):
-            self._client.check()
+        while not self.done_within(0.5):
             if end is not None and time.monotonic() > end:
                 raise BackendError("The backend did not answer in time.", "Try again.")
         if self.error is not None:

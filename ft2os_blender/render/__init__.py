@@ -1,3 +1,5 @@
-"""The render engine, and merging with meshes."""
+"""The render engine: ``gather`` reads the scene, ``request`` asks the backend, ``colour`` makes it linear."""
 
-CLASSES = ()
+from . import engine
+
+CLASSES = engine.CLASSES

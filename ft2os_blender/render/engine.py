@@ -1,0 +1,122 @@
+"""The render engine "Splats": F12, animations and the rendered viewport, all drawn by the backend."""
+
+from __future__ import annotations
+
+import logging
+
+import bpy
+import numpy as np
+
+from ft2os.errors import CancelledError, Ft2osError
+
+from . import colour, gather, request, viewport
+
+log = logging.getLogger(__name__)
+
+# Panels of other engines that make sense for this one, beside all that Blender offers to any engine.
+_PANELS = ("RENDER_PT_color_management", "VIEWLAYER_PT_layer_passes", "CAMERA_PT_lens", "WORLD_PT_surface")
+
+
+class FT2OS_SplatsEngine(bpy.types.RenderEngine):
+    """Draws splat objects as they were trained; meshes are not drawn."""
+
+    bl_idname = "FT2OS_SPLATS"
+    bl_label = "Splats"
+    bl_use_preview = False
+    bl_use_eevee_viewport = True  # Material Preview shows the dots
+    bl_use_shading_nodes_custom = False  # worlds and materials keep their nodes
+
+    def render(self, depsgraph: bpy.types.Depsgraph) -> None:
+        """One view layer of one frame. A failure is reported and leaves the picture empty."""
+        try:
+            self._render(depsgraph)
+        except CancelledError:
+            pass
+        except Ft2osError as error:
+            self._fail(str(error))
+        except Exception as error:
+            log.exception("rendering failed")
+            self._fail(f"The render engine hit an unexpected error ({error}). Please report it.")
+
+    def update_render_passes(self, scene: bpy.types.Scene, renderlayer: bpy.types.ViewLayer) -> None:
+        """Declare Combined, and Depth where the view layer asks for it."""
+        self.register_pass(scene, renderlayer, "Combined", 4, "RGBA", "COLOR")
+        if renderlayer.use_pass_z:
+            self.register_pass(scene, renderlayer, "Depth", 1, "Z", "VALUE")
+
+    def view_update(self, context: bpy.types.Context, depsgraph: bpy.types.Depsgraph) -> None:
+        """Something in the scene changed."""
+        self._viewport().update(depsgraph)
+
+    def view_draw(self, context: bpy.types.Context, depsgraph: bpy.types.Depsgraph) -> None:
+        """Draw the last picture, and ask for the next one where the view has moved on."""
+        self._viewport().draw(self, context, depsgraph)
+
+    def _viewport(self) -> viewport.Viewport:
+        if not hasattr(self, "_view"):  # __init__ is not called the same way in every Blender
+            self._view = viewport.Viewport()
+        return self._view
+
+    def _render(self, depsgraph: bpy.types.Depsgraph) -> None:
+        scene = depsgraph.scene
+        self.update_stats("", "Splats: reading the scene")
+        view = self._view_of(depsgraph)
+        items = gather.items(depsgraph)
+        behind = None if scene.render.film_transparent else colour.to_display(gather.background(scene))
+        self.update_stats("", f"Splats: {sum(len(item.gaussians) for item in items):,} Gaussians")
+        picture = request.draw(items, view, behind, self.test_break)
+        result = self.begin_result(0, 0, view.width, view.height, layer=depsgraph.view_layer.name)
+        try:
+            passes = result.layers[0].passes
+            _fill(passes["Combined"], colour.combined(picture))
+            if "Depth" in passes:
+                _fill(passes["Depth"], picture[::-1, :, 4])
+        finally:
+            self.end_result(result)
+
+    def _view_of(self, depsgraph: bpy.types.Depsgraph) -> gather.View:
+        """The camera's view in the render's pixels, cut to the render border."""
+        render = depsgraph.scene.render
+        width = max(1, int(render.resolution_x * render.resolution_percentage / 100))
+        height = max(1, int(render.resolution_y * render.resolution_percentage / 100))
+        camera = self.camera_override or depsgraph.scene.camera
+        evaluated = camera.evaluated_get(depsgraph) if camera is not None else None
+        view = gather.camera_view(evaluated, depsgraph, width, height)
+        if not render.use_border:
+            return view
+        left, right = int(render.border_min_x * width), int(render.border_max_x * width)
+        bottom, top = int(render.border_min_y * height), int(render.border_max_y * height)
+        return view.cropped(left, height - top, max(1, right - left), max(1, top - bottom))
+
+    def _fail(self, text: str) -> None:
+        log.error("%s", text)
+        self.report({"ERROR"}, text)
+        self.error_set(text)
+
+    @classmethod
+    def register(cls) -> None:
+        """Called by Blender: show the panels that any engine has, and ours."""
+        for panel in _panels():
+            panel.COMPAT_ENGINES.add(cls.bl_idname)
+
+    @classmethod
+    def unregister(cls) -> None:
+        """Called by Blender."""
+        for panel in _panels():
+            panel.COMPAT_ENGINES.discard(cls.bl_idname)
+
+
+def _fill(render_pass: bpy.types.RenderPass, values: np.ndarray) -> None:
+    render_pass.rect.foreach_set(np.ascontiguousarray(values, np.float32).ravel())
+
+
+def _panels() -> list[type]:
+    return [
+        panel
+        for panel in bpy.types.Panel.__subclasses__()
+        if hasattr(panel, "COMPAT_ENGINES")
+        and ("BLENDER_RENDER" in panel.COMPAT_ENGINES or panel.__name__ in _PANELS)
+    ]
+
+
+CLASSES = (FT2OS_SplatsEngine,)

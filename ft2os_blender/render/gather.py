@@ -1,0 +1,149 @@
+"""What the renderer draws: the evaluated scene as instances and a camera in the backend's terms. Read only.
+
+F12 calls this off the main thread, so nothing here changes a scene or holds on to anything of Blender's.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import bpy
+import numpy as np
+
+from ft2os import transforms
+from ft2os.errors import RequestError
+from ft2os.gaussians import Gaussians
+
+from ..scene import looks, objects
+
+if TYPE_CHECKING:
+    from ft2os.looks import Look
+
+# Blender's world (z up) <-> right-down-forward, (x, y, z) -> (x, z, −y), and camera axes likewise.
+TO_BLENDER = np.array([[1, 0, 0, 0], [0, 0, 1, 0], [0, -1, 0, 0], [0, 0, 0, 1]], np.float64)
+CAMERA_FLIP = np.diag([1.0, -1.0, -1.0, 1.0])
+SNAP = 1e-6  # a matrix this near the identity is one: Blender's turns come from sines in float32
+
+
+@dataclass(frozen=True)
+class Item:
+    """One instance: an object's Gaussians, its look, where it stands."""
+
+    name: str
+    gaussians: Gaussians
+    look: Look | None
+    strength: float
+    matrix: np.ndarray  # [4, 4] object -> right-down-forward world
+    holdout: bool
+
+
+@dataclass(frozen=True)
+class View:
+    """A pinhole camera of ``width`` × ``height`` pixels, OpenCV axes, world right-down-forward."""
+
+    viewmat: np.ndarray  # [4, 4]
+    K: np.ndarray  # [3, 3]
+    width: int
+    height: int
+
+    def cropped(self, x: int, y: int, width: int, height: int) -> View:
+        """A window of the picture; (x, y) is its top left pixel."""
+        K = self.K.copy()
+        K[:2, 2] -= x, y
+        return View(self.viewmat, K, width, height)
+
+
+def items(depsgraph: bpy.types.Depsgraph) -> list[Item]:
+    """Every visible splat object of the evaluated scene, instances of collections included.
+
+    Raises
+    ------
+    RequestError
+        If an object cannot be drawn; the message names it.
+    """
+    read: dict[int, tuple[Gaussians, Look | None, float]] = {}  # an object that is instanced is read once
+    found = []
+    for instance in depsgraph.object_instances:
+        obj = instance.object
+        if not instance.show_self or not objects.is_splat(obj) or len(obj.data.points) == 0:
+            continue
+        matrix = to_rdf(np.array(instance.matrix_world, np.float64))
+        try:
+            transforms.decompose(matrix)
+        except RequestError as error:
+            raise RequestError(f"{obj.name}: {error.message}", error.hint) from error
+        key = obj.original.as_pointer()
+        if key not in read:
+            read[key] = (objects.read_gaussians(obj), *_look(obj))
+        held = obj.is_holdout or _in_holdout(obj, depsgraph.view_layer)
+        found.append(Item(obj.name, *read[key], matrix, held))
+    return found
+
+
+def camera_view(camera: bpy.types.Object, depsgraph: bpy.types.Depsgraph, width: int, height: int) -> View:
+    """The view of a camera object with its lens, sensor fit, shift and the scene's pixel aspect.
+
+    Raises
+    ------
+    RequestError
+        If there is no camera, or it is not a perspective one.
+    """
+    if camera is None or camera.type != "CAMERA":
+        raise RequestError("The scene has no camera.", "Add a camera, or make one the active one.")
+    if camera.data.type != "PERSP":
+        raise RequestError(
+            f"The camera {camera.name} is not a perspective one; splats are drawn in perspective only.",
+            "Set the lens type of the camera to Perspective.",
+        )
+    render = depsgraph.scene.render
+    projection = camera.calc_matrix_camera(
+        depsgraph, x=width, y=height, scale_x=render.pixel_aspect_x, scale_y=render.pixel_aspect_y
+    )
+    to_world = np.array(camera.matrix_world.normalized(), np.float64)  # a camera's scale means nothing
+    return view(np.linalg.inv(to_world), np.array(projection, np.float64), width, height)
+
+
+def view(world_to_camera: np.ndarray, projection: np.ndarray, width: int, height: int) -> View:
+    """A pinhole view from OpenGL's two matrices [4, 4] (Blender's world, camera looking along −z)."""
+    K = np.array(
+        [
+            [projection[0, 0] * width / 2, 0, (1 - projection[0, 2]) * width / 2],
+            [0, projection[1, 1] * height / 2, (1 + projection[1, 2]) * height / 2],
+            [0, 0, 1],
+        ]
+    )
+    return View(CAMERA_FLIP @ world_to_camera @ TO_BLENDER, K, width, height)
+
+
+def to_rdf(matrix: np.ndarray) -> np.ndarray:
+    """An object's matrix_world [4, 4] in the right-down-forward world."""
+    turned = TO_BLENDER.T @ matrix
+    return np.eye(4) if np.abs(turned - np.eye(4)).max() < SNAP else turned
+
+
+def background(scene: bpy.types.Scene) -> np.ndarray:
+    """The world's plain colour, linear; an environment picture is not drawn.  [3]"""
+    world = scene.world
+    if world is None:
+        return np.zeros(3)
+    tree = world.node_tree if world.use_nodes else None
+    if tree is None:
+        return np.array(world.color[:3])
+    node = next((n for n in tree.nodes if n.type == "BACKGROUND"), None)
+    if node is None:
+        return np.zeros(3)
+    return np.array(node.inputs["Color"].default_value[:3]) * node.inputs["Strength"].default_value
+
+
+def _look(obj: bpy.types.Object) -> tuple[Look | None, float]:
+    item = looks.active_look(obj)
+    if item is None or item.strength <= 0:
+        return None, 0.0
+    return objects.read_look(item), float(item.strength)
+
+
+def _in_holdout(obj: bpy.types.Object, view_layer: bpy.types.ViewLayer) -> bool:
+    """Is the object in a collection that the view layer holds out?"""
+    original = obj.original
+    return original.name in view_layer.objects and original.holdout_get(view_layer=view_layer)

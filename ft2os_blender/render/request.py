@@ -1,0 +1,93 @@
+"""Pictures from the backend: puts what changed, asks, and maps the file that comes back."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from ft2os.errors import CancelledError
+from ft2os.protocol import UnknownDataError
+
+from ..jobs.client import Pending
+from ..jobs.manager import manager
+from . import gather
+
+CHANNELS = 5  # display-referred r, g, b, premultiplied by alpha; alpha; planar depth
+_revision = itertools.count(1)
+
+
+def instances(items: list[gather.Item]) -> list[dict]:
+    """The items as the protocol's instances, their data with the worker.
+
+    Raises
+    ------
+    BackendError, FileError
+    """
+    return [
+        {
+            "data": manager.put(item.gaussians),
+            "look": manager.put_look(item.look) if item.look is not None else None,
+            "strength": item.strength,
+            "matrix": item.matrix.ravel().tolist(),
+            "holdout": item.holdout,
+        }
+        for item in items
+    ]
+
+
+def ask(
+    things: list[dict], view: gather.View, background: np.ndarray | None, name: str
+) -> tuple[Pending, Path]:
+    """Ask for a picture in the session's file ``name``; a newer picture there supersedes an older one."""
+    out = manager.folder() / name
+    size = 4 * CHANNELS * view.width * view.height
+    with open(out, "ab") as file:
+        if file.tell() < size:  # never shrunk: the last picture may still be mapped
+            file.truncate(size)
+    params = {
+        "instances": things,
+        "viewmats": [view.viewmat.ravel().tolist()],
+        "Ks": [view.K.ravel().tolist()],
+        "size": [view.width, view.height],
+        "background": None if background is None else [float(value) for value in background],
+        "revision": next(_revision),
+        "out": str(out),
+    }
+    return manager.submit("render", params), out
+
+
+def picture(path: Path, view: gather.View) -> np.ndarray:
+    """The picture in a session's file.  [H, W, 5], top row first"""
+    return np.memmap(path, "<f4", "r", shape=(view.height, view.width, CHANNELS))
+
+
+def draw(
+    items: list[gather.Item],
+    view: gather.View,
+    background: np.ndarray | None,
+    stopped: Callable[[], bool] = lambda: False,
+) -> np.ndarray:
+    """Draw and wait, on any thread.
+
+    Raises
+    ------
+    CancelledError
+        As soon as ``stopped`` returns True.
+    Ft2osError
+        Whatever the backend says, or that there is none.
+    """
+    for last in (False, True):
+        pending, out = ask(instances(items), view, background, "final.f32")
+        while not pending.done_within(0.1):
+            if stopped():
+                pending.cancel()
+                raise CancelledError
+        if not (isinstance(pending.error, UnknownDataError) and not last):
+            break
+        manager.forget()  # it lost some data, and their files: put all again, once
+    if pending.error is not None:
+        raise pending.error
+    return picture(out, view)
