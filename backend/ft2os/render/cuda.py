@@ -10,6 +10,9 @@ import logging
 import torch
 from torch import Tensor
 
+from ft2os.cameras.camera import Camera
+from ft2os.tiles.layout import TILE
+
 _log = logging.getLogger(__name__)
 _told = False
 
@@ -53,3 +56,57 @@ def features(
         rasterize_mode="antialiased" if antialiased else "classic",
     )  # fmt: skip
     return drawn, 1.0 - alphas.squeeze(-1)
+
+
+def blend_weights(
+    means: Tensor,  # [N, 3]
+    quats: Tensor,  # [N, 4]
+    scales: Tensor,  # [N, 3]
+    opacities: Tensor,  # [N]
+    camera: Camera,
+    antialiased: bool,
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Every contribution to a picture: its pixel, Gaussian and weight [M]; and the Gaussians' depths [N]."""
+    _tell_about_compiling()
+    from gsplat.cuda._wrapper import (
+        fully_fused_projection,
+        isect_offset_encode,
+        isect_tiles,
+        rasterize_to_indices_in_range,
+    )  # fmt: skip
+
+    device, width, height = means.device, camera.width, camera.height
+    empty = torch.zeros(0, dtype=torch.int64, device=device)
+    if len(means) == 0:
+        return empty, empty, empty.float(), empty.float()
+    viewmat = torch.as_tensor(camera.viewmat, dtype=torch.float32, device=device)[None]
+    K = torch.as_tensor(camera.K, dtype=torch.float32, device=device)[None]
+    radii, means2d, depths, conics, compensations = fully_fused_projection(
+        means, None, quats, scales, viewmat, K, width, height,
+        packed=False, calc_compensations=antialiased, opacities=opacities,
+    )  # fmt: skip
+    effective = opacities[None] if compensations is None else opacities[None] * compensations
+    across, down = -(-width // TILE), -(-height // TILE)
+    _, isect_ids, flatten_ids = isect_tiles(means2d, radii, depths, TILE, across, down, packed=False)
+    depths = torch.where((radii > 0).all(-1), depths, torch.zeros_like(depths))[0]
+    if len(flatten_ids) == 0:
+        return empty, empty, empty.float(), depths
+    offsets = isect_offset_encode(isect_ids, 1, across, down).reshape(1, down, across)
+    columns, pixels, _ = rasterize_to_indices_in_range(
+        0, 2**30, torch.ones((1, height, width), device=device), means2d, conics, effective, width, height, TILE,
+        offsets, flatten_ids,
+    )  # fmt: skip
+    columns, pixels = columns.long(), pixels.long()
+
+    d = torch.stack([pixels % width + 0.5, pixels // width + 0.5], -1) - means2d[0, columns]
+    a, b, c = conics[0, columns].unbind(-1)
+    sigma = 0.5 * (a * d[:, 0] ** 2 + c * d[:, 1] ** 2) + b * d[:, 0] * d[:, 1]
+    alpha = (effective[0, columns] * torch.exp(-sigma)).clamp_max(0.999)
+    # Contributions come pixel by pixel, nearest first: transmittance is a product over what precedes a
+    # contribution in its pixel, taken as a difference of running sums of logarithms.
+    logs = torch.log1p(-alpha.double())
+    before = logs.cumsum(0) - logs
+    first = torch.ones_like(pixels, dtype=torch.bool)
+    first[1:] = pixels[1:] != pixels[:-1]
+    start = before[first][first.long().cumsum(0) - 1]
+    return pixels, columns, (alpha * torch.exp(before - start)).float(), depths

@@ -39,8 +39,10 @@ _CELL = 7 * LANES
 
 
 @njit(**OPTIONS)
-def _cell(cell, sums, first, dy, half_a, rise, opacity, red, green, blue, depth, mark):
-    """One splat over eight pixels, adding to ``sums`` [SUMS · LANES]."""
+def _cell(cell, first, half_a, rise, opacity, red, green, blue, depth, mark):
+    """One splat over eight pixels: Σ ds·(1, u, u²) and Σ w·∂L/∂(red, green, blue, depth)."""
+    s_1, s_u, s_uu = np.float32(0), np.float32(0), np.float32(0)
+    s_red, s_green, s_blue, s_depth = np.float32(0), np.float32(0), np.float32(0), np.float32(0)
     for lane in range(LANES):
         u = first + np.float32(lane)
         raw = opacity * exp_minus(half_a * u * u + rise)
@@ -57,16 +59,43 @@ def _cell(cell, sums, first, dy, half_a, rise, opacity, red, green, blue, depth,
         ds = alpha * slope if free else np.float32(0)
         cell[lane + _BEHIND] += weight * dot
         cell[lane + _T] = before if use else cell[lane + _T]
-        sums[lane + SUM_1 * LANES] += ds
-        sums[lane + SUM_Y * LANES] += ds * dy
-        sums[lane + SUM_YY * LANES] += ds * dy * dy
-        sums[lane + SUM_U * LANES] += ds * u
-        sums[lane + SUM_UY * LANES] += ds * u * dy
-        sums[lane + SUM_UU * LANES] += ds * u * u
-        sums[lane + SUM_RGBD * LANES] += weight * g0
-        sums[lane + (SUM_RGBD + 1) * LANES] += weight * g1
-        sums[lane + (SUM_RGBD + 2) * LANES] += weight * g2
-        sums[lane + (SUM_RGBD + 3) * LANES] += weight * g3
+        s_1 += ds
+        s_u += ds * u
+        s_uu += ds * u * u
+        s_red += weight * g0
+        s_green += weight * g1
+        s_blue += weight * g2
+        s_depth += weight * g3
+    return s_1, s_u, s_uu, s_red, s_green, s_blue, s_depth
+
+
+@njit(**OPTIONS)
+def _splat(record, cx, cy, w, h, mark, buffer, sums):
+    """One splat's ten sums over a tile, into ``sums`` [10]."""
+    half_a, opacity, depth = np.float32(0.5) * record[COEF_A], record[OPACITY], record[DEPTH]
+    red, green, blue = record[RED], record[GREEN], record[BLUE]
+    sums[:] = np.float32(0)
+    y0, y1 = tile_rows(record, cy, h - 1)
+    for y in range(y0, y1 + 1):
+        dy = np.float32(y - cy)
+        middle, rise, x0, x1 = row_span(record, cx, dy, w - 1)
+        if x1 < x0:
+            continue
+        for block in range(x0 // LANES, x1 // LANES + 1):
+            first = np.float32(block * LANES) - middle
+            s_1, s_u, s_uu, s_red, s_green, s_blue, s_depth = _cell(
+                buffer[y, block], first, half_a, rise, opacity, red, green, blue, depth, mark
+            )
+            sums[SUM_1] += s_1
+            sums[SUM_Y] += s_1 * dy
+            sums[SUM_YY] += s_1 * dy * dy
+            sums[SUM_U] += s_u
+            sums[SUM_UY] += s_u * dy
+            sums[SUM_UU] += s_uu
+            sums[SUM_RGBD] += s_red
+            sums[SUM_RGBD + 1] += s_green
+            sums[SUM_RGBD + 2] += s_blue
+            sums[SUM_RGBD + 3] += s_depth
 
 
 @njit(**OPTIONS)
@@ -98,7 +127,6 @@ def _blend_backward(
     tiles = across * down
     for worker in prange(workers):
         buffer = np.empty((TILE, TILE // LANES, _CELL), np.float32)
-        sums = np.empty(SUMS * LANES, np.float32)
         for index in range(worker, len(turn), workers):
             t = turn[index]
             c, tile = t // tiles, t % tiles
@@ -108,31 +136,10 @@ def _blend_backward(
             deepest = _load(buffer, rest, last, grad_features, grad_rest, c, left, top, w, h)
             for place in range(deepest, -1, -1):
                 i = ids[ranges[t] + place]
-                record = records[i]
-                cx, cy = centres[i, 0] - (left + 0.5), centres[i, 1] - (top + 0.5)
-                half_a, opacity, depth = np.float32(0.5) * record[COEF_A], record[OPACITY], record[DEPTH]
-                red, green, blue = record[RED], record[GREEN], record[BLUE]
-                mark = np.float32(place)
-                sums[:] = np.float32(0)
-                y0, y1 = tile_rows(record, cy, h - 1)
-                for y in range(y0, y1 + 1):
-                    dy = np.float32(y - cy)
-                    middle, rise, x0, x1 = row_span(record, cx, dy, w - 1)
-                    if x1 < x0:
-                        continue
-                    for block in range(x0 // LANES, x1 // LANES + 1):
-                        first = np.float32(block * LANES) - middle
-                        _cell(
-                            buffer[y, block], sums, first, dy, half_a, rise, opacity, red, green, blue, depth,
-                            mark,
-                        )  # fmt: skip
                 box = boxes[i]
                 slot = slots[i] + (tile_y - box[1]) * (box[2] - box[0]) + (tile_x - box[0])
-                for j in range(SUMS):
-                    total = np.float32(0)
-                    for lane in range(LANES):
-                        total += sums[j * LANES + lane]
-                    out[slot, j] = total
+                cx, cy = centres[i, 0] - (left + 0.5), centres[i, 1] - (top + 0.5)
+                _splat(records[i], cx, cy, w, h, np.float32(place), buffer, out[slot])
 
 
 def blend_backward(
