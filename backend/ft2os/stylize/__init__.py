@@ -1,0 +1,110 @@
+"""Stylization: an object's Gaussians and a prompt go in, a look comes out.
+
+This module is the door: the request, the result, the progress, and which method serves it. The methods are
+imported when they are asked for: ``material`` needs numba, ``clip`` needs torch.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ft2os.cameras.camera import Camera
+from ft2os.errors import RequestError
+from ft2os.gaussians import Gaussians
+from ft2os.looks import Look
+
+METHODS = {"material": "ft2os.stylize.material", "clip": "ft2os.stylize.clip"}
+
+
+@dataclass(frozen=True)
+class StylizeRequest:
+    """What to do to which object.
+
+    Parameters
+    ----------
+    target : Gaussians
+        The object alone.
+    context : Gaussians, optional
+        The rest of the scene.
+    prompt : str
+    object_name : str, optional
+        The object's own noun, which says nothing of the material ("truck with flames").
+    method : str
+        A key of `METHODS`.
+    preset : str
+        The method's presets; ``default`` is there for each.
+    seed : int
+    overrides : dict
+        Settings of the method by name.
+    cameras : list of Camera, optional
+        The scene's own cameras.
+    """
+
+    target: Gaussians
+    prompt: str
+    context: Gaussians | None = None
+    object_name: str | None = None
+    method: str = "material"
+    preset: str = "default"
+    seed: int = 0
+    overrides: dict = field(default_factory=dict)
+    cameras: list[Camera] | None = None
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a run stands; ``preview`` is uint8 [H, W, 3], ``eta_s`` the seconds that remain."""
+
+    stage: str
+    step: int
+    total: int
+    eta_s: float | None = None
+    loss: float | None = None
+    preview: np.ndarray | None = None
+    metrics: dict = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class StylizeResult:
+    """The look and the figures of the run."""
+
+    look: Look
+    stats: dict
+
+
+def stylize(
+    request: StylizeRequest,
+    *,
+    progress: Callable[[Progress], None] | None = None,
+    cancelled: Callable[[], bool] | None = None,
+) -> StylizeResult:
+    """Make a look.
+
+    Parameters
+    ----------
+    request : StylizeRequest
+    progress : callable, optional
+        Called at every step.
+    cancelled : callable, optional
+        Asked at every step.
+
+    Raises
+    ------
+    RequestError
+        If the prompt is empty, the object has no Gaussians, or the method does not exist.
+    CancelledError
+        With the partial result, if there is one.
+    """
+    if request.method not in METHODS:
+        raise RequestError(
+            f"There is no method {request.method!r}.", f"Choose one of {', '.join(sorted(METHODS))}."
+        )
+    if not request.prompt.strip():
+        raise RequestError("The prompt is empty.", "Say what the object should become, for example: lava.")
+    if not len(request.target):
+        raise RequestError("The object has no Gaussians.", "Choose another group.")
+    return importlib.import_module(METHODS[request.method]).run(request, progress, cancelled)

@@ -1,0 +1,255 @@
+"""A look: one version of an object, kept apart from it, with a strength from 0 to 1.
+
+A look names only the Gaussians that it replaces, so that floaters and whatever a method leaves alone keep their
+bits. It holds two states of its own set: the neutral one (the object as it was, finer split) and the target.
+``apply`` blends between them; strength 0 is the object itself.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from ft2os.errors import FileError, RequestError
+from ft2os.gaussians import Gaussians
+
+FADE = 0.02
+"""Below this strength the object's own Gaussians and the look's set share the optical depth."""
+
+_OPACITY_MAX = 1 - 1e-6
+_WORDS = ("name", "prompt", "method", "seed", "stats")
+_TARGETS = ("means", "quats", "scales", "opacities")
+_COLUMNS = {"dc": 3, "dc0": 3, "means": 3, "quats": 4, "scales": 3, "opacities": 1}
+
+
+@dataclass(frozen=True)
+class Look:
+    """M Gaussians that stand for some of an object's N.
+
+    Parameters
+    ----------
+    parent : ndarray, int32, [M]
+        Row in the object's Gaussians that each of these stands for. Rows that none names stay as they are.
+    dc : ndarray, float32, [M, 3]
+        Raw colour of degree 0 at strength 1.
+    dc0 : ndarray, float32, [M, 3], optional
+        Raw colour of degree 0 as the strength nears 0; by default the parent's.
+    means, quats, scales, opacities : ndarray, float32
+        The neutral geometry, as the strength nears 0; units as in `Gaussians`.
+    target : dict of ndarray, optional
+        Any of ``means, quats, scales, opacities`` at strength 1; what is absent does not move.
+    sh : ndarray, float32, [M, K-1, 3], optional
+        Raw coefficients from degree 1 at strength 1; by default the parent's fade to zero.
+    name, prompt, method : str
+        What the artist sees in the list; what she typed; how it was made.
+    seed : int
+    stats : dict
+        Figures of the run, for people; JSON values only.
+    """
+
+    parent: np.ndarray
+    dc: np.ndarray
+    dc0: np.ndarray | None
+    means: np.ndarray
+    quats: np.ndarray
+    scales: np.ndarray
+    opacities: np.ndarray
+    target: dict[str, np.ndarray] | None = None
+    sh: np.ndarray | None = None
+    name: str = ""
+    prompt: str = ""
+    method: str = ""
+    seed: int = 0
+    stats: dict = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.parent)
+
+    def save(self, path: Path) -> None:
+        """Write one structured .npy, and the words as .json beside it; both whole or not at all."""
+        path = Path(path)
+        columns = {"parent": self.parent, "dc": self.dc, "dc0": self.dc0, "sh": self.sh}
+        columns |= {name: getattr(self, name) for name in _TARGETS}
+        columns |= {f"target_{name}": value for name, value in (self.target or {}).items()}
+        columns = {name: np.asarray(value) for name, value in columns.items() if value is not None}
+        rows = np.empty(
+            len(self), [(n, "<i4" if n == "parent" else "<f4", v.shape[1:]) for n, v in columns.items()]
+        )
+        for name, value in columns.items():
+            rows[name] = value
+        words = {name: getattr(self, name) for name in _WORDS}
+        try:
+            _replace(path.with_suffix(".json"), json.dumps(words, allow_nan=False).encode())
+            temporary = path.with_name(f".{path.name}.{os.getpid()}")
+            try:
+                with temporary.open("wb") as stream:
+                    np.save(stream, rows, allow_pickle=False)
+                temporary.replace(path)
+            finally:
+                temporary.unlink(missing_ok=True)
+        except OSError as error:
+            raise FileError(
+                f"The look cannot be written to {path.parent}: {error.strerror}.",
+                "Choose a folder with room.",
+            ) from error
+
+    @staticmethod
+    def load(path: Path) -> Look:
+        """Read what `save` wrote.
+
+        Raises
+        ------
+        FileError
+            If the file is missing, truncated or not a look.
+        """
+        path = Path(path)
+        try:
+            rows = np.lib.format.open_memmap(path, mode="r")
+            names = set(rows.dtype.names or ())
+            columns = {name: np.ascontiguousarray(rows[name]) for name in names}
+            words = path.with_suffix(".json")
+            words = json.loads(words.read_text()) if words.exists() else {}
+            target = {n: columns.pop(f"target_{n}") for n in _TARGETS if f"target_{n}" in names}
+            return _checked(Look(
+                **{"dc0": None, **columns}, target=target or None, **{k: words[k] for k in _WORDS if k in words}
+            ))  # fmt: skip
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            raise FileError(f"{path.name} is not a look, or it is cut short.", "Stylize again.") from error
+
+
+def apply(gaussians: Gaussians, look: Look, strength: float) -> Gaussians:
+    """The object with a look at some strength.
+
+    Parameters
+    ----------
+    gaussians : Gaussians
+        The object that the look was made for.
+    look : Look
+    strength : float
+        0 gives ``gaussians`` itself. Above it the rows that the look replaces make room for its own set: colour
+        and position blend linearly, scale in its logarithm, opacity in its logit, rotation by normalised lerp on
+        the short way, and the parent's higher bands fade. Below `FADE` both sets are drawn and share the optical
+        depth, so that nothing jumps where the neutral state differs from the original.
+
+    Returns
+    -------
+    Gaussians
+        The rows that stay, in order, then the look's M.
+
+    Raises
+    ------
+    RequestError
+        If the look names rows that the object does not have.
+    """
+    s = float(np.clip(strength, 0.0, 1.0))
+    if s == 0.0 or not len(look):
+        return gaussians
+    if look.parent.min() < 0 or look.parent.max() >= len(gaussians):
+        raise RequestError(
+            "The look belongs to another object: it names Gaussians that this one does not have.",
+            "Stylize this object again.",
+        )
+    replaced = np.zeros(len(gaussians), bool)
+    replaced[look.parent] = True
+    fade = min(s / FADE, 1.0)
+    stay = gaussians
+    if fade < 1.0:
+        opacities = gaussians.opacities.copy()
+        opacities[replaced] = _thinned(opacities[replaced], 1.0 - fade)
+        stay = gaussians.replace(opacities=opacities)
+    else:
+        stay = gaussians.subset(~replaced)
+    return _append(stay, _blended(gaussians, look, s, fade))
+
+
+def _blended(gaussians: Gaussians, look: Look, s: float, fade: float) -> Gaussians:
+    """The look's own set at strength s."""
+    parents = gaussians.subset(look.parent)
+    goal = {name: getattr(look, name) for name in _TARGETS} | (look.target or {})
+    bands = parents.sh.shape[1] - 1
+    target_bands = np.zeros_like(parents.sh[:, 1:])
+    if look.sh is not None and bands:
+        width = min(bands, look.sh.shape[1])
+        target_bands[:, :width] = look.sh[:, :width]
+    dc0 = parents.sh[:, 0] if look.dc0 is None else look.dc0
+    dc = _mix(dc0, look.dc, s)
+    sh = np.concatenate([dc[:, None], _mix(parents.sh[:, 1:], target_bands, s)], axis=1)
+    opacities = look.opacities
+    if "opacities" in (look.target or {}):
+        opacities = _sigmoid(_mix(_logit(look.opacities), _logit(goal["opacities"]), s))
+    scales = look.scales
+    if "scales" in (look.target or {}):
+        scales = np.exp(_mix(np.log(look.scales), np.log(goal["scales"]), s))
+    return Gaussians(
+        means=_f32(_mix(look.means, goal["means"], s)),
+        quats=_f32(_nlerp(look.quats, goal["quats"], s)),
+        scales=_f32(scales),
+        opacities=_f32(_thinned(opacities, fade) if fade < 1.0 else opacities),
+        sh=_f32(sh),
+        group=parents.group,
+        source=gaussians.source,
+        row=None if gaussians.row is None else np.full(len(look), -1, np.int32),
+    )
+
+
+def _append(stay: Gaussians, own: Gaussians) -> Gaussians:
+    """Both sets in one; the identity features of new Gaussians are their parents' business, not ours."""
+    fields = {}
+    for name in ("means", "quats", "scales", "opacities", "sh", "group", "row"):
+        first, second = getattr(stay, name), getattr(own, name)
+        fields[name] = None if first is None else np.concatenate([first, second])
+    return Gaussians(**fields, source=stay.source)
+
+
+def _checked(look: Look) -> Look:
+    m = len(look.parent)
+    for name, width in _COLUMNS.items():
+        for value in (getattr(look, name), (look.target or {}).get(name)):
+            if value is None and name == "dc0":
+                continue
+            if value is not None and value.shape != ((m,) if width == 1 else (m, width)):
+                raise ValueError(f"{name} has shape {value.shape}")
+    return look
+
+
+def _replace(path: Path, data: bytes) -> None:
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        temporary.write_bytes(data)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _thinned(opacities: np.ndarray, share: float) -> np.ndarray:
+    """Opacity with ``share`` of the optical depth: two shares that sum to 1 block what the whole did."""
+    return _f32(1.0 - (1.0 - np.minimum(opacities, _OPACITY_MAX)) ** share)
+
+
+def _mix(a: np.ndarray, b: np.ndarray, s: float) -> np.ndarray:
+    return a if a is b else a * (1.0 - s) + b * s
+
+
+def _nlerp(a: np.ndarray, b: np.ndarray, s: float) -> np.ndarray:
+    if a is b:
+        return a
+    short = np.where((a * b).sum(1, keepdims=True) < 0, -b, b)
+    q = _mix(a, short, s)
+    return q / np.maximum(np.linalg.norm(q, axis=1, keepdims=True), 1e-12)
+
+
+def _logit(p: np.ndarray) -> np.ndarray:
+    p = np.clip(p, 1e-6, _OPACITY_MAX)
+    return np.log(p / (1.0 - p))
+
+
+def _sigmoid(x: np.ndarray) -> np.ndarray:
+    return 1.0 / (1.0 + np.exp(-x))
+
+
+def _f32(a: np.ndarray) -> np.ndarray:
+    return np.ascontiguousarray(a, np.float32)
