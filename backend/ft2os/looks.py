@@ -1,8 +1,8 @@
 """A look: one version of an object, kept apart from it, with a strength from 0 to 1.
 
-A look names only the Gaussians that it replaces, so that floaters and whatever a method leaves alone keep their
-bits. It holds two states of its own set: the neutral one (the object as it was, finer split) and the target.
-``apply`` blends between them; strength 0 is the object itself.
+A look names only the Gaussians that it replaces, so that floaters and whatever a method leaves alone keep
+their bits. It holds two states of its own set: the neutral one (the object as it was, finer split) and the
+target. ``apply`` blends between them; strength 0 is the object itself.
 """
 
 from __future__ import annotations
@@ -111,12 +111,11 @@ class Look:
             rows = np.lib.format.open_memmap(path, mode="r")
             names = set(rows.dtype.names or ())
             columns = {name: np.ascontiguousarray(rows[name]) for name in names}
-            words = path.with_suffix(".json")
-            words = json.loads(words.read_text()) if words.exists() else {}
+            beside = path.with_suffix(".json")
+            words = json.loads(beside.read_text()) if beside.exists() else {}
+            words = {name: words[name] for name in _WORDS if name in words}
             target = {n: columns.pop(f"target_{n}") for n in _TARGETS if f"target_{n}" in names}
-            return _checked(Look(
-                **{"dc0": None, **columns}, target=target or None, **{k: words[k] for k in _WORDS if k in words}
-            ))  # fmt: skip
+            return _checked(Look(**{"dc0": None, **columns}, target=target or None, **words))
         except (OSError, ValueError, TypeError, KeyError) as error:
             raise FileError(f"{path.name} is not a look, or it is cut short.", "Stylize again.") from error
 
@@ -130,10 +129,10 @@ def apply(gaussians: Gaussians, look: Look, strength: float) -> Gaussians:
         The object that the look was made for.
     look : Look
     strength : float
-        0 gives ``gaussians`` itself. Above it the rows that the look replaces make room for its own set: colour
-        and position blend linearly, scale in its logarithm, opacity in its logit, rotation by normalised lerp on
-        the short way, and the parent's higher bands fade. Below `FADE` both sets are drawn and share the optical
-        depth, so that nothing jumps where the neutral state differs from the original.
+        0 gives ``gaussians`` itself. Above it the rows that the look replaces make room for its own set:
+        colour and position blend linearly, scale in its logarithm, opacity in its logit, rotation by
+        normalised lerp on the short way, and the parent's higher bands fade. Below `FADE` both sets are drawn
+        and share the optical depth, so that nothing jumps where the neutral state differs from the original.
 
     Returns
     -------
