@@ -25,7 +25,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ft2os.cameras import orbit
 from ft2os.cameras.camera import Camera, stack
+from ft2os.errors import Ft2osError, RequestError
 from ft2os.formats import Scene, load_scene
 from ft2os.gaussians import Gaussians
 from ft2os.guidance import clip_judge, negatives
@@ -157,6 +159,7 @@ def run(scene: Scene, group: int, steps: int) -> dict:
     judge = clip_judge.load(model, pretrained)
     if torch.cuda.is_available():
         judge.to("cuda")
+    cameras = scene.cameras or orbit(scene.gaussians, 24, size=(640, 480))
     mask = scene.mask(group)
     target, context = scene.gaussians.subset(mask), scene.gaussians.subset(~mask)
 
@@ -169,19 +172,19 @@ def run(scene: Scene, group: int, steps: int) -> dict:
             preset="seed" if method == "clip" else "default",
             seed=SEED,
             overrides=overrides,
-            cameras=scene.cameras,
+            cameras=cameras,
         )
 
-    paper = measure_paper(PaperLoop(target, context, scene.cameras, judge), steps)
+    paper = measure_paper(PaperLoop(target, context, cameras, judge), steps)
     clip = measure_clip(request("clip", model=model, pretrained=pretrained), steps)
     material = measure_material(request("material"))
     return {
         "scene": str(scene.path),
-        "group": scene.labels.get(group, str(group)),
+        "group": scene.group_name(group),
         "gaussians": len(scene.gaussians),
         "object_gaussians": len(target),
-        "cameras": len(scene.cameras),
-        "size": [scene.cameras[0].width, scene.cameras[0].height],
+        "cameras": len(cameras),
+        "size": [cameras[0].width, cameras[0].height],
         "judge": judge.name if real else "random",
         "judge_model": judge.name,
         "rasterizer": engine_name(),
@@ -206,6 +209,8 @@ def default_group(scene: Scene) -> int:
     for group, name in scene.labels.items():
         if any(word in name for word in ("truck", "toy robot")):
             return group
+    if not scene.group_ids():
+        raise RequestError(f"{scene.path} has no groups.", "Name a grouped scene with --scene.")
     return max(scene.group_ids(), key=lambda group: scene.mask(group).sum())
 
 
@@ -246,9 +251,12 @@ def main(argv: list[str] | None = None) -> None:
     arguments = parser.parse_args(argv)
     if arguments.steps < 1:
         parser.error("--steps must be at least 1")
-    scene = load_scene(arguments.scene)
-    group = scene.resolve_group(arguments.group) if arguments.group else default_group(scene)
-    report = run(scene, group, arguments.steps)
+    try:
+        scene = load_scene(arguments.scene)
+        group = scene.resolve_group(arguments.group) if arguments.group else default_group(scene)
+        report = run(scene, group, arguments.steps)
+    except Ft2osError as error:
+        parser.exit(1, f"{error}\n")
     print(describe(report))
     if arguments.json:
         arguments.json.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")

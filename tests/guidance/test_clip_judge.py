@@ -47,21 +47,11 @@ def test_a_folder_with_a_bare_config_gives_the_checkpoint_it_holds(tmp_path):
     torch.testing.assert_close(judge.model.state_dict()["visual.proj"], stored["visual.proj"])
 
 
-def test_a_name_with_a_checkpoint_file(folder):
-    import open_clip
-
-    open_clip.add_model_config(_bare_config(folder))
+def test_a_name_with_a_checkpoint_file(folder, tmp_path):
+    tiny_clip.register(tmp_path, "named")
     judge = clip_judge.load("named", str(folder / "open_clip_model.bin"))
     images = torch.rand(1, 3, 32, 32)
     assert judge.embed_images(images).shape == (1, 16)
-
-
-def _bare_config(folder):
-    import json
-
-    path = folder / "named.json"
-    path.write_text(json.dumps(tiny_clip.MODEL))
-    return path
 
 
 def test_pictures_of_another_size_keep_their_gradient(folder):
@@ -147,10 +137,8 @@ def test_a_checkpoint_that_would_run_code_is_refused(tmp_path):
         clip_judge.load(str(folder))
 
 
-def test_random_weights_are_asked_for_by_name_and_always_the_same(folder):
-    import open_clip
-
-    open_clip.add_model_config(_bare_config(folder))
+def test_random_weights_are_asked_for_by_name_and_always_the_same(tmp_path):
+    tiny_clip.register(tmp_path, "named")
     first = clip_judge.load("named", clip_judge.RANDOM)
     clip_judge._load.cache_clear()
     torch.rand(3)
