@@ -30,6 +30,10 @@ tested = ""  # what the last Test said
 _found: tuple[float, find.Found | None] = (-_FRESH_S, None)
 
 
+def _forget(self: bpy.types.AddonPreferences, context: bpy.types.Context) -> None:
+    forget()
+
+
 class FT2OS_Preferences(bpy.types.AddonPreferences):
     """Edit > Preferences > Add-ons > Splat Style"""
 
@@ -39,7 +43,7 @@ class FT2OS_Preferences(bpy.types.AddonPreferences):
         name="Use This Python",
         description="A Python 3.11 or newer that has ft2os; empty: FT2OS_PYTHON, the installed backend, PATH",
         subtype="FILE_PATH",
-        update=lambda self, context: forget(),
+        update=_forget,
     )
     base_python: StringProperty(
         name="Install From",

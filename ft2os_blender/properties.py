@@ -30,6 +30,11 @@ PRESETS = [
 ]
 
 
+def _show(self: bpy.types.PropertyGroup, context: bpy.types.Context) -> None:
+    # A named function: Blender evaluates these annotations where a lambda would not see this module's names.
+    display.show(self.id_data)
+
+
 class FT2OS_Look(bpy.types.PropertyGroup):
     """One version of an object. Its Gaussians are in ``pointcloud``, the rest says where they came from."""
 
@@ -41,7 +46,7 @@ class FT2OS_Look(bpy.types.PropertyGroup):
         min=0.0,
         max=1.0,
         subtype="FACTOR",
-        update=lambda self, context: display.show(self.id_data),
+        update=_show,
     )
     prompt: StringProperty(name="Prompt")
     method: StringProperty(name="Method")
@@ -53,9 +58,7 @@ class FT2OS_Object(bpy.types.PropertyGroup):
     """On a splat object: its looks and its origin. On the Empty above: the imported scene."""
 
     looks: CollectionProperty(type=FT2OS_Look)
-    active_look: IntProperty(
-        name="Look", default=-1, min=-1, update=lambda self, context: display.show(self.id_data)
-    )
+    active_look: IntProperty(name="Look", default=-1, min=-1, update=_show)
     label: StringProperty(name="Group", description="The group's name in the file")
     group_id: IntProperty(name="Group id", default=-1)
     id_end: IntProperty(default=0)  # one above the highest point_id given to this object

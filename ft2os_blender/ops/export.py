@@ -9,7 +9,7 @@ from bpy.props import BoolProperty, EnumProperty, StringProperty
 from bpy_extras.io_utils import ExportHelper
 
 from ..scene import build, collect, objects
-from .report import guarded
+from .report import guarded, show_error
 
 WHAT = [
     ("SELECTED", "Selected", "The selected splat objects"),
@@ -44,8 +44,9 @@ class FT2OS_OT_export_scene(bpy.types.Operator, ExportHelper):
         found = collect.collect(_chosen(context, self.what), with_looks=self.with_looks)
         path = Path(bpy.path.abspath(self.filepath))
         formats.save_ply(path, found.gaussians, labels=found.labels or None, inherit=found.inherit)
-        for warning in found.warnings:
-            self.report({"WARNING"}, warning)
+        if found.warning is not None:
+            show_error(context, found.warning)
+            self.report({"WARNING"}, str(found.warning))
         self.report({"INFO"}, f"Exported {len(found.gaussians):,} Gaussians to {path.name}")
         return {"FINISHED"}
 

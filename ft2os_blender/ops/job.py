@@ -5,7 +5,6 @@ a window and a test drive it alike. It holds ids, never Blender pointers: object
 from __future__ import annotations
 
 import logging
-from itertools import groupby
 from pathlib import Path
 
 import bpy
@@ -15,7 +14,8 @@ from ft2os.errors import CancelledError, Ft2osError, RequestError
 
 from .. import preferences
 from ..jobs.manager import manager
-from ..scene import build, display, frames, looks, objects
+from ..render import gather
+from ..scene import build, cameras, display, looks, objects
 from .report import show_error
 
 log = logging.getLogger("ft2os")
@@ -140,27 +140,29 @@ def _instance(obj: bpy.types.Object) -> dict:
         "data": manager.put(objects.read_gaussians(obj)),
         "look": manager.put_look(looks.read_look(item)) if worn else None,
         "strength": item.strength if worn else 1.0,
-        "matrix": frames.to_world(obj).reshape(-1).tolist(),
+        "matrix": _to_rdf(obj).reshape(-1).tolist(),
     }
 
 
 def _cameras(obj: bpy.types.Object) -> list[dict] | None:
     """The capture's cameras, evenly thinned, grouped by size; None where the scene came without."""
     root = build.root_of(obj)
-    views = [frames.capture_view(child) for child in root.children] if root is not None else []
-    views = [view for view in views if view is not None]
-    if not views:
+    captured = [child for child in root.children if cameras.intrinsics(child)] if root is not None else []
+    if not captured:
         return None
-    views = [views[i] for i in np.unique(np.linspace(0, len(views) - 1, MAX_CAMERAS).astype(int))]
-    grouped = groupby(sorted(views, key=lambda v: (v.width, v.height)), key=lambda v: (v.width, v.height))
-    return [
-        {
-            "viewmats": np.stack([v.viewmat for v in same]).reshape(len(same), 16).tolist(),
-            "Ks": np.stack([v.K for v in same]).reshape(len(same), 9).tolist(),
-            "size": list(size),
-        }
-        for size, same in ((size, list(same)) for size, same in grouped)
-    ]
+    groups: dict[tuple[int, int], dict] = {}
+    for i in np.unique(np.linspace(0, len(captured) - 1, MAX_CAMERAS).astype(int)):
+        K, width, height = cameras.intrinsics(captured[i])
+        pose = _to_rdf(captured[i]) @ gather.CAMERA_FLIP
+        pose[:3, :3] /= np.cbrt(np.linalg.det(pose[:3, :3]))  # a scaled scene does not scale its cameras
+        same = groups.setdefault((width, height), {"viewmats": [], "Ks": [], "size": [width, height]})
+        same["viewmats"].append(np.linalg.inv(pose).reshape(-1).tolist())
+        same["Ks"].append(K.reshape(-1).tolist())
+    return list(groups.values())
+
+
+def _to_rdf(obj: bpy.types.Object) -> np.ndarray:
+    return gather.to_rdf(np.array(obj.matrix_world, np.float64))
 
 
 def _push_undo(message: str) -> None:

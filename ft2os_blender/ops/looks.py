@@ -37,8 +37,8 @@ class FT2OS_OT_look_activate(_LookOperator, bpy.types.Operator):
     def execute(self, context: bpy.types.Context) -> set[str]:
         obj = context.object
         item = _item(obj, self.index)
-        lost = looks.lost_children(item)
-        looks.read_look(item)  # says so if nothing of it is left
+        look = looks.read_look(item)  # says so if nothing of it is left
+        lost = len(item.pointcloud.points) - len(look.parent)
         obj.ft2os.active_look = self.index
         if lost:
             self.report({"WARNING"}, f"{lost:,} Gaussians of the look belonged to points that were deleted")

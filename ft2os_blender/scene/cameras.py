@@ -9,6 +9,7 @@ from mathutils import Matrix
 from ft2os.cameras.camera import Camera
 
 SENSOR_MM = 36.0
+SIZE = "ft2os_size"  # custom property on the camera data: the capture's pixels
 _FLIP = np.diag([1.0, -1.0, -1.0, 1.0])  # OpenCV looks along +z with y down, Blender along −z with y up
 
 
@@ -39,5 +40,16 @@ def lens(view: Camera) -> bpy.types.Camera:
     data.shift_x = (view.width / 2 - float(view.K[0, 2])) / view.width
     data.shift_y = (float(view.K[1, 2]) - view.height / 2) / view.width
     data.clip_start, data.clip_end = 0.01, 1000.0
-    data["ft2os_size"] = [view.width, view.height]
+    data[SIZE] = [view.width, view.height]
     return data
+
+
+def intrinsics(obj: bpy.types.Object) -> tuple[np.ndarray, int, int] | None:
+    """(K [3, 3], width, height) of an imported camera, the inverse of `lens`; None for any other object."""
+    size = obj.data.get(SIZE) if obj.type == "CAMERA" else None
+    if size is None:
+        return None
+    width, height, data = int(size[0]), int(size[1]), obj.data
+    focal = data.lens / data.sensor_width * width
+    centre = width / 2 - data.shift_x * width, height / 2 + data.shift_y * width
+    return np.array([[focal, 0, centre[0]], [0, focal, centre[1]], [0, 0, 1]], np.float32), width, height

@@ -17,6 +17,8 @@ from ft2os.errors import FileError, RequestError
 
 from . import build, looks, objects
 
+_LOST = "All values are written as computed; put the file back where it was to keep its bits."
+
 
 @dataclass
 class Collected:
@@ -28,7 +30,7 @@ class Collected:
     gaussians: G.Gaussians
     inherit: np.ndarray
     labels: dict[int, str] = field(default_factory=dict)
-    warnings: list[str] = field(default_factory=list)
+    warning: FileError | None = None
 
 
 def collect(chosen: list[bpy.types.Object], *, with_looks: bool = True) -> Collected:
@@ -42,11 +44,11 @@ def collect(chosen: list[bpy.types.Object], *, with_looks: bool = True) -> Colle
     chosen = objects.splats(chosen)
     if not chosen:
         raise RequestError("There is no splat object to export.", "Select one or more splat objects.")
-    source, warnings = _source(chosen)
+    source, warning = _source(chosen)
     frame = _frame(chosen[0])
     parts, inherit = zip(*(_part(obj, frame, source, with_looks) for obj in chosen))
     every = G.concatenate(parts)
-    return Collected(every, np.concatenate(inherit), _labels(chosen), warnings)
+    return Collected(every, np.concatenate(inherit), _labels(chosen), warning)
 
 
 def relative(obj: bpy.types.Object, frame: Matrix) -> np.ndarray:
@@ -93,27 +95,34 @@ def _belonging(part: G.Gaussians, source: G.Gaussians) -> G.Gaussians:
     return part.replace(row=np.where((mine >= 0) & same, row, -1).astype(np.int32), source=source.source)
 
 
-def _source(chosen: list[bpy.types.Object]) -> tuple[G.Gaussians | None, list[str]]:
-    """The file that all objects came from, read again; otherwise None and the reason."""
+def _source(chosen: list[bpy.types.Object]) -> tuple[G.Gaussians | None, FileError | None]:
+    """The file that all objects came from, read again; otherwise None and what that costs."""
     from ft2os import formats
 
     hashes = {obj.ft2os.source_sha256 for obj in chosen} - {""}
     if not hashes:
-        return None, []
+        return None, None
     if len(hashes) > 1:
-        return None, ["The objects come from different files: all values are written as computed."]
-    lost = "its bits and its extra properties are not in the export."
+        return None, FileError("The objects come from different files; extra properties are left out.", _LOST)
     first = next(obj for obj in chosen if obj.ft2os.source_sha256)
-    path = Path(bpy.path.abspath(first.ft2os.source_path))
-    if not path.is_file():
-        return None, [f"The source file {path} is gone: {lost}"]
+    path = find_source(first)
+    if path is None:
+        lost = bpy.path.abspath(first.ft2os.source_path)
+        return None, FileError(f"The source file {lost} is gone; its extra properties are left out.", _LOST)
     try:
         loaded = formats.load_scene(path, drop_invalid=True).gaussians
     except FileError as error:
-        return None, [f"The source file cannot be read ({error.message}): {lost}"]
+        return None, FileError(f"The source file cannot be read: {error.message}", _LOST)
     if loaded.source is None or loaded.source.sha256 not in hashes:
-        return None, [f"The source file {path} has changed since the import: {lost}"]
-    return loaded, []
+        return None, FileError(f"The source file {path} has changed since the import.", _LOST)
+    return loaded, None
+
+
+def find_source(obj: bpy.types.Object) -> Path | None:
+    """The file that an object came from: where it was, or beside the .blend that moved with it."""
+    noted = Path(bpy.path.abspath(obj.ft2os.source_path))
+    beside = Path(bpy.path.abspath("//")) / noted.name if bpy.data.filepath else noted
+    return next((path for path in (noted, beside) if path.is_file()), None)
 
 
 def _labels(chosen: list[bpy.types.Object]) -> dict[int, str]:

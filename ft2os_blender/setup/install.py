@@ -124,9 +124,12 @@ class Installer:
                     f"The backend cannot be installed: {error}.", "Free some space or check the folder."
                 )
             )
+        except Exception as error:
+            log.exception("the installation failed")
+            self._fail(BackendError(f"The installation failed: {error}.", f"Read {self.log_path}."))
         finally:
-            if self.state != "done":
-                shutil.rmtree(self._target, ignore_errors=True)
+            if self.state == "cancelled":
+                self._clean()
 
     def _step(self, stage: str, command: list[str]) -> None:
         with self._lock:
@@ -169,10 +172,14 @@ class Installer:
             file.write(line + "\n")
 
     def _fail(self, error: BackendError) -> None:
+        self._clean()  # first: whoever sees the end sees nothing half done
         with self._lock:
             if self.state == "running":
                 self.state, self.error = "failed", error
                 self.lines.append(error.message)
+
+    def _clean(self) -> None:
+        shutil.rmtree(self._target, ignore_errors=True)
 
     def _end(self, state: str) -> None:
         with self._lock:

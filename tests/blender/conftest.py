@@ -75,11 +75,9 @@ def extension():
 @pytest.fixture(autouse=True)
 def empty_blender():
     """Each test starts with an empty file, nothing running and an undo history of its own."""
-    import bpy
+    from tests.blender.helpers import empty_file
 
-    bpy.ops.wm.read_factory_settings(use_empty=True)
-    if MODULE not in bpy.context.preferences.addons:
-        bpy.ops.preferences.addon_enable(module=MODULE)
+    empty_file()
     yield
     sys.modules[f"{MODULE}.jobs.manager"].manager.close_client()
 

@@ -1,0 +1,161 @@
+"""What Blender's own edits do to a splat object: the outcomes that the README states."""
+
+from __future__ import annotations
+
+import bpy
+import numpy as np
+import pytest
+
+from tests.blender.helpers import delete_points, make_active, red_look, room, splats
+
+
+def read(obj):
+    return room("scene.objects").read_gaussians(obj)
+
+
+def test_a_duplicate_is_an_object_of_its_own_with_the_same_looks(pair):
+    ball = pair["ball"]
+    room("scene.looks").add_look(ball, red_look(ball))
+    make_active(ball)
+    bpy.ops.object.duplicate()
+    twin = bpy.context.object
+    assert twin.name == "ball.001"
+    assert np.array_equal(read(twin).means, read(ball).means)
+    twin.ft2os.looks[0].strength = 0.25
+    assert ball.ft2os.looks[0].strength == 1.0
+    make_active(twin)
+    bpy.ops.ft2os.look_remove()
+    assert len(ball.ft2os.looks) == 1
+    assert len(room("scene.objects").read_look(ball.ft2os.looks[0]).parent) == 150
+
+
+def test_a_renamed_object_keeps_everything(pair):
+    ball = pair["ball"]
+    room("scene.looks").add_look(ball, red_look(ball))
+    ball.name = "planet"
+    assert ball.ft2os.group_id == 3
+    assert ball.ft2os.source_sha256
+    assert len(room("scene.objects").read_look(ball.ft2os.looks[0]).parent) == 150
+
+
+def test_joining_keeps_all_points_and_the_active_objects_looks(pair):
+    ball, small = pair["ball"], pair["small ball"]
+    expected = np.concatenate([read(ball).means, read(small).means])
+    for obj in (ball, small):
+        room("scene.looks").add_look(obj, red_look(obj))
+    make_active(ball, small)
+    if bpy.app.version < (4, 4, 0):
+        # Blender 4.2 cannot join point clouds and greys the command out.
+        with pytest.raises(RuntimeError, match="poll"):
+            bpy.ops.object.join()
+        return
+    bpy.ops.object.join()
+    joined = splats()["ball"]
+    assert "small ball" not in splats()
+    got = read(joined)
+    assert {row.tobytes() for row in got.means} == {row.tobytes() for row in expected}
+    assert sorted(got.group) == [3] * 150 + [7] * 75
+    assert [item.name for item in joined.ft2os.looks] == ["red"]
+    look = room("scene.objects").read_look(joined.ft2os.looks[0])
+    assert set(got.group[look.parent]) == {3}
+
+
+def test_deleting_points_takes_their_share_of_a_look(pair):
+    ball = pair["ball"]
+    before = read(ball)
+    room("scene.looks").add_look(ball, red_look(ball, every=3))
+    doomed = np.arange(150) % 2 == 0
+    delete_points(ball, doomed)
+    got = read(ball)
+    assert np.array_equal(got.means, before.means[~doomed])
+    look = room("scene.objects").read_look(ball.ft2os.looks[0])
+    assert len(look.parent) == 25
+    assert np.array_equal(got.means[look.parent], look.means)
+    make_active(ball)
+    assert bpy.ops.ft2os.look_activate(index=0) == {"FINISHED"}
+
+
+def test_a_look_without_any_point_left_says_so(pair):
+    ball = pair["ball"]
+    room("scene.looks").add_look(ball, red_look(ball, every=50))
+    delete_points(ball, np.arange(150) % 50 == 0)
+    make_active(ball)
+    bpy.ops.ft2os.look_revert()
+    with pytest.raises(RuntimeError, match="None of the points"):
+        bpy.ops.ft2os.look_activate(index=0)
+    assert ball.ft2os.active_look == -1
+
+
+def test_an_object_without_points_is_refused(pair):
+    ball = pair["ball"]
+    attributes = room("scene.attributes")
+    ball.data = attributes.new_cloud("empty", 0)
+    for name, kind in (
+        ("radiance:base", "FLOAT_COLOR"),
+        ("scale", "FLOAT_VECTOR"),
+        ("rotation", "QUATERNION"),
+    ):
+        attributes.write(ball.data, name, kind, np.zeros(0))
+    make_active(ball)
+    bpy.context.scene.ft2os.prompt = "lava"
+    with pytest.raises(RuntimeError, match="no points left"):
+        bpy.ops.ft2os.stylize()
+    assert not bpy.context.window_manager.ft2os.busy
+
+
+def test_undo_brings_back_look_points_and_object(two_groups_ply):
+    bpy.ops.ed.undo_push(message="start")
+    bpy.ops.ft2os.import_scene(filepath=str(two_groups_ply))
+    bpy.ops.ed.undo_push(message="import")
+    ball = splats()["ball"]
+    before = read(ball).sh.tobytes()
+    room("scene.looks").add_look(ball, red_look(ball))
+    bpy.ops.ed.undo_push(message="look")
+    delete_points(ball, np.arange(150) > 10)
+    bpy.ops.ed.undo_push(message="delete")
+
+    bpy.ops.ed.undo()
+    assert len(splats()["ball"].data.points) == 150
+    assert splats()["ball"].ft2os.active_look == 0
+    bpy.ops.ed.undo()
+    assert len(splats()["ball"].ft2os.looks) == 0
+    assert read(splats()["ball"]).sh.tobytes() == before
+    bpy.ops.ed.redo()
+    assert len(room("scene.objects").read_look(splats()["ball"].ft2os.looks[0]).parent) == 150
+    bpy.ops.ed.undo()
+    bpy.ops.ed.undo()
+    assert not splats()
+
+
+def test_separating_by_group_and_by_selection_keeps_looks(tmp_path):
+    from tests import scenes
+
+    group = np.repeat(np.array([1, 2], np.int32), [60, 40])
+    path = tmp_path / "two.ply"
+    scenes.write_ply(path, scenes.ball(100).replace(group=np.full(100, 1, np.int32)))
+    bpy.ops.ft2os.import_scene(filepath=str(path))
+    obj = bpy.context.object
+    room("scene.attributes").write(obj.data, "group", "INT", group)
+    room("scene.looks").add_look(obj, red_look(obj))
+    bpy.ops.ft2os.separate(by="GROUP")
+    sizes = {len(o.data.points): o for o in splats().values()}
+    assert set(sizes) == {60, 40}
+    for size, part in sizes.items():
+        look = room("scene.objects").read_look(part.ft2os.looks[0])
+        assert np.array_equal(read(part).means[look.parent], look.means)
+        assert len(look.parent) == size
+
+    part = sizes[60]
+    make_active(part)
+    flags = part.data.attributes.new(".selection", "BOOLEAN", "POINT")
+    flags.data.foreach_set("value", np.arange(60) < 7)
+    bpy.ops.ft2os.separate(by="SELECTION")
+    assert sorted(len(o.data.points) for o in splats().values()) == [7, 40, 53]
+
+
+def test_separating_nothing_is_refused(pair):
+    make_active(pair["ball"])
+    for way in ("GROUP", "SELECTION"):
+        with pytest.raises(RuntimeError):
+            bpy.ops.ft2os.separate(by=way)
+    assert len(splats()) == 3
