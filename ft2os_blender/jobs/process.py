@@ -13,6 +13,10 @@ LOG_LIMIT = 4 * 2**20  # bytes; a larger log moves to <name>.old at the next sta
 CHOOSE = 'Press "Install backend" in the Preferences, or choose another Python there.'
 
 
+class WorkerDied(BackendError):
+    """A worker that had worked ended by itself: the same request may succeed with the next one."""
+
+
 def spawn(python: str, env: dict[str, str], log_path: Path) -> subprocess.Popen:
     """Start ``python -m ft2os.worker`` with pipes on stdin and stdout.
 
@@ -73,7 +77,7 @@ def explain_exit(python: str, code: int | None, log_tail: str, greeted: bool) ->
     ``greeted``: it had answered before, so it is a worker and the fault is in what it did.
     """
     if greeted:
-        return BackendError(
+        return WorkerDied(
             f"The backend stopped unexpectedly ({_how(code)}); the scene is unchanged.",
             "Try again: it starts anew by itself; the log file says more.",
         )

@@ -64,8 +64,9 @@ class FT2OS_SplatsEngine(bpy.types.RenderEngine):
         items = gather.items(depsgraph)
         behind = None if scene.render.film_transparent else colour.to_display(gather.background(scene))
         self.update_stats("", f"Splats: {sum(len(item.gaussians) for item in items):,} Gaussians")
-        picture = request.draw(items, view, behind, self.test_break)
-        result = self.begin_result(0, 0, view.width, view.height, layer=depsgraph.view_layer.name)
+        picture = request.draw(items, view, behind, self.test_break)[_border(scene.render, view)]
+        height, width = picture.shape[:2]
+        result = self.begin_result(0, 0, width, height, layer=depsgraph.view_layer.name)
         try:
             passes = result.layers[0].passes
             _fill(passes["Combined"], colour.combined(picture))
@@ -75,23 +76,17 @@ class FT2OS_SplatsEngine(bpy.types.RenderEngine):
             self.end_result(result)
 
     def _view_of(self, depsgraph: bpy.types.Depsgraph) -> gather.View:
-        """The camera's view in the render's pixels, cut to the render border."""
+        """The camera's view in the render's pixels."""
         render = depsgraph.scene.render
         width = max(1, int(render.resolution_x * render.resolution_percentage / 100))
         height = max(1, int(render.resolution_y * render.resolution_percentage / 100))
         camera = self.camera_override or depsgraph.scene.camera
         evaluated = camera.evaluated_get(depsgraph) if camera is not None else None
-        view = gather.camera_view(evaluated, depsgraph, width, height)
-        if not render.use_border:
-            return view
-        left, right = int(render.border_min_x * width), int(render.border_max_x * width)
-        bottom, top = int(render.border_min_y * height), int(render.border_max_y * height)
-        return view.cropped(left, height - top, max(1, right - left), max(1, top - bottom))
+        return gather.camera_view(evaluated, depsgraph, width, height)
 
     def _fail(self, text: str) -> None:
         log.error("%s", text)
         self.report({"ERROR"}, text)
-        self.error_set(text)
 
     @classmethod
     def register(cls) -> None:
@@ -104,6 +99,19 @@ class FT2OS_SplatsEngine(bpy.types.RenderEngine):
         """Called by Blender."""
         for panel in _panels():
             panel.COMPAT_ENGINES.discard(cls.bl_idname)
+
+
+def _border(render: bpy.types.RenderSettings, view: gather.View) -> tuple[slice, slice]:
+    """Rows (from the top) and columns inside the render border.
+
+    The whole picture is drawn and cut: how a splat at the edge is projected depends on the field of view.
+    """
+    if not render.use_border:
+        return slice(None), slice(None)
+    left, right = int(render.border_min_x * view.width), int(render.border_max_x * view.width)
+    bottom, top = int(render.border_min_y * view.height), int(render.border_max_y * view.height)
+    rows = slice(view.height - max(top, bottom + 1), view.height - bottom)
+    return rows, slice(left, max(right, left + 1))
 
 
 def _fill(render_pass: bpy.types.RenderPass, values: np.ndarray) -> None:

@@ -47,12 +47,6 @@ class View:
     width: int
     height: int
 
-    def cropped(self, x: int, y: int, width: int, height: int) -> View:
-        """A window of the picture; (x, y) is its top left pixel."""
-        K = self.K.copy()
-        K[:2, 2] -= x, y
-        return View(self.viewmat, K, width, height)
-
 
 def items(depsgraph: bpy.types.Depsgraph) -> list[Item]:
     """Every visible splat object of the evaluated scene, instances of collections included.

@@ -13,6 +13,7 @@ from ft2os.protocol import UnknownDataError
 
 from ..jobs.client import Pending
 from ..jobs.manager import manager
+from ..jobs.process import WorkerDied
 from . import gather
 
 CHANNELS = 5  # display-referred r, g, b, premultiplied by alpha; alpha; planar depth
@@ -85,9 +86,9 @@ def draw(
             if stopped():
                 pending.cancel()
                 raise CancelledError
-        if not (isinstance(pending.error, UnknownDataError) and not last):
+        if last or not isinstance(pending.error, UnknownDataError | WorkerDied):
             break
-        manager.forget()  # it lost some data, and their files: put all again, once
+        manager.forget()  # it was killed while idle, or lost data and their files: put all again, once
     if pending.error is not None:
         raise pending.error
     return picture(out, view)
