@@ -28,7 +28,7 @@ def lava(s: Surface) -> np.ndarray:
     thin = np.exp(-chips.border * 22) * smooth(0.35, 0.9, heat) * 0.65
     ripple = s.fbm(22, 3, salt=5)
     glow = np.maximum(wide, thin) * (1 + 0.28 * ripple) + 0.10 * smooth(0.7, 1.0, heat)
-    glow = glow + 0.55 * np.maximum(s.detail, 0)
+    glow = glow * np.exp(1.8 * s.detail) + 0.5 * np.maximum(s.detail, 0)
 
     def rock(t: Surface) -> np.ndarray:
         return t.fbm(16, 4, salt=6)
