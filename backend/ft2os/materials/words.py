@@ -1,7 +1,9 @@
-"""From a prompt to a material, or to a clear refusal.
+"""From a prompt to a material, or to a clear refusal: never a silent guess.
 
-Names come first, then the hand-written synonyms that each material carries. A prompt that names no
-material is refused with the nearest ones.
+First the hand-written names and synonyms that the materials carry, as whole phrases, longest first. Then,
+for words in no list, a small table of word vectors (`word_table`): a word is taken for a material only if
+one of the material's own words is near it and nearer than everyday words are. The object's own noun names
+the object, not its material, and is left out.
 """
 
 from __future__ import annotations
@@ -9,14 +11,57 @@ from __future__ import annotations
 import difflib
 import re
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
 
 from ft2os.errors import RequestError, UnknownPromptError
+from ft2os.materials import word_table
 from ft2os.materials.material import MATERIALS, Material
+
+# Words that say how, not what. Colours are here because every material has its own.
+_FILLER_TEXT = """
+    a an the this that it its is are be as at by for from in into of on onto to with and or but not no all
+    made make making cover covered covering coated coat wrapped turn turned turning become becoming built
+    build carved painted paint filled full out like looking look style styled themed theme texture
+    textured material surface finish effect kind type piece please very really some more my our your me i
+    we you give want red orange yellow green blue purple violet pink brown black white grey gray cyan
+    magenta teal turquoise dark light bright pale deep shiny glossy matte dull old new ancient fresh
+    beautiful pretty nice realistic photorealistic detailed hot cold warm wet dry raw pure solid real fake
+    big small little huge tiny giant entirely completely partially object thing scene
+"""
+_FILLER = frozenset(_FILLER_TEXT.split())
+
+# Phrases in which a material's word means something else.
+_TRAPS = """
+    fire truck, fire engine, fire hydrant, fire extinguisher, fire alarm, fire fighter, fire department,
+    water bottle, water tower, water gun, water colour, water color, snow man, snowman, snow white, ice
+    age, stone age, iron age, bronze age, ice hockey, ice skate, gold fish, goldfish, silver fish, silver
+    screen, paper clip, paper plane, rock band, rock star, rock music, rock and roll, rock n roll, movie
+    star, pop star, star wars, hot dog, tree house, glass house, candy bar, cloud computing, sweet heart,
+    sweet dream, wave length, energy drink, peat bog, grass hopper, lady bug, honey moon, honey badger,
+    heavy metal, chain mail, steel drum, rust belt, green house, log in, log book, space bar, space ship,
+    space station, river bank, lake house, army ant, paper back, magazine rack, brick lane, jewel thief,
+    bubble sort, shell script, python script, python code, jade plant, rubber plant
+"""
+
+_CUES = frozenset(("of", "in", "with", "from", "into", "by", "like", "as"))
 
 
 @dataclass(frozen=True)
 class Match:
-    """What `match` found: the material, how sure it is (0..1), by what means and by which word."""
+    """What `match` found.
+
+    Parameters
+    ----------
+    material : Material
+    score : float
+        How sure, 0..1: 1 for a name, 0.95 for a listed synonym, below 0.9 for a similar word; a fifth less
+        where the prompt names other materials too.
+    how : str
+        ``'name'``, ``'synonym'`` or ``'similar'``.
+    word : str
+        The word or phrase of the prompt that decided.
+    """
 
     material: Material
     score: float
@@ -24,22 +69,133 @@ class Match:
     word: str
 
 
-def tokens(text: str) -> list[str]:
-    """Lower-case words of a text, without punctuation."""
-    return re.findall(r"[a-z]+", text.lower())
+class _Hit(NamedTuple):
+    start: int
+    size: int
+    name: str
+    how: str
+    cued: bool
+
+
+def singular(word: str) -> str:
+    """Cut a regular English plural ending; wrong for some words, but alike for prompt and list."""
+    if word == "leaves":
+        return "leaf"
+    if len(word) > 4 and word.endswith("ies"):
+        return word[:-3] + "y"
+    if len(word) > 4 and word.endswith(("sses", "shes", "ches", "xes")):
+        return word[:-2]
+    if len(word) > 3 and word.endswith("s") and not word.endswith(("ss", "us", "is")):
+        return word[:-1]
+    return word
+
+
+def tokens(text: str) -> tuple[str, ...]:
+    """Lower-case singular words of a text; hyphens and underscores part words, apostrophes do not."""
+    return tuple(singular(w) for w in re.findall(r"[a-z]+", text.lower().replace("'", "").replace("’", "")))
+
+
+@lru_cache(maxsize=1)
+def _phrases() -> dict[tuple[str, ...], tuple[str | None, str]]:
+    """Every listed phrase with its material (None for a trap) and whether it is a name or a synonym."""
+    index: dict[tuple[str, ...], tuple[str | None, str]] = {}
+    for trap in _TRAPS.split(","):
+        index[tokens(trap)] = (None, "trap")
+    for material in MATERIALS.values():
+        for word in material.words:
+            index.setdefault(tokens(word), (material.name, "synonym"))
+    for material in MATERIALS.values():
+        index[tokens(material.name)] = index[tokens(material.title)] = (material.name, "name")
+    return index
+
+
+def _listed(words: tuple[str, ...]) -> list[_Hit]:
+    """Listed phrases in a prompt, longest first at each place; traps are stepped over."""
+    index, hits, at = _phrases(), [], 0
+    longest = max(map(len, index))
+    while at < len(words):
+        for size in range(min(longest, len(words) - at), 0, -1):
+            found = index.get(words[at : at + size])
+            if found:
+                if found[0]:
+                    cued = any(w in _CUES for w in words[:at])
+                    hits.append(_Hit(at, size, found[0], found[1], cued))
+                at += size
+                break
+        else:
+            at += 1
+    return hits
+
+
+def _without_object(words: tuple[str, ...], object_name: str | None) -> tuple[str, ...]:
+    own = set(tokens(object_name or ""))
+    kept = tuple(w for w in words if w not in own)
+    # A "gold bar" that is asked to be gold is meant to be gold.
+    return kept if any(w not in _FILLER for w in kept) else words
+
+
+def _nearest(words: tuple[str, ...], count: int = 3) -> list[str]:
+    """Names of the materials nearest to a prompt: by spelling first, then by meaning."""
+    by_word = {w: name for phrase, (name, _) in _phrases().items() if name for w in [" ".join(phrase)]}
+    names: list[str] = []
+    for word in words:
+        if word not in _FILLER:
+            names += [by_word[w] for w in difflib.get_close_matches(word, by_word, 2, 0.78)]
+    names += word_table.ranked([w for w in words if w not in _FILLER])
+    names += ["lava", "ice", "gold"]
+    return list(dict.fromkeys(names))[:count]
 
 
 def match(prompt: str, *, object_name: str | None = None) -> Match:
-    """Find the material that a prompt names."""
-    words = [w for w in tokens(prompt) if w not in set(tokens(object_name or ""))]
-    if not tokens(prompt):
-        raise RequestError("The prompt is empty.", "Name a material, such as “lava” or “ice”.")
-    for how, score in (("name", 1.0), ("synonym", 0.95)):
-        for material in MATERIALS.values():
-            for name in (material.name,) if how == "name" else material.words:
-                if name in words:
-                    return Match(material, score, how, name)
-    nearest = difflib.get_close_matches(" ".join(words), MATERIALS, 3, 0.0)
+    """Find the material that a prompt names.
+
+    Parameters
+    ----------
+    prompt : str
+        Free English, such as ``"a robot covered in green moss"``.
+    object_name : str, optional
+        What the object is called; its words do not name a material.
+
+    Returns
+    -------
+    Match
+
+    Raises
+    ------
+    RequestError
+        If the prompt holds no words.
+    UnknownPromptError
+        If it names no material; ``nearest`` lists three that come close.
+    """
+    words = tokens(prompt)
+    if not words:
+        raise RequestError("The prompt is empty.", "Name a material, such as “lava” or “carved wood”.")
+    kept = _without_object(words, object_name)
+    hits = _listed(kept)
+    if hits:
+        # What stands behind "of" or "in" is the material; what stands before may be the object.
+        best = min(hits, key=lambda h: (not h.cued, h.how != "name", h.start))
+        score = 1.0 if best.how == "name" else 0.95
+        if any(h.name != best.name for h in hits):
+            score *= 0.8
+        word = " ".join(kept[best.start : best.start + best.size])
+        return Match(MATERIALS[best.name], score, best.how, word)
+    trapped = {w for phrase, (name, _) in _phrases().items() if name is None for w in _inside(phrase, kept)}
+    unknown = [w for w in kept if w not in _FILLER and w not in trapped]
+    similar = [found for w in unknown if (found := word_table.similar(w))]
+    if similar:
+        name, score, word = max(similar, key=lambda s: s[1])
+        return Match(MATERIALS[name], score, "similar", word)
+    nearest = _nearest(kept)
     raise UnknownPromptError(
-        f"No material is called “{prompt}”.", f"Use one of: {', '.join(nearest)}.", nearest
+        f"No material goes by “{prompt.strip()[:60]}”.",
+        f"Use a material such as {', '.join(nearest)}, or --method clip with CLIP weights installed, "
+        "which understands any words.",
+        nearest,
     )
+
+
+def _inside(phrase: tuple[str, ...], words: tuple[str, ...]) -> tuple[str, ...]:
+    """The phrase if it stands in the words, else nothing."""
+    size = len(phrase)
+    return phrase if any(words[k : k + size] == phrase for k in range(len(words) - size + 1)) else ()
