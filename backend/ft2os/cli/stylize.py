@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,9 +31,28 @@ def add(verbs: argparse._SubParsersAction) -> None:
     parser.add_argument("--method", choices=("material", "clip"), default="material")
     parser.add_argument("--preset", choices=("default", "draft", "seed"), default="default")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="another number, another variation")
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        type=setting,
+        metavar="NAME=VALUE",
+        help="a setting of the method, such as temperature=0.07 or freeze=opacity,scale (repeatable)",
+    )
     parser.add_argument("--strength", type=console.share, default=1.0, metavar="S", help="0 (source) to 1")
     parser.add_argument("--json", action="store_true", help="machine-readable output")
     parser.set_defaults(run=run)
+
+
+def setting(text: str) -> tuple[str, object]:
+    """NAME=VALUE; a value that is JSON (a number, true, a list) is read as such, anything else is text."""
+    name, equals, value = text.partition("=")
+    if not name or not equals:
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=VALUE")
+    try:
+        return name, json.loads(value)
+    except ValueError:
+        return name, value
 
 
 def run(args: argparse.Namespace) -> None:
@@ -134,7 +154,7 @@ def _stylize(
         method=args.method,
         preset=args.preset,
         seed=args.seed,
-        overrides={},
+        overrides=dict(args.set),
         cameras=scene.cameras or None,
     )
     result = stylize(request, progress=show)
