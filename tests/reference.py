@@ -1,6 +1,6 @@
-"""A dense float64 rasterizer with gsplat 1.5.3's semantics, written to be read: the yardstick for both engines.
+"""A dense float64 rasterizer with gsplat 1.5.3's semantics: the yardstick for both engines.
 
-Every Gaussian is evaluated at every pixel, so it is for small scenes only. It shares no code with the engines.
+Every Gaussian is evaluated at every pixel, so it is for small scenes. It shares no code with the engines.
 """
 
 from __future__ import annotations
@@ -113,7 +113,13 @@ def draw(
     if antialiased:
         o = o * (torch.linalg.det(covariance).clamp_min(0) / torch.linalg.det(blurred)).sqrt()
     by_depth = torch.argsort(z.detach(), stable=True)
-    index, centres, blurred, z, o = index[by_depth], centres[by_depth], blurred[by_depth], z[by_depth], o[by_depth]
+    index, centres, blurred, z, o = (
+        index[by_depth],
+        centres[by_depth],
+        blurred[by_depth],
+        z[by_depth],
+        o[by_depth],
+    )
 
     ys, xs = torch.meshgrid(torch.arange(height) + 0.5, torch.arange(width) + 0.5, indexing="ij")
     d = torch.stack([xs, ys], -1).to(means.dtype) - centres[:, None, None]  # [M, H, W, 2]

@@ -9,7 +9,7 @@ from ft2os.gaussians import Gaussians
 
 
 def cloud(n: int = 240, degree: int = 3, seed: int = 0, size: float = 0.09) -> Gaussians:
-    """A ball of Gaussians around the origin: round ones, needles, faint ones, opaque ones, unnormalised quats."""
+    """A ball of Gaussians around the origin: round and thin, faint and opaque, quats of any length."""
     rng = np.random.default_rng(seed)
 
     def f32(x: np.ndarray) -> np.ndarray:
@@ -24,8 +24,10 @@ def cloud(n: int = 240, degree: int = 3, seed: int = 0, size: float = 0.09) -> G
     )
 
 
-def camera(angle: float = 0.0, width: int = 70, height: int = 52, distance: float = 2.6, shift: float = 5.0) -> Camera:
-    """A camera that circles the origin; neither size is a multiple of 16 and the principal point is off centre."""
+def camera(
+    angle: float = 0.0, width: int = 70, height: int = 52, distance: float = 2.6, shift: float = 5.0
+) -> Camera:
+    """A camera around the origin; its size is no multiple of 16, its principal point is off centre."""
     c, s = np.cos(angle), np.sin(angle)
     viewmat = np.array([[c, 0, s, 0.05], [0, 1, 0, -0.1], [-s, 0, c, distance], [0, 0, 0, 1]], np.float32)
     focal = 1.1 * width

@@ -1,9 +1,9 @@
-"""What has to be settled before numba or torch is imported: who owns the threads, where kernels are cached.
+"""What has to be settled before numba or torch is imported, and the threads that kernels run on.
 
-torch and numba each bring a thread pool. Two OpenMP runtimes whose idle threads spin collapse each other under
-load (a step of 4 s took 19–26 s), so torch's are told to sleep, and numba takes its own ``workqueue`` layer,
-which needs no runtime, exists on every platform and survives a fork. That layer aborts the process when two
-threads enter it at once: every call of a parallel kernel holds ``KERNEL_LOCK``.
+torch and numba each bring a thread pool. Two OpenMP runtimes whose idle threads spin collapse each other
+under load (a step of 4 s took 19–26 s), so torch's are told to sleep, and our kernels do not use numba's at
+all: they release the interpreter's lock and run on the plain threads of ``pool``. Any number of callers may
+do so at once, and a forked child makes a pool of its own.
 
 Import this module before numba and before torch. It imports neither.
 """
@@ -15,9 +15,40 @@ import os
 import sys
 import tempfile
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-KERNEL_LOCK = threading.RLock()
+_pool: ThreadPoolExecutor | None = None
+_pool_lock = threading.Lock()
+
+
+def workers() -> int:
+    """How many threads kernels run on: ``FT2OS_THREADS``, else the cores that this process may use."""
+    asked = os.environ.get("FT2OS_THREADS", "")
+    if asked.isdecimal() and int(asked) > 0:
+        return int(asked)
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def pool() -> ThreadPoolExecutor:
+    """The threads that kernels run on, started at the first call."""
+    global _pool
+    with _pool_lock:
+        if _pool is None:
+            _pool = ThreadPoolExecutor(workers(), thread_name_prefix="ft2os-kernel")
+        return _pool
+
+
+def _forget_pool() -> None:
+    """In a forked child: threads do not survive a fork."""
+    global _pool, _pool_lock
+    _pool, _pool_lock = None, threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_pool)
 
 
 def _user_cache() -> Path:
@@ -30,13 +61,13 @@ def _user_cache() -> Path:
 
 
 def _kernel_sources() -> str:
-    """A digest of every module that compiles kernels.
+    """A digest of the rasterizer's modules.
 
     numba only looks at the file a kernel stands in, so a kernel that inlines a function of another file would
-    come out of the cache stale after that other file has changed.
+    come out of the cache stale after that other file has changed. ``tiles`` is the room where that happens.
     """
     digest = hashlib.sha256()
-    for path in sorted(Path(__file__).parent.rglob("*.py")):
+    for path in sorted((Path(__file__).parent / "tiles").glob("*.py")):
         text = path.read_bytes()
         if b"njit" in text:
             digest.update(text)
@@ -60,13 +91,10 @@ def kernel_cache() -> Path:
 
 def _settle() -> None:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    os.environ.setdefault("NUMBA_THREADING_LAYER", "workqueue")
     if "NUMBA_CACHE_DIR" not in os.environ:
         os.environ["NUMBA_CACHE_DIR"] = str(kernel_cache())
-    if "numba" in sys.modules:  # it read the environment when it was imported
-        config = sys.modules["numba"].config
-        config.CACHE_DIR = os.environ["NUMBA_CACHE_DIR"]
-        config.THREADING_LAYER = os.environ["NUMBA_THREADING_LAYER"]
+    if sys.modules.get("numba"):  # it read the environment when it was imported
+        sys.modules["numba"].config.CACHE_DIR = os.environ["NUMBA_CACHE_DIR"]
 
 
 _settle()

@@ -43,7 +43,14 @@ def reference(p, views, degree, antialiased=False):
 
 @pytest.mark.parametrize(
     ("degree", "antialiased", "size"),
-    [(None, False, 0.09), (0, False, 0.09), (1, True, 0.05), (2, False, 0.09), (3, True, 0.02), (4, False, 0.09)],
+    [
+        (None, False, 0.09),
+        (0, False, 0.09),
+        (1, True, 0.05),
+        (2, False, 0.09),
+        (3, True, 0.02),
+        (4, False, 0.09),
+    ],
 )
 def test_pictures_and_gradients_agree_with_the_reference(degree, antialiased, size):
     views = [camera(0.0), camera(1.3), camera(4.0, distance=0.5)]
@@ -58,7 +65,9 @@ def test_pictures_and_gradients_agree_with_the_reference(degree, antialiased, si
     generator = torch.Generator().manual_seed(1)
     upstream = [torch.randn(x.shape, generator=generator, dtype=torch.float64) for x in (rgb, alpha, depth)]
     upstream = [g * safe[..., None] for g in upstream]
-    upstream[2] = upstream[2] * (alpha.detach() > 0.05)  # depth = sum / alpha has no bound where alpha is nothing
+    upstream[2] = upstream[2] * (
+        alpha.detach() > 0.05
+    )  # depth = sum / alpha has no bound where alpha is nothing
     torch.autograd.backward((rgb, alpha, depth), upstream)
     torch.autograd.backward(drawn, [g.float() for g in upstream])
     for name, a, b in zip(NAMES, single, exact):

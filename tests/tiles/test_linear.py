@@ -97,7 +97,9 @@ def test_the_solve_never_makes_the_fit_worse():
     def misfit(colours):
         return sum(float(((v.image(colours) - t) ** 2).sum()) for v, t in zip(views, targets))
 
-    errors = [misfit(solve.solve_colours(views, targets, start, pull=1e-3, iterations=k)) for k in (0, 5, 20, 60)]
+    errors = [
+        misfit(solve.solve_colours(views, targets, start, pull=1e-3, iterations=k)) for k in (0, 5, 20, 60)
+    ]
     assert errors[0] > errors[1] >= errors[2] >= errors[3] * (1 - 1e-4)
 
 

@@ -13,9 +13,9 @@ BACKGROUND = np.array([0.2, 0.5, 0.8], np.float32)
 
 
 def exact(gaussians, view, **options):
-    t = [torch.from_numpy(np.asarray(x, np.float64)) for x in (
-        gaussians.means, gaussians.quats, gaussians.scales, gaussians.opacities, gaussians.sh, view.viewmat, view.K
-    )]  # fmt: skip
+    g = gaussians
+    arrays = (g.means, g.quats, g.scales, g.opacities, g.sh, view.viewmat, view.K)
+    t = [torch.from_numpy(x.astype(np.float64)) for x in arrays]
     background = torch.from_numpy(BACKGROUND.astype(np.float64))
     return draw(*t, view.width, view.height, degree=gaussians.degree, background=background, **options)
 
@@ -48,7 +48,9 @@ def test_antialiased_agrees_with_the_reference():
 
 
 def test_a_camera_inside_the_cloud_agrees_with_the_reference():
-    scene = cloud(n=150)  # Gaussians behind the camera, at its sides, and stretched by the near ones' Jacobian
+    scene = cloud(
+        n=150
+    )  # Gaussians behind the camera, at its sides, and stretched by the near ones' Jacobian
     view = camera(distance=0.3)
     agree(tiles.render(scene, *stack([view]), 70, 52, background=BACKGROUND), exact(scene, view))
 

@@ -93,8 +93,8 @@ def blend_weights(
         return empty, empty, empty.float(), depths
     offsets = isect_offset_encode(isect_ids, 1, across, down).reshape(1, down, across)
     columns, pixels, _ = rasterize_to_indices_in_range(
-        0, 2**30, torch.ones((1, height, width), device=device), means2d, conics, effective, width, height, TILE,
-        offsets, flatten_ids,
+        0, 2**30, torch.ones((1, height, width), device=device), means2d, conics, effective,
+        width, height, TILE, offsets, flatten_ids,
     )  # fmt: skip
     columns, pixels = columns.long(), pixels.long()
 

@@ -56,7 +56,7 @@ def apply(
     view: LinearView | CudaView,
     background: Tensor | Sequence[float] | None = None,  # [3]
 ) -> Tensor:  # [H, W, 3]
-    """The view's picture of ``colours``, differentiable in colours and background; black if that is left out."""
+    """The view's picture of ``colours`` over ``background`` (black if left out), differentiable in both."""
     flat = _Product.apply(colours, view)
     if background is not None:
         alpha = view.alpha if isinstance(view, CudaView) else torch.from_numpy(view.alpha)

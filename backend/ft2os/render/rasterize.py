@@ -25,7 +25,9 @@ def _choose(engine: str | None, means: Tensor) -> str:
     if engine is None:
         return engine_name() if means.is_cuda else "tiles"
     if engine not in ENGINES:
-        raise RequestError(f"There is no rasterizer called {engine!r}.", f"Choose one of {', '.join(ENGINES)}.")
+        raise RequestError(
+            f"There is no rasterizer called {engine!r}.", f"Choose one of {', '.join(ENGINES)}."
+        )
     if engine == "gsplat" and engine_name() != "gsplat":
         raise MissingError(
             "The gsplat rasterizer needs an NVIDIA GPU and the package gsplat.",
@@ -49,7 +51,9 @@ def _colours(colors: Tensor, n: int, cameras: int, sh_degree: int | None) -> tup
         or colors.shape[2] < wanted
         or colors.shape[3] != 3
     ):
-        raise ValueError(f"colors of shape {tuple(colors.shape)} do not fit {n} Gaussians, sh_degree {sh_degree}")
+        raise ValueError(
+            f"colors of shape {tuple(colors.shape)} do not fit {n} Gaussians, sh_degree {sh_degree}"
+        )
     return colors, PLAIN if sh_degree is None else sh_degree
 
 
@@ -80,7 +84,7 @@ def rasterize(
     opacities : Tensor, [N]
         In 0..1.
     colors : Tensor
-        Spherical harmonics when ``sh_degree`` is given (shown: max(SH·Y + ½, 0)), else the colours themselves.
+        Spherical harmonics when ``sh_degree`` is given (shown: max(SH·Y + ½, 0)), else plain colours.
     viewmats, Ks : Tensor
         World to camera, and intrinsics in pixels; constants, no gradient.
     backgrounds : Tensor, optional

@@ -2,5 +2,6 @@
 
 from ft2os.tiles.projection import Projected, project
 from ft2os.tiles.rasterizer import Rendered, render
+from ft2os.tiles.warm import compile_kernels
 
-__all__ = ["Projected", "Rendered", "project", "render"]
+__all__ = ["Projected", "Rendered", "compile_kernels", "project", "render"]

@@ -10,16 +10,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numba import get_num_threads, prange
 
+from ft2os import threads
 from ft2os.tiles.layout import DEPTH, TILE
-from ft2os.tiles.numeric import KERNEL_LOCK, OPTIONS, njit
+from ft2os.tiles.numeric import OPTIONS, njit, run
 from ft2os.tiles.projection import Splats
 
 
-@njit(parallel=True, **OPTIONS)
-def _count(order, starts, boxes, across, chunks, counts):
-    for task in prange(len(counts)):
+@njit(**OPTIONS)
+def _count(share, shares, order, starts, boxes, across, chunks, counts):
+    for task in range(share, len(counts), shares):
         c, chunk = task // chunks, task % chunks
         n = starts[c + 1] - starts[c]
         for k in range(starts[c] + chunk * n // chunks, starts[c] + (chunk + 1) * n // chunks):
@@ -29,9 +29,9 @@ def _count(order, starts, boxes, across, chunks, counts):
                     counts[task, y * across + x] += 1
 
 
-@njit(parallel=True, **OPTIONS)
-def _scatter(order, starts, boxes, across, chunks, cursors, ids):
-    for task in prange(len(cursors)):
+@njit(**OPTIONS)
+def _scatter(share, shares, order, starts, boxes, across, chunks, cursors, ids):
+    for task in range(share, len(cursors), shares):
         c, chunk = task // chunks, task % chunks
         n = starts[c + 1] - starts[c]
         for k in range(starts[c] + chunk * n // chunks, starts[c] + (chunk + 1) * n // chunks):
@@ -86,16 +86,15 @@ def bin_splats(splats: Splats) -> Bins:
     across, down = -(-splats.width // TILE), -(-splats.height // TILE)
     cameras, tiles = len(splats.cams), across * down
     order, starts = _depth_order(splats)
-    chunks = max(1, min(get_num_threads(), len(order) // 4096))
+    chunks = max(1, min(threads.workers(), len(order) // 4096))
     counts = np.zeros((cameras * chunks, tiles), np.int32)
-    with KERNEL_LOCK:
-        _count(order, starts, splats.boxes, across, chunks, counts)
-        # ids are laid out camera, tile, chunk: within a tile the chunks keep the depth order
-        flat = counts.reshape(cameras, chunks, tiles).transpose(0, 2, 1).reshape(-1)
-        ends = np.cumsum(flat, dtype=np.int64)
-        begins = (ends - flat).reshape(cameras, tiles, chunks)
-        ranges = np.append(begins[:, :, 0].reshape(-1), ends[-1] if len(ends) else 0)
-        cursors = np.ascontiguousarray(begins.transpose(0, 2, 1)).reshape(cameras * chunks, tiles)
-        ids = np.empty(int(ranges[-1]), np.int32)
-        _scatter(order, starts, splats.boxes, across, chunks, cursors, ids)
+    run(_count, order, starts, splats.boxes, across, chunks, counts)
+    # ids are laid out camera, tile, chunk: within a tile the chunks keep the depth order
+    flat = counts.reshape(cameras, chunks, tiles).transpose(0, 2, 1).reshape(-1)
+    ends = np.cumsum(flat, dtype=np.int64)
+    begins = (ends - flat).reshape(cameras, tiles, chunks)
+    ranges = np.append(begins[:, :, 0].reshape(-1), ends[-1] if len(ends) else 0)
+    cursors = np.ascontiguousarray(begins.transpose(0, 2, 1)).reshape(cameras * chunks, tiles)
+    ids = np.empty(int(ranges[-1]), np.int32)
+    run(_scatter, order, starts, splats.boxes, across, chunks, cursors, ids)
     return Bins(ids, ranges, np.argsort(-np.diff(ranges), kind="stable"), across, down)

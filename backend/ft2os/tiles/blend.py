@@ -1,9 +1,9 @@
 """Front-to-back blending of tiles: the pixel loop.
 
-One worker draws a tile at a time in a buffer of cells of eight pixels. A cell holds its pixels' transmittance,
-colour, depth, last splat and depth limit side by side in one array, so that LLVM sees constant distances between
-them and makes the loop one vector's worth of straight instructions. Cutoffs are gsplat's; a stopped pixel keeps
-its transmittance with the sign turned.
+A thread draws one tile at a time in a buffer of cells of eight pixels. A cell holds its pixels'
+transmittance, colour, depth, last splat and depth limit side by side in one array, so that LLVM sees
+constant distances between them and makes the loop one vector's worth of straight instructions. Cutoffs are
+gsplat's; a stopped pixel keeps its transmittance with the sign turned.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numba import get_num_threads, prange
 
 from ft2os.tiles.binning import Bins
 from ft2os.tiles.layout import (
@@ -29,7 +28,7 @@ from ft2os.tiles.layout import (
     TILE,
     TWO_OVER_A,
 )  # fmt: skip
-from ft2os.tiles.numeric import ALPHA_MAX, ALPHA_MIN, KERNEL_LOCK, OPTIONS, T_MIN, exp_minus, njit
+from ft2os.tiles.numeric import ALPHA_MAX, ALPHA_MIN, OPTIONS, T_MIN, exp_minus, njit, run
 from ft2os.tiles.projection import Splats
 
 # fields of a cell in the tile's buffer, each LANES floats
@@ -47,7 +46,7 @@ def tile_rows(record, centre_y, last_y):
 
 @njit(inline="always", **OPTIONS)
 def row_span(record, centre_x, dy, last_x):
-    """Of a row ``dy`` below the splat's centre: its middle, ½q·dy², and its pixels x0..x1 of alpha ≥ 1/255."""
+    """Of a row ``dy`` below the centre: its middle, ½q·dy², and its pixels x0..x1 of alpha ≥ 1/255."""
     rise = np.float32(0.5) * record[COEF_Q] * dy * dy
     middle = centre_x - record[COEF_S] * np.float64(dy)
     rest = record[SIGMA_MAX] - rise
@@ -127,27 +126,26 @@ def _clear(buffer, alive, limits, c, left, top, w, h):
                 cell[_LIMIT + lane] = min(limits[c, top + y, left + x], UNLIMITED)
 
 
-@njit(parallel=True, **OPTIONS)
-def _blend(ids, ranges, turn, across, down, centres, records, limits, workers, features, rest, last):
+@njit(**OPTIONS)
+def _blend(share, shares, ids, ranges, turn, across, down, centres, records, limits, features, rest, last):
     height, width = rest.shape[1], rest.shape[2]
     tiles = across * down
-    for worker in prange(workers):
-        buffer = np.empty((TILE, TILE // LANES, _CELL), np.float32)
-        alive = np.empty(TILE, np.int32)
-        for index in range(worker, len(turn), workers):
-            t = turn[index]
-            c, tile = t // tiles, t % tiles
-            left, top = (tile % across) * TILE, (tile // across) * TILE
-            w, h = min(TILE, width - left), min(TILE, height - top)
-            _clear(buffer, alive, limits, c, left, top, w, h)
-            _tile(ids, ranges[t], ranges[t + 1], centres, records, left, top, w, h, buffer, alive)
-            for y in range(h):
-                for x in range(w):
-                    cell, lane = buffer[y, x // LANES], x % LANES
-                    rest[c, top + y, left + x] = abs(cell[_T + lane])
-                    last[c, top + y, left + x] = np.int32(cell[_LAST + lane])
-                    for j in range(4):
-                        features[c, top + y, left + x, j] = cell[_RGBD + j * LANES + lane]
+    buffer = np.empty((TILE, TILE // LANES, _CELL), np.float32)
+    alive = np.empty(TILE, np.int32)
+    for index in range(share, len(turn), shares):
+        t = turn[index]
+        c, tile = t // tiles, t % tiles
+        left, top = (tile % across) * TILE, (tile // across) * TILE
+        w, h = min(TILE, width - left), min(TILE, height - top)
+        _clear(buffer, alive, limits, c, left, top, w, h)
+        _tile(ids, ranges[t], ranges[t + 1], centres, records, left, top, w, h, buffer, alive)
+        for y in range(h):
+            for x in range(w):
+                cell, lane = buffer[y, x // LANES], x % LANES
+                rest[c, top + y, left + x] = abs(cell[_T + lane])
+                last[c, top + y, left + x] = np.int32(cell[_LAST + lane])
+                for j in range(4):
+                    features[c, top + y, left + x, j] = cell[_RGBD + j * LANES + lane]
 
 
 @dataclass(frozen=True)
@@ -170,13 +168,12 @@ class Blended:
 
 
 def blend(splats: Splats, bins: Bins, depth_limit: np.ndarray | None = None) -> Blended:
-    """Blend every camera's picture; a splat deeper than ``depth_limit`` [C, H, W] is left out of that pixel."""
+    """Blend every camera's picture; a splat deeper than ``depth_limit`` [C, H, W] is left out there."""
     shape = (len(splats.cams), splats.height, splats.width)
     out = Blended(np.empty((*shape, 4), np.float32), np.empty(shape, np.float32), np.empty(shape, np.int32))
     limits = np.zeros((0, 1, 1), np.float32) if depth_limit is None else depth_limit
-    with KERNEL_LOCK:
-        _blend(
-            bins.ids, bins.ranges, bins.turn, bins.across, bins.down, splats.centres, splats.records, limits,
-            get_num_threads(), out.features, out.rest, out.last,
-        )  # fmt: skip
+    run(
+        _blend, bins.ids, bins.ranges, bins.turn, bins.across, bins.down, splats.centres, splats.records,
+        limits, out.features, out.rest, out.last,
+    )  # fmt: skip
     return out

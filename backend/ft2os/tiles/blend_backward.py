@@ -1,14 +1,13 @@
 """The gradient of blending, back to front.
 
-Each pixel's transmittance is unwound from the one it ended with, and the colour behind a splat is carried as one
-scalar, its product with the upstream gradient. Every (splat, tile) pair writes its ten sums to a row of its own,
-the rows of a splat lying together: no atomics, nothing to sort afterwards, the same bits on every run.
+Each pixel's transmittance is unwound from the one it ended with, and the colour behind a splat is carried as
+one scalar, its product with the upstream gradient. Every (splat, tile) pair writes its ten sums to a row of
+its own, the rows of a splat lying together: no atomics, nothing to sort, the same bits on every run.
 """
 
 from __future__ import annotations
 
 import numpy as np
-from numba import get_num_threads, prange
 
 from ft2os.tiles.binning import Bins
 from ft2os.tiles.blend import Blended, row_span, tile_rows
@@ -30,7 +29,7 @@ from ft2os.tiles.layout import (
     SUMS,
     TILE,
 )  # fmt: skip
-from ft2os.tiles.numeric import ALPHA_MAX, ALPHA_MIN, KERNEL_LOCK, OPTIONS, exp_minus, njit
+from ft2os.tiles.numeric import ALPHA_MAX, ALPHA_MIN, OPTIONS, exp_minus, njit, run
 from ft2os.tiles.projection import Splats
 
 # fields of a cell in the tile's buffer, each LANES floats
@@ -118,28 +117,27 @@ def _load(buffer, rest, last, grad_features, grad_rest, c, left, top, w, h):
     return deepest
 
 
-@njit(parallel=True, **OPTIONS)
+@njit(**OPTIONS)
 def _blend_backward(
-    ids, ranges, turn, across, down, centres, records, boxes, slots, rest, last, grad_features, grad_rest,
-    workers, out,
+    share, shares, ids, ranges, turn, across, down, centres, records, boxes, slots, rest, last,
+    grad_features, grad_rest, out,
 ):  # fmt: skip
     height, width = rest.shape[1], rest.shape[2]
     tiles = across * down
-    for worker in prange(workers):
-        buffer = np.empty((TILE, TILE // LANES, _CELL), np.float32)
-        for index in range(worker, len(turn), workers):
-            t = turn[index]
-            c, tile = t // tiles, t % tiles
-            tile_x, tile_y = tile % across, tile // across
-            left, top = tile_x * TILE, tile_y * TILE
-            w, h = min(TILE, width - left), min(TILE, height - top)
-            deepest = _load(buffer, rest, last, grad_features, grad_rest, c, left, top, w, h)
-            for place in range(deepest, -1, -1):
-                i = ids[ranges[t] + place]
-                box = boxes[i]
-                slot = slots[i] + (tile_y - box[1]) * (box[2] - box[0]) + (tile_x - box[0])
-                cx, cy = centres[i, 0] - (left + 0.5), centres[i, 1] - (top + 0.5)
-                _splat(records[i], cx, cy, w, h, np.float32(place), buffer, out[slot])
+    buffer = np.empty((TILE, TILE // LANES, _CELL), np.float32)
+    for index in range(share, len(turn), shares):
+        t = turn[index]
+        c, tile = t // tiles, t % tiles
+        tile_x, tile_y = tile % across, tile // across
+        left, top = tile_x * TILE, tile_y * TILE
+        w, h = min(TILE, width - left), min(TILE, height - top)
+        deepest = _load(buffer, rest, last, grad_features, grad_rest, c, left, top, w, h)
+        for place in range(deepest, -1, -1):
+            i = ids[ranges[t] + place]
+            box = boxes[i]
+            slot = slots[i] + (tile_y - box[1]) * (box[2] - box[0]) + (tile_x - box[0])
+            cx, cy = centres[i, 0] - (left + 0.5), centres[i, 1] - (top + 0.5)
+            _splat(records[i], cx, cy, w, h, np.float32(place), buffer, out[slot])
 
 
 def blend_backward(
@@ -163,9 +161,8 @@ def blend_backward(
     slots = np.zeros(len(box) + 1, np.int64)
     np.cumsum((box[:, 2] - box[:, 0]).astype(np.int64) * (box[:, 3] - box[:, 1]), out=slots[1:])
     sums = np.zeros((int(slots[-1]), SUMS), np.float32)
-    with KERNEL_LOCK:
-        _blend_backward(
-            bins.ids, bins.ranges, bins.turn, bins.across, bins.down, splats.centres, splats.records, box, slots,
-            blended.rest, blended.last, grad_features, grad_rest, get_num_threads(), sums,
-        )  # fmt: skip
+    run(
+        _blend_backward, bins.ids, bins.ranges, bins.turn, bins.across, bins.down, splats.centres,
+        splats.records, box, slots, blended.rest, blended.last, grad_features, grad_rest, sums,
+    )  # fmt: skip
     return sums, slots

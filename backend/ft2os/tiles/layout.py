@@ -3,9 +3,9 @@
 TILE = 16  # pixels; a tile is one task
 LANES = 8  # pixels that a kernel treats as one vector
 
-# A splat is not stored as a conic but as (a, s, q): sigma = ½a(dx + s·dy)² + ½q·dy². Of the projected covariance
-# [[A, B], [B, D]], a = D/(AD − B²), s = −B/D, q = 1/D. The conic terms of a long thin diagonal splat cancel to
-# nothing in float32; here nothing cancels, and a row of pixels has its middle and its span at hand.
+# A splat is not stored as a conic but as (a, s, q): sigma = ½a(dx + s·dy)² + ½q·dy². Of the projected
+# covariance [[A, B], [B, D]], a = D/(AD − B²), s = −B/D, q = 1/D. The conic terms of a long thin diagonal
+# splat cancel to nothing in float32; here nothing cancels, and a row of pixels has its middle at hand.
 COEF_A, COEF_S, COEF_Q = 0, 1, 2
 OPACITY = 3  # with the antialiasing compensation
 SIGMA_MAX = 4  # sigma at which alpha falls to 1/255
@@ -21,7 +21,7 @@ EYE = 20  # 20..22, the camera's centre
 NEAR_Z = 23
 CAMERA = 24
 
-# What a splat's gradient is made of, summed over its pixels with ds = ∂L/∂sigma, u = dx + s·dy, w = its weight
+# A splat's gradient, summed over its pixels; ds = ∂L/∂sigma, u = dx + s·dy, w = its weight
 SUM_1, SUM_Y, SUM_YY, SUM_U, SUM_UY, SUM_UU = 0, 1, 2, 3, 4, 5  # ds·(1, dy, dy², u, u·dy, u²)
 SUM_RGBD = 6  # 6..9, w · ∂L/∂(red, green, blue, depth)
 SUMS = 10

@@ -1,8 +1,8 @@
-"""Rendering as a matrix: with geometry fixed a picture is I = W·c + (1 − W·1)·background, linear in colour.
+"""Rendering as a matrix: with geometry fixed a picture is W·c + (1 − W·1)·background, linear in colour.
 
-``build`` computes W, pixels × Gaussians, with the rasterizer's own blending, so that picture and product agree
-to rounding. Whatever moves colours only (a solve, a style loop) then never rasterizes again. Colours are those
-of one view, max(SH·Y + ½, 0): the form is linear in them, not in spherical harmonics.
+``build`` computes W, pixels × Gaussians, with the rasterizer's own blending, so that picture and product
+agree to rounding. Whatever moves colours only (a solve, a style loop) then never rasterizes again. Colours
+are those of one view, max(SH·Y + ½, 0): the form is linear in them, not in spherical harmonics.
 """
 
 from __future__ import annotations
@@ -11,16 +11,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numba import get_num_threads, prange
 from scipy.sparse import csr_matrix
 
 from ft2os.cameras.camera import Camera
 from ft2os.gaussians import Gaussians
+from ft2os.threads import workers
 from ft2os.tiles import sh
 from ft2os.tiles.binning import bin_splats
 from ft2os.tiles.blend import row_span, tile_rows
 from ft2os.tiles.layout import COEF_A, DEPTH, LANES, OPACITY, PLAIN, TILE
-from ft2os.tiles.numeric import ALPHA_MAX, ALPHA_MIN, KERNEL_LOCK, OPTIONS, T_MIN, exp_minus, njit, ready
+from ft2os.tiles.numeric import ALPHA_MAX, ALPHA_MIN, OPTIONS, T_MIN, exp_minus, njit, run
 from ft2os.tiles.projection import splat
 
 # fields of a cell in the tile's buffer, each LANES floats
@@ -85,8 +85,10 @@ def _tile(ids, begin, end, centres, records, left, top, w, h, prune, buffer, ali
                     rows_left -= 1
 
 
-@njit(parallel=True, **OPTIONS)
+@njit(**OPTIONS)
 def _weights(
+    share,
+    shares,
     ids,
     ranges,
     turn,
@@ -96,61 +98,75 @@ def _weights(
     centres,
     records,
     prune,
-    workers,
     counts,
     cursor,
     columns,
     weights,
 ):
-    for worker in prange(workers):
-        buffer = np.empty((TILE, TILE // LANES, _CELL), np.float32)
-        alive = np.empty(TILE, np.int32)
-        for turn_index in range(worker, len(turn), workers):
-            t = turn[turn_index]
-            left, top = (t % across) * TILE, (t // across) * TILE
-            w, h = min(TILE, width - left), min(TILE, height - top)
-            buffer[:] = np.float32(0)
+    buffer = np.empty((TILE, TILE // LANES, _CELL), np.float32)
+    alive = np.empty(TILE, np.int32)
+    for turn_index in range(share, len(turn), shares):
+        t = turn[turn_index]
+        left, top = (t % across) * TILE, (t // across) * TILE
+        w, h = min(TILE, width - left), min(TILE, height - top)
+        buffer[:] = np.float32(0)
+        for y in range(h):
+            alive[y] = w
+            for x in range(w):
+                buffer[y, x // LANES, _T + x % LANES] = np.float32(1)
+        _tile(
+            ids, ranges[t], ranges[t + 1], centres, records, left, top, w, h, prune, buffer, alive,
+            cursor, columns, weights,
+        )  # fmt: skip
+        if len(cursor) == 0:
             for y in range(h):
-                alive[y] = w
                 for x in range(w):
-                    buffer[y, x // LANES, _T + x % LANES] = np.float32(1)
-            _tile(
-                ids, ranges[t], ranges[t + 1], centres, records, left, top, w, h, prune, buffer, alive,
-                cursor, columns, weights,
-            )  # fmt: skip
-            if len(cursor) == 0:
-                for y in range(h):
-                    for x in range(w):
-                        counts[top + y, left + x] = np.int32(buffer[y, x // LANES, _COUNT + x % LANES])
+                    counts[top + y, left + x] = np.int32(buffer[y, x // LANES, _COUNT + x % LANES])
 
 
-@njit(parallel=True, **OPTIONS)
-def _multiply(indptr, indices, data, dense, workers, out):
-    """out [M, 3] = csr · dense [., 3]; scipy's own product runs on one thread."""
-    rows = len(indptr) - 1
-    for worker in prange(workers):
-        # equal shares of the nonzeros, not of the rows
-        first = np.searchsorted(indptr, np.int32(worker * len(data) // workers))
-        last = np.searchsorted(indptr, np.int32((worker + 1) * len(data) // workers))
-        if worker == workers - 1:
-            last = rows
-        for row in range(first, last):
-            x, y, z = np.float32(0), np.float32(0), np.float32(0)
-            for k in range(indptr[row], indptr[row + 1]):
-                column, weight = np.uint32(indices[k]), data[k]
-                x += weight * dense[column, 0]
-                y += weight * dense[column, 1]
-                z += weight * dense[column, 2]
-            out[row, 0], out[row, 1], out[row, 2] = x, y, z
+@njit(**OPTIONS)
+def _multiply(share, shares, bounds, indptr, indices, data, dense, out):
+    """Rows bounds[share] to bounds[share + 1] of csr · ``dense`` [., 4].
+
+    Four columns are one vector register; two sums side by side hide the latency of adding.
+    """
+    for row in range(bounds[share], bounds[share + 1]):
+        a0, a1, a2, a3 = np.float32(0), np.float32(0), np.float32(0), np.float32(0)
+        b0, b1, b2, b3 = np.float32(0), np.float32(0), np.float32(0), np.float32(0)
+        k, end = np.uint64(indptr[row]), np.uint64(indptr[row + 1])
+        while k + np.uint64(1) < end:
+            i, w = np.uint64(indices[k]), data[k]
+            j, v = np.uint64(indices[k + np.uint64(1)]), data[k + np.uint64(1)]
+            a0 += w * dense[i, 0]
+            a1 += w * dense[i, 1]
+            a2 += w * dense[i, 2]
+            a3 += w * dense[i, 3]
+            b0 += v * dense[j, 0]
+            b1 += v * dense[j, 1]
+            b2 += v * dense[j, 2]
+            b3 += v * dense[j, 3]
+            k += np.uint64(2)
+        if k < end:
+            i, w = np.uint64(indices[k]), data[k]
+            a0 += w * dense[i, 0]
+            a1 += w * dense[i, 1]
+            a2 += w * dense[i, 2]
+            a3 += w * dense[i, 3]
+        out[row, 0], out[row, 1], out[row, 2] = a0 + b0, a1 + b1, a2 + b2
 
 
 def multiply(matrix: csr_matrix, dense: np.ndarray) -> np.ndarray:
-    """``matrix`` [M, N] · ``dense`` [N, 3] → float32 [M, 3], on every core."""
+    """``matrix`` [M, N] · ``dense`` [N, 3] → float32 [M, 3], on every core (scipy's product runs on one)."""
     if dense.shape != (matrix.shape[1], 3):
         raise ValueError(f"expected [{matrix.shape[1]}, 3], got {dense.shape}")
+    padded = np.zeros((len(dense), 4), np.float32)
+    padded[:, :3] = dense
     out = np.empty((matrix.shape[0], 3), np.float32)
-    with KERNEL_LOCK:
-        _multiply(matrix.indptr, matrix.indices, matrix.data, ready(dense), get_num_threads(), out)
+    shares = 2 * workers()
+    # equal shares of the nonzeros, not of the rows
+    bounds = np.searchsorted(matrix.indptr, np.linspace(0, matrix.nnz, shares + 1)).astype(np.int64)
+    bounds[0], bounds[-1] = 0, matrix.shape[0]
+    run(_multiply, bounds, matrix.indptr, matrix.indices, matrix.data, padded, out, shares=shares)
     return out
 
 
@@ -231,18 +247,17 @@ def _build_one(gaussians: Gaussians, camera: Camera, prune: float, antialiased: 
     counts = np.zeros((height, width), np.int32)
     empty = np.zeros((0, 0), np.int64), np.zeros(0, np.int32), np.zeros(0, np.float32)
 
-    def run(cursor: np.ndarray, columns: np.ndarray, weights: np.ndarray) -> None:
-        with KERNEL_LOCK:
-            _weights(
-                bins.ids, bins.ranges, bins.turn, bins.across, width, height, splats.centres, splats.records,
-                np.float32(prune), get_num_threads(), counts, cursor, columns, weights,
-            )  # fmt: skip
+    def weigh(cursor: np.ndarray, columns: np.ndarray, weights: np.ndarray) -> None:
+        run(
+            _weights, bins.ids, bins.ranges, bins.turn, bins.across, width, height, splats.centres,
+            splats.records, np.float32(prune), counts, cursor, columns, weights,
+        )  # fmt: skip
 
-    run(*empty)
+    weigh(*empty)
     indptr = np.zeros(height * width + 1, np.int64)
     np.cumsum(counts.reshape(-1), out=indptr[1:])
     columns, weights = np.empty(indptr[-1], np.int32), np.empty(indptr[-1], np.float32)
-    run(indptr[:-1].reshape(height, width).copy(), columns, weights)
+    weigh(indptr[:-1].reshape(height, width).copy(), columns, weights)
     W = csr_matrix((weights, columns, indptr.astype(np.int32)), shape=(height * width, n))
     seen = splats.boxes[:, 2] > splats.boxes[:, 0]
     return LinearView(

@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numba import get_num_threads, prange
 
 from ft2os.tiles import sh
 from ft2os.tiles.layout import (
@@ -37,7 +36,7 @@ from ft2os.tiles.layout import (
     TILE,
     TWO_OVER_A,
 )  # fmt: skip
-from ft2os.tiles.numeric import EPS2D, FAR, KERNEL_LOCK, NEAR, OPTIONS, njit, ready
+from ft2os.tiles.numeric import EPS2D, FAR, NEAR, OPTIONS, njit, ready, run
 
 
 def pack_cameras(viewmats: np.ndarray, Ks: np.ndarray, width: int, height: int, near: float) -> np.ndarray:
@@ -114,7 +113,7 @@ def direction(cam, mean):
 def _project_one(
     mean, quat, scale, opacity, cam, width, height, blur, antialiased, M, J, B, centre, record, box
 ):
-    """Fills ``centre``, ``record``, ``box`` of one splat; returns False (and an empty box) where it is culled."""
+    """Fills one splat's ``centre``, ``record``, ``box``; False, and an empty box, where it is culled."""
     box[:] = 0
     x, y, z = to_camera(cam, mean)
     if z < cam[NEAR_Z] or z > FAR:
@@ -153,36 +152,35 @@ def _project_one(
     return True
 
 
-@njit(parallel=True, **OPTIONS)
+@njit(**OPTIONS)
 def _project(
-    means, quats, scales, opacities, colours, degree, cams, width, height, blur, antialiased, workers,
+    share, shares, means, quats, scales, opacities, colours, degree, cams, width, height, blur, antialiased,
     centres, records, boxes,
 ):  # fmt: skip
     n = len(means)
-    for worker in prange(workers):
-        M, J, B = np.empty((3, 3)), np.empty((2, 3)), np.empty((2, 3))
-        work, Y = np.empty((6, sh.SIZE)), np.empty(sh.SIZE)
-        for i in range(worker * n // workers, (worker + 1) * n // workers):
-            for c in range(len(cams)):
-                cam, j = cams[c], c * n + i
-                record = records[j]
-                if not _project_one(
-                    means[i], quats[i], scales[i], opacities[i], cam, width, height, blur, antialiased,
-                    M, J, B, centres[j], record, boxes[j],
-                ):  # fmt: skip
-                    continue
-                values = colours[min(c, len(colours) - 1), i]
-                if degree < 0:
-                    for ch in range(3):
-                        record[RED + ch] = values[0, ch]
-                    continue
-                x, y, z, _ = direction(cam, means[i])
-                sh.basis(x, y, z, degree, work, Y)
+    M, J, B = np.empty((3, 3)), np.empty((2, 3)), np.empty((2, 3))
+    work, Y = np.empty((6, sh.SIZE)), np.empty(sh.SIZE)
+    for i in range(share * n // shares, (share + 1) * n // shares):
+        for c in range(len(cams)):
+            cam, j = cams[c], c * n + i
+            record = records[j]
+            if not _project_one(
+                means[i], quats[i], scales[i], opacities[i], cam, width, height, blur, antialiased,
+                M, J, B, centres[j], record, boxes[j],
+            ):  # fmt: skip
+                continue
+            values = colours[min(c, len(colours) - 1), i]
+            if degree < 0:
                 for ch in range(3):
-                    total = 0.5
-                    for k in range((degree + 1) ** 2):
-                        total += Y[k] * values[k, ch]
-                    record[RED + ch] = max(total, 0.0)
+                    record[RED + ch] = values[0, ch]
+                continue
+            x, y, z, _ = direction(cam, means[i])
+            sh.basis(x, y, z, degree, work, Y)
+            for ch in range(3):
+                total = 0.5
+                for k in range((degree + 1) ** 2):
+                    total += Y[k] * values[k, ch]
+                record[RED + ch] = max(total, 0.0)
 
 
 @dataclass(frozen=True)
@@ -247,11 +245,10 @@ def splat(
         width=width,
         height=height,
     )
-    with KERNEL_LOCK:
-        _project(
-            ready(means), ready(quats), ready(scales), ready(opacities), ready(colours), degree, cams,
-            width, height, eps2d, antialiased, get_num_threads(), splats.centres, splats.records, splats.boxes,
-        )  # fmt: skip
+    run(
+        _project, ready(means), ready(quats), ready(scales), ready(opacities), ready(colours), degree, cams,
+        width, height, eps2d, antialiased, splats.centres, splats.records, splats.boxes,
+    )  # fmt: skip
     return splats
 
 

@@ -1,7 +1,7 @@
 """The gradient of projection and colour: from a splat's ten sums to the Gaussian's own parameters.
 
-The chain is written by hand next to its forward pass, in float64. A Gaussian belongs to one worker, which walks
-through the cameras, so nothing is shared and nothing is atomic.
+The chain is written by hand next to its forward pass, in float64. A Gaussian belongs to one thread, which
+walks through the cameras, so nothing is shared and nothing is atomic.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import get_num_threads, prange
 
 from ft2os.tiles import sh
 from ft2os.tiles.layout import (
@@ -29,13 +28,13 @@ from ft2os.tiles.layout import (
     SUM_YY,
     SUMS,
 )  # fmt: skip
-from ft2os.tiles.numeric import EPS2D, KERNEL_LOCK, OPTIONS, njit, ready
+from ft2os.tiles.numeric import EPS2D, OPTIONS, njit, ready, run
 from ft2os.tiles.projection import Splats, axes, direction, screen_covariance, to_camera
 
 
 @njit(**OPTIONS)
 def _covariance_gradient(total, a0, b, d0, blur, opacity, antialiased):
-    """(∂L/∂A, ∂L/∂B, ∂L/∂D, ∂L/∂opacity) of the covariance without blur; then a·ΣU and q·ΣY, s for the mean."""
+    """∂L/∂(A, B, D) of the covariance without blur, ∂L/∂opacity, and ∂L/∂(x, y) of the screen centre."""
     a, d = a0 + blur, d0 + blur
     det = a * d - b * b
     coef_a, coef_s, coef_q = d / det, -b / d, 1.0 / d
@@ -86,7 +85,7 @@ def _camera_point_gradient(cam, x, y, z, gx2d, gy2d, g_depth, gJ):
 
 @njit(**OPTIONS)
 def _axes_gradient(quat, scale, gM, R, g_quat, g_scale):
-    """From ∂L/∂(R·diag(s)) to the quaternion (as given, not normalised) and the scales. ``R`` is scratch."""
+    """From ∂L/∂(R·diag(s)) to the quaternion (as given, any length) and the scales. ``R`` is scratch."""
     length = axes(quat, np.ones(3, np.float32), R)
     for j in range(3):
         total = 0.0
@@ -126,54 +125,53 @@ def _colour_gradient(total, record, values, degree, cam, mean, work, Y, weights,
     return (gx - x * radial) / distance, (gy - y * radial) / distance, (gz - z * radial) / distance
 
 
-@njit(parallel=True, **OPTIONS)
+@njit(**OPTIONS)
 def _project_backward(
-    means, quats, scales, opacities, colours, degree, cams, blur, antialiased, records, sums, slots, workers,
-    g_means, g_quats, g_scales, g_opacities, g_colours,
+    share, shares, means, quats, scales, opacities, colours, degree, cams, blur, antialiased, records, sums,
+    slots, g_means, g_quats, g_scales, g_opacities, g_colours,
 ):  # fmt: skip
     n = len(means)
-    for worker in prange(workers):
-        M, R, gM = np.empty((3, 3)), np.empty((3, 3)), np.empty((3, 3))
-        J, B, gJ, gB = np.empty((2, 3)), np.empty((2, 3)), np.empty((2, 3)), np.empty((2, 3))
-        work, Y, weights = np.empty((6, sh.SIZE)), np.empty(sh.SIZE), np.empty(sh.SIZE)
-        total = np.empty(SUMS)
-        for i in range(worker * n // workers, (worker + 1) * n // workers):
-            mx, my, mz, g_opacity = 0.0, 0.0, 0.0, 0.0
-            gM[:] = 0.0
-            axes(quats[i], scales[i], M)
-            for c in range(len(cams)):
-                cam, j = cams[c], c * n + i
-                if slots[j] == slots[j + 1]:
-                    continue
-                total[:] = 0.0
-                for slot in range(slots[j], slots[j + 1]):
-                    for column in range(SUMS):
-                        total[column] += sums[slot, column]
-                x, y, z = to_camera(cam, means[i])
-                a0, b, d0 = screen_covariance(cam, x, y, z, M, J, B)
-                gA, g_b, gD, g_o, gx2d, gy2d = _covariance_gradient(
-                    total, a0, b, d0, blur, np.float64(opacities[i]), antialiased
-                )
-                g_opacity += g_o
+    M, R, gM = np.empty((3, 3)), np.empty((3, 3)), np.empty((3, 3))
+    J, B, gJ, gB = np.empty((2, 3)), np.empty((2, 3)), np.empty((2, 3)), np.empty((2, 3))
+    work, Y, weights = np.empty((6, sh.SIZE)), np.empty(sh.SIZE), np.empty(sh.SIZE)
+    total = np.empty(SUMS)
+    for i in range(share * n // shares, (share + 1) * n // shares):
+        mx, my, mz, g_opacity = 0.0, 0.0, 0.0, 0.0
+        gM[:] = 0.0
+        axes(quats[i], scales[i], M)
+        for c in range(len(cams)):
+            cam, j = cams[c], c * n + i
+            if slots[j] == slots[j + 1]:
+                continue
+            total[:] = 0.0
+            for slot in range(slots[j], slots[j + 1]):
+                for column in range(SUMS):
+                    total[column] += sums[slot, column]
+            x, y, z = to_camera(cam, means[i])
+            a0, b, d0 = screen_covariance(cam, x, y, z, M, J, B)
+            gA, g_b, gD, g_o, gx2d, gy2d = _covariance_gradient(
+                total, a0, b, d0, blur, np.float64(opacities[i]), antialiased
+            )
+            g_opacity += g_o
+            for k in range(3):
+                gB[0, k] = 2.0 * gA * B[0, k] + g_b * B[1, k]
+                gB[1, k] = 2.0 * gD * B[1, k] + g_b * B[0, k]
+            for row in range(3):
+                gJ[0, row] = gB[0, 0] * M[row, 0] + gB[0, 1] * M[row, 1] + gB[0, 2] * M[row, 2]
+                gJ[1, row] = gB[1, 0] * M[row, 0] + gB[1, 1] * M[row, 1] + gB[1, 2] * M[row, 2]
                 for k in range(3):
-                    gB[0, k] = 2.0 * gA * B[0, k] + g_b * B[1, k]
-                    gB[1, k] = 2.0 * gD * B[1, k] + g_b * B[0, k]
-                for row in range(3):
-                    gJ[0, row] = gB[0, 0] * M[row, 0] + gB[0, 1] * M[row, 1] + gB[0, 2] * M[row, 2]
-                    gJ[1, row] = gB[1, 0] * M[row, 0] + gB[1, 1] * M[row, 1] + gB[1, 2] * M[row, 2]
-                    for k in range(3):
-                        gM[row, k] += J[0, row] * gB[0, k] + J[1, row] * gB[1, k]
-                gx, gy, gz = _camera_point_gradient(cam, x, y, z, gx2d, gy2d, total[SUM_RGBD + 3], gJ)
-                own = min(c, len(colours) - 1)
-                dx, dy, dz = _colour_gradient(
-                    total, records[j], colours[own, i], degree, cam, means[i], work, Y, weights, g_colours[own, i]
-                )
-                mx += cam[0] * gx + cam[3] * gy + cam[6] * gz + dx
-                my += cam[1] * gx + cam[4] * gy + cam[7] * gz + dy
-                mz += cam[2] * gx + cam[5] * gy + cam[8] * gz + dz
-            g_means[i, 0], g_means[i, 1], g_means[i, 2] = mx, my, mz
-            g_opacities[i] = g_opacity
-            _axes_gradient(quats[i], scales[i], gM, R, g_quats[i], g_scales[i])
+                    gM[row, k] += J[0, row] * gB[0, k] + J[1, row] * gB[1, k]
+            gx, gy, gz = _camera_point_gradient(cam, x, y, z, gx2d, gy2d, total[SUM_RGBD + 3], gJ)
+            own = min(c, len(colours) - 1)
+            dx, dy, dz = _colour_gradient(
+                total, records[j], colours[own, i], degree, cam, means[i], work, Y, weights, g_colours[own, i]
+            )
+            mx += cam[0] * gx + cam[3] * gy + cam[6] * gz + dx
+            my += cam[1] * gx + cam[4] * gy + cam[7] * gz + dy
+            mz += cam[2] * gx + cam[5] * gy + cam[8] * gz + dz
+        g_means[i, 0], g_means[i, 1], g_means[i, 2] = mx, my, mz
+        g_opacities[i] = g_opacity
+        _axes_gradient(quats[i], scales[i], gM, R, g_quats[i], g_scales[i])
 
 
 class Gradients(NamedTuple):
@@ -200,11 +198,10 @@ def project_backward(
     antialiased: bool = False,
     eps2d: float = EPS2D,
 ) -> Gradients:
-    """Gradients of all parameters from ``blend_backward``'s sums; the other arguments as ``splat`` got them."""
+    """Gradients of all parameters from ``blend_backward``'s sums; the others as ``splat`` got them."""
     arrays = [ready(x) for x in (means, quats, scales, opacities, colours)]
     out = Gradients(*(np.zeros_like(x) for x in arrays))
-    with KERNEL_LOCK:
-        _project_backward(
-            *arrays, degree, splats.cams, eps2d, antialiased, splats.records, sums, slots, get_num_threads(), *out
-        )
+    run(
+        _project_backward, *arrays, degree, splats.cams, eps2d, antialiased, splats.records, sums, slots, *out
+    )
     return out

@@ -76,7 +76,7 @@ def forward(
 
 
 def backward(done: Pass, grad_features: np.ndarray, grad_rest: np.ndarray) -> Gradients:
-    """Gradients of all parameters from those of ``done.blended``: features [C, H, W, 4] and rest [C, H, W]."""
+    """Gradients of all parameters from those of the features [C, H, W, 4] and the rest [C, H, W]."""
     sums, slots = blend_backward(done.splats, done.bins, done.blended, ready(grad_features), ready(grad_rest))
     p = done.parameters
     return project_backward(

@@ -32,9 +32,9 @@ def solve_colours(
 ) -> np.ndarray:
     """Minimise Σ_v Σ_p w·|W_v c + (1 − alpha_v)·background − target_v|² + λ|c − start|².
 
-    FISTA (Beck and Teboulle 2009) with a diagonal preconditioner: W is not negative, so diag(Wᵀ W 1) majorises
-    WᵀW and gives every colour its own safe step. λ is ``pull`` times the median of that diagonal, so that a
-    Gaussian which few pixels see stays near its start.
+    FISTA (Beck and Teboulle 2009) with a diagonal preconditioner: W is not negative, so diag(Wᵀ W 1)
+    majorises WᵀW and gives every colour its own safe step. λ is ``pull`` times the median of that diagonal,
+    so that a Gaussian which few pixels see stays near its start.
 
     Parameters
     ----------
