@@ -1,5 +1,7 @@
 """The paper's numbers, the views, and the outlier filter: all of the CLIP method that draws nothing."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -55,6 +57,13 @@ def test_overrides_come_as_lists_or_as_text():
         ("seed", {"steps": 0}),
         ("seed", {"batch": 0}),
         ("seed", {"negatives": []}),
+        ("seed", {"negatives": 3}),
+        ("seed", {"temperature": "hot"}),
+        ("seed", {"temperature": float("nan")}),
+        ("seed", {"batch": 2.5}),
+        ("seed", {"fade_sh": "yes"}),
+        ("seed", {"background": [1, 1]}),
+        ("seed", {"rates": {"colour": "fast"}}),
         ("seed", {"freeze": list("x")}),
         ("seed", {"freeze": ["colour", "sh", "opacity", "scale", "rotation", "position"]}),
     ],
@@ -132,3 +141,7 @@ def test_few_or_equal_gaussians_have_no_outliers():
     assert inliers(np.zeros((2, 3), np.float32)).all()
     grid = np.stack(np.meshgrid([0, 1], [0, 1], [0, 1]), -1).reshape(-1, 3).astype(np.float32)
     assert inliers(grid).all()
+
+
+def test_every_setting_says_what_it_may_be():
+    assert settings._KINDS.keys() == {f.name for f in dataclasses.fields(settings.Settings)}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 
 from ft2os.errors import RequestError
@@ -78,6 +79,57 @@ PRESETS = {
 }
 
 
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def _is_flag(value: object) -> bool:
+    return isinstance(value, bool)
+
+
+def _are_names(value: object) -> bool:
+    return _is_text(value) or (isinstance(value, (list, tuple, set, frozenset)) and all(map(_is_text, value)))
+
+
+def _are_rates(value: object) -> bool:
+    return isinstance(value, Mapping) and all(map(_is_number, value.values()))
+
+
+def _is_colour(value: object) -> bool:
+    return isinstance(value, (list, tuple)) and len(value) == 3 and all(map(_is_number, value))
+
+
+def _or_none(kind: Callable[[object], bool]) -> Callable[[object], bool]:
+    return lambda value: value is None or kind(value)
+
+
+# Overrides come from a shell or over the protocol, so that each may be of any type.
+_KINDS: dict[str, tuple[Callable[[object], bool], str]] = {  # what it may be, and an example
+    "loss": (_is_text, "contrastive"),
+    "temperature": (_is_number, "0.07"),
+    "negatives": (_or_none(_are_names), "cat,concrete"),
+    "epochs": (_is_whole, "20"),
+    "steps": (_or_none(_is_whole), "300"),
+    "batch": (_is_whole, "16"),
+    "regularisation": (_is_number, "0.1"),
+    "freeze": (_are_names, "opacity,scale"),
+    "fade_sh": (_is_flag, "true"),
+    "outliers": (_is_flag, "true"),
+    "rates": (_are_rates, '{"colour": 0.02}'),
+    "background": (_is_colour, "[1, 1, 1]"),
+    "model": (_or_none(_is_text), "ViT-B-32"),
+    "pretrained": (_or_none(_is_text), "openai"),
+}
+
+
 def resolve(preset: str, overrides: Mapping[str, object] | None = None) -> Settings:
     """The preset's settings with some of them changed.
 
@@ -95,6 +147,10 @@ def resolve(preset: str, overrides: Mapping[str, object] | None = None) -> Setti
     unknown = [name for name in changes if name not in known]
     if unknown:
         raise RequestError(f'The CLIP method has no setting "{unknown[0]}".', f"It has {_list(known)}.")
+    for name, value in changes.items():
+        fits, example = _KINDS[name]
+        if not fits(value):
+            raise RequestError(f"{name} cannot be {value!r}.", f"Give it like {example}.")
     if "freeze" in changes:
         changes["freeze"] = frozenset(_names(changes["freeze"]))
         _all_known("freeze", changes["freeze"])
