@@ -136,10 +136,12 @@ class Manager:
     def put_look(self, look) -> str:
         """Write a look (``ft2os.looks.Look``) where the worker can read it, once per content; its path."""
         state = hashlib.blake2b(digest_size=16)
-        for name in ("parent", "dc", "dc0", "means", "quats", "scales", "opacities"):
-            _update(state, name, getattr(look, name))
-        for name, values in sorted((look.target or {}).items()):
-            _update(state, f"target.{name}", values)
+        arrays = {field.name: getattr(look, field.name) for field in dataclasses.fields(look)}
+        arrays |= {f"target.{name}": values for name, values in (look.target or {}).items()}
+        for name, values in sorted(arrays.items()):
+            if isinstance(values, np.ndarray):
+                state.update(f"{name}{values.shape}".encode())
+                state.update(np.ascontiguousarray(values).data if values.size else b"")
         with self._lock:
             return str(self._file(f"look-{state.hexdigest()}.npy", look.save))
 
@@ -225,12 +227,6 @@ def stop() -> None:
 
 def _tick() -> float | None:
     return manager.tick()
-
-
-def _update(state, name: str, values: np.ndarray | None) -> None:
-    if values is not None:
-        state.update(f"{name}{values.shape}".encode())
-        state.update(np.ascontiguousarray(values).data if values.size else b"")
 
 
 def _remove_stale(cache: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import bpy
@@ -17,6 +16,7 @@ from ft2os.cameras.camera import Camera
 from ft2os.gaussians import C0, Gaussians
 from tests import scenes
 from tests.blender.exr import read_exr
+from tests.blender.helpers import red_look, room
 
 SIZE = (120, 80)
 TOLERANCE = 2.001 / 255  # of values that 8 bits hold
@@ -75,8 +75,8 @@ def objects() -> dict[str, bpy.types.Object]:
     return {obj.name: obj for obj in bpy.data.objects if obj.type == "POINTCLOUD"}
 
 
-def manager(extension):
-    return sys.modules[f"{extension.__name__}.jobs.manager"].manager
+def manager():
+    return room("jobs.manager").manager
 
 
 def test_f12_is_what_the_command_line_renders(tmp_path, shot, two_groups_ply):
@@ -220,6 +220,23 @@ def test_an_animation_moves_camera_and_objects(tmp_path, shot):
     assert np.abs(f12(tmp_path / "still.png") - frames[1]).max() <= TOLERANCE
 
 
+def test_a_keyed_strength_fades_a_look_in(tmp_path, shot):
+    shot.frame_start, shot.frame_end = 1, 3
+    ball = objects()["ball"]
+    plain = f12(tmp_path / "plain.png")
+    item = room("scene.looks").add_look(ball, red_look(ball))
+    for frame, strength in ((1, 0.0), (3, 1.0)):
+        item.strength = strength
+        item.keyframe_insert("strength", frame=frame)
+    shot.render.filepath = str(tmp_path / "frame_")
+    bpy.ops.render.render(animation=True)
+    frames = [pixels(tmp_path / f"frame_{i:04d}.png") for i in (1, 2, 3)]
+    assert np.abs(frames[0] - plain).max() <= TOLERANCE  # strength 0 is the object itself
+    red = [(frame[..., 0] - frame[..., 1]).mean() for frame in frames]
+    assert red[0] < red[1] < red[2]
+    assert red[2] - red[0] > 0.05
+
+
 def test_a_border_and_a_percentage_cut_and_scale_the_same_picture(tmp_path, shot):
     whole = f12(tmp_path / "whole.png")
     render = shot.render
@@ -239,8 +256,8 @@ def test_a_border_and_a_percentage_cut_and_scale_the_same_picture(tmp_path, shot
 
 
 @pytest.mark.parametrize("fit", ["AUTO", "HORIZONTAL", "VERTICAL"])
-def test_lens_sensor_fit_shift_and_pixel_aspect_follow_blenders_own_projection(extension, shot, fit):
-    gather = sys.modules[f"{extension.__name__}.render.gather"]
+def test_lens_sensor_fit_shift_and_pixel_aspect_follow_blenders_own_projection(shot, fit):
+    gather = room("render.gather")
     lens = shot.camera.data
     lens.sensor_fit, lens.sensor_width, lens.sensor_height, lens.lens = fit, 30, 20, 41
     lens.shift_x, lens.shift_y = 0.1, -0.2
@@ -280,9 +297,9 @@ def test_without_a_backend_the_render_says_so_and_blender_goes_on(tmp_path, shot
     assert np.ptp(f12(tmp_path / "again.png")[..., :3]) > 0.1
 
 
-def test_a_killed_backend_is_replaced_at_the_next_render(tmp_path, shot, extension):
+def test_a_killed_backend_is_replaced_at_the_next_render(tmp_path, shot):
     before = f12(tmp_path / "before.png")
-    manager(extension).running()._process.kill()
+    manager().running()._process.kill()
     after = f12(tmp_path / "after.png")
     assert np.abs(after - before).max() <= TOLERANCE
 

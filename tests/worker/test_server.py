@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 import ft2os
-from ft2os import protocol, tiles, transforms
+from ft2os import looks, protocol, tiles, transforms
 from ft2os.gaussians import concatenate
+from ft2os.looks import Look
 from tests.scenes import ball
 from tests.worker.conftest import TIMEOUT, instance, pictures, view
 
@@ -122,6 +123,22 @@ def test_a_holdout_cuts_a_hole_into_what_lies_behind(tmp_path, peer):
     np.testing.assert_allclose(out[..., 3], 1 - alone.alpha, atol=1e-4)
     rest = (1 - both.alpha)[..., None] * np.float32([1, 0.5, 0.25])
     np.testing.assert_allclose(out[..., :3], transparent + rest, atol=1e-5)
+
+
+def test_a_look_is_drawn_at_its_strength(tmp_path, peer):
+    own = ball(120, 2)
+    rows = np.arange(0, 120, 2, dtype=np.int32)
+    part = own.subset(rows)
+    geometry = {name: getattr(part, name) for name in ("means", "quats", "scales", "opacities")}
+    look = Look(parent=rows, dc=np.full((60, 3), 1.5, np.float32), dc0=None, **geometry)
+    look.save(tmp_path / "look.npy")
+    key = peer.put(tmp_path / "a.npy", own)
+    out = pictures(tmp_path / "out")
+    for strength in (0.0, 0.4, 1.0):
+        item = instance(key, turned(), look=str(tmp_path / "look.npy"), strength=strength)
+        assert "result" in peer.call("render", instances=[item], out=str(tmp_path / "out"), **view())
+        expected = drawn(transforms.apply(looks.apply(own, look, strength), turned()), view())
+        np.testing.assert_allclose(out[..., :3], expected.rgb, atol=1e-5)
 
 
 def test_a_depth_limit_hides_what_lies_behind(tmp_path, peer):

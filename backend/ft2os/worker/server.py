@@ -1,7 +1,7 @@
 """What the worker does with a message, and in which order.
 
-Everything that computes runs on the main thread, one thing at a time: the numba kernels may not run
-concurrently. A stylization asks between its steps whether it is cancelled, and that is where the requests
+Everything that computes runs on the main thread, one thing at a time, so that no two of them share memory,
+cores or a GPU. A stylization asks between its steps whether it is cancelled, and that is where the requests
 that came meanwhile are served. Only reading and the heartbeat have threads of their own.
 """
 

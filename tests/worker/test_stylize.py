@@ -1,0 +1,136 @@
+"""Stylizing through the worker: progress, pictures meanwhile, cancelling, dying; the real material method."""
+
+from __future__ import annotations
+
+import sys
+
+import numpy as np
+import pytest
+from ft2os_jobs.client import Client
+
+from ft2os import exchange, looks
+from ft2os.errors import BackendError
+from ft2os.protocol import STATES
+from tests.scenes import ball
+from tests.worker.conftest import TIMEOUT, Peer, instance, pictures, view
+
+
+def job(tmp_path, key: str, **more) -> dict:
+    out = str(tmp_path / "look.npy")
+    return {"target": instance(key), "context": [], "prompt": "lava", "out": out, "seed": 1} | more
+
+
+def begin(peer: Peer, tmp_path, **more) -> dict:
+    """Send a stylization and wait for its first progress; the request."""
+    key = peer.put(tmp_path / "target.npy", ball(1500, 1))
+    message = peer.message("stylize", **job(tmp_path, key, **more))
+    peer.send(message)
+    peer.until(lambda m: m.get("method") == "progress")
+    return message
+
+
+def test_a_look_comes_back_with_its_figures(tmp_path, peer):
+    gaussians = ball(600, 1)
+    key = peer.put(tmp_path / "target.npy", gaussians)
+    answer = peer.call("stylize", **job(tmp_path, key))
+    assert answer["result"]["path"] == str(tmp_path / "look.npy")
+    look = looks.Look.load(tmp_path / "look.npy")
+    assert 0 <= look.parent.min() <= look.parent.max() < len(gaussians)
+    assert isinstance(answer["result"]["stats"], dict)
+    steps = [m["params"] for m in peer.seen if m.get("method") == "progress"]
+    assert steps
+    assert all(0 <= step["step"] <= step["total"] and step["stage"] for step in steps)
+    assert {m["params"]["state"] for m in peer.seen if m.get("method") == "heartbeat"} <= set(STATES)
+
+
+def test_where_the_object_stands_does_not_change_its_look(tmp_path, peer):
+    key = peer.put(tmp_path / "target.npy", ball(300, 1))
+    viewmats, Ks = view()["viewmats"], view()["Ks"]
+    moved = np.eye(4)
+    moved[:3, :3] = 2 * np.array([[0, -1, 0], [1, 0, 0], [0, 0, 1]])
+    moved[:3, 3] = 5, 6, 7
+    camera = np.reshape(viewmats[0], (4, 4)) @ np.linalg.inv(moved)
+    camera[:3] *= 2
+    found = []
+    for matrix, seen_from in ((np.eye(4), np.reshape(viewmats[0], (4, 4))), (moved, camera)):
+        cameras = [{"viewmats": [seen_from.ravel().tolist()], "Ks": Ks, "size": [48, 48]}]
+        message = job(tmp_path, key, target=instance(key, matrix), cameras=cameras)
+        assert "result" in peer.call("stylize", **message)
+        found.append(looks.Look.load(tmp_path / "look.npy"))
+    np.testing.assert_array_equal(found[0].parent, found[1].parent)
+    np.testing.assert_allclose(found[0].dc, found[1].dc, atol=0.02)
+
+
+def test_pictures_are_drawn_while_a_job_runs(tmp_path, peer):
+    message = begin(peer, tmp_path)
+    out = pictures(tmp_path / "out")
+    key = peer.put(tmp_path / "other.npy", ball(50))
+    assert "result" in peer.call("render", instances=[instance(key)], out=str(tmp_path / "out"), **view())
+    assert out[..., 3].max() > 0.5
+    assert not any(m.get("id") == message["id"] for m in peer.seen), "the job ended before the picture"
+    assert "result" in peer.answer(message)
+
+
+def test_cancelling_ends_the_job_and_not_the_worker(tmp_path, peer):
+    message = begin(peer, tmp_path)
+    peer.send({"jsonrpc": "2.0", "method": "$/cancel", "params": {"id": message["id"]}})
+    error = peer.answer(message)["error"]
+    assert error["data"]["kind"] == "cancelled"
+    partial = error["data"].get("partial")
+    if partial is not None:
+        assert len(looks.Look.load(tmp_path / "look.npy"))
+    assert peer.initialize()
+
+
+def test_a_job_that_waits_can_be_cancelled_before_it_begins(tmp_path, peer):
+    first = begin(peer, tmp_path)
+    key = exchange.digest(ball(1500, 1))
+    second = peer.message("stylize", **job(tmp_path, key, out=str(tmp_path / "second.npy")))
+    peer.send(second, {"jsonrpc": "2.0", "method": "$/cancel", "params": {"id": second["id"]}})
+    assert "result" in peer.answer(first)
+    assert peer.answer(second)["error"]["data"]["kind"] == "cancelled"
+    assert not (tmp_path / "second.npy").exists()
+
+
+def test_end_of_input_ends_it_in_the_middle_of_a_job(tmp_path, peer):
+    begin(peer, tmp_path)
+    assert peer.end() == 0
+
+
+@pytest.mark.parametrize(
+    ("change", "word"),
+    [
+        ({"prompt": "  "}, "prompt"),
+        ({"prompt": "tax return"}, "tax"),
+        ({"method": "magic"}, "magic"),
+        ({"style_image": "a.png"}, "Style images"),
+        ({"seed": "x"}, "seed"),
+    ],
+)
+def test_a_wrong_request_is_explained_and_leaves_no_file(tmp_path, peer, change, word):
+    key = peer.put(tmp_path / "target.npy", ball(60))
+    error = peer.call("stylize", **job(tmp_path, key, **change))["error"]
+    assert word in error["message"]
+    assert error["hint"]
+    assert not (tmp_path / "look.npy").exists()
+
+
+def test_a_worker_killed_in_the_middle_is_reported_and_replaced(tmp_path):
+    client = Client(sys.executable, log_path=tmp_path / "log" / "worker.log")
+    try:
+        gaussians = ball(1500, 1)
+        key = exchange.digest(gaussians)
+        put = {"key": key, "path": str(exchange.write(tmp_path / "a.npy", gaussians))}
+        client.request("data.put", put)
+        seen = []
+        pending = client.request("stylize", job(tmp_path, key), on_progress=seen.append)
+        while not seen:
+            pending._done.wait(0.02)
+            assert not pending.poll()
+        client._process.kill()
+        with pytest.raises(BackendError, match="scene is unchanged"):
+            pending.wait(TIMEOUT)
+        assert not (tmp_path / "look.npy").exists()
+        client.request("data.put", put).wait(TIMEOUT)
+    finally:
+        client.close()
