@@ -116,6 +116,26 @@ def band_rotation(rotation: np.ndarray, band: int) -> np.ndarray:
     return _inverse_basis(band) @ turned
 
 
+def rotation_matrices(quats: np.ndarray) -> np.ndarray:
+    """Rotation matrices of unit quaternions wxyz; a matrix's columns are the Gaussian's own axes.
+
+    Parameters
+    ----------
+    quats : ndarray, [N, 4]
+
+    Returns
+    -------
+    ndarray, [N, 3, 3]
+    """
+    w, x, y, z = quats.T
+    rows = [
+        [1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)],
+        [2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)],
+        [2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)],
+    ]
+    return np.moveaxis(np.array(rows), -1, 0)
+
+
 def quat_from_rotation(rotation: np.ndarray) -> np.ndarray:
     """Unit quaternion wxyz [4] of a rotation matrix [3, 3] (the eigenvector form, stable at any angle)."""
     r = np.asarray(rotation, np.float64)

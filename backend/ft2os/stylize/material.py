@@ -1,0 +1,242 @@
+"""The method ``material``: the offline default, seconds on two cores, no weights and no network.
+
+The prompt names a solid texture. The object is split so that it can carry one, looked at from all around, and
+in every pixel painted: texture at the surface point, the object's own light and dark kept. One linear solve
+then finds the colours that show those pictures. Where VGG16's weights are on the machine, ``default`` refines the
+result by feature matching; ``draft`` never does.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import numpy as np
+from scipy.spatial import cKDTree
+
+from ft2os.errors import CancelledError, RequestError
+from ft2os.gaussians import C0, Gaussians
+from ft2os.looks import Look
+from ft2os.materials import Material, match
+from ft2os.stylize import Progress, StylizeRequest, StylizeResult, relief
+from ft2os.stylize.floaters import substantial
+from ft2os.stylize.measure import measure
+from ft2os.stylize.split import split
+from ft2os.stylize.survey import LUMA, Frame, Survey, cameras_around, frame_of, survey
+from ft2os.tiles.solve import solve_colours, surface_weights
+
+SETTINGS = {
+    "views": 16,
+    "pixels": 208,
+    "largest": 0.006,  # longest axis after splitting, over the object's extent
+    "limit": 40_000,  # Gaussians after splitting, or twice the object's own where that is more
+    "scale": 1.0,  # the pattern's size
+    "keep": None,  # 0..1 instead of the material's own
+    "pull": 0.03,
+    "iterations": 16,
+    "refine": None,  # True: fail without VGG16 weights; False: never; None: as the preset says
+    "refine_steps": 40,
+}
+PRESETS = {"draft": {"refine": False}, "default": {}}
+_STAGES = 5
+
+
+def run(
+    request: StylizeRequest,
+    progress: Callable[[Progress], None] | None = None,
+    cancelled: Callable[[], bool] | None = None,
+) -> StylizeResult:
+    """Give an object the material that the prompt names.
+
+    Raises
+    ------
+    UnknownPromptError
+        If it names none.
+    RequestError
+        If the preset or a setting does not exist.
+    CancelledError
+        Between steps; with the draft once there is one.
+    """
+    settings = _settings(request)
+    found = match(request.prompt, object_name=request.object_name)
+    session = _Session(request, found.material, settings, progress, cancelled)
+    session.words = {"material": found.material.name, "score": round(found.score, 3), "how": found.how}
+    return session.run()
+
+
+def _settings(request: StylizeRequest) -> dict:
+    if request.preset not in PRESETS:
+        raise RequestError(
+            f"The material method has no preset {request.preset!r}.", f"Choose one of {', '.join(PRESETS)}."
+        )
+    unknown = set(request.overrides) - set(SETTINGS)
+    if unknown:
+        raise RequestError(
+            f"The material method has no setting {sorted(unknown)[0]!r}.", f"It has {', '.join(SETTINGS)}."
+        )
+    return {**SETTINGS, **PRESETS[request.preset], **request.overrides}
+
+
+class _Session:
+    """One run, stage by stage."""
+
+    def __init__(
+        self,
+        request: StylizeRequest,
+        material: Material,
+        settings: dict,
+        progress: Callable[[Progress], None] | None,
+        cancelled: Callable[[], bool] | None,
+    ) -> None:
+        self.request, self.material, self.settings = request, material, settings
+        self._progress, self._cancelled = progress, cancelled
+        self.started = time.perf_counter()
+        self.seconds: dict[str, float] = {}
+        self.words: dict = {}
+        self.partial: StylizeResult | None = None
+        self.keep = material.keep if settings["keep"] is None else float(settings["keep"])
+
+    def run(self) -> StylizeResult:
+        rows, whole = self._stage("prepare", self._object)
+        frame = frame_of(whole)
+        limit = max(self.settings["limit"], min(2 * len(whole), len(whole) + 40_000))
+        fine, parent = self._stage(
+            "split", lambda: split(whole, self.settings["largest"] * frame.extent, limit)
+        )
+        surveys = self._stage("survey", lambda: self._survey(fine))
+        start, targets = self._stage("paint", lambda: self._paint(fine, surveys, frame))
+        colours = self._stage("solve", lambda: self._solve(surveys, targets, start))
+        result = self.partial = self._result(rows[parent], fine, colours, surveys)
+        self._report("draft", _STAGES, _STAGES, preview=_preview(surveys[0], colours))
+        refined = self._refine(fine, surveys, colours, targets)
+        return result if refined is None else self._result(rows[parent], fine, refined, surveys)
+
+    def _object(self) -> tuple[np.ndarray, Gaussians]:
+        rows = np.flatnonzero(substantial(self.request.target)).astype(np.int32)
+        return rows, self.request.target.subset(rows)
+
+    def _survey(self, fine: Gaussians) -> list[Survey]:
+        cameras = cameras_around(fine, self.settings["views"], self.settings["pixels"])
+        surveys = []
+        for i, camera in enumerate(cameras):
+            surveys.append(survey(fine, camera))
+            self._report("survey", i + 1, len(cameras))
+        return surveys
+
+    def _paint(
+        self, fine: Gaussians, surveys: list[Survey], frame: Frame
+    ) -> tuple[np.ndarray, list[np.ndarray]]:
+        """Colours [N, 3] at the Gaussians' centres, and every view's target picture."""
+        seen = np.concatenate([s.luminance[s.mask] for s in surveys])
+        median, spread = (float(np.median(seen)), float(seen.std())) if len(seen) else (0.5, 0.1)
+        targets = []
+        for s in surveys:
+            points, height = frame.normalised(s.points)
+            detail = relief.detail(s.luminance, s.mask, median, spread)
+            colours = self._texture(points, height, detail, s.normals)
+            colours = relief.relight(colours, s.luminance, s.mask, self.keep)
+            target = np.zeros_like(s.original)
+            target[s.mask] = colours
+            targets.append(target * s.view.alpha.reshape(*s.mask.shape, 1))
+            self._check()
+        points, height = frame.normalised(fine.means)
+        luminance = np.clip(fine.base_colours, 0, 1) @ LUMA
+        shape = 0.45 * (_smoothed(fine.means, luminance) - median) / max(spread, 0.06)
+        start = self._texture(points, height, np.clip(shape, -0.5, 0.5).astype(np.float32), None)
+        return relief.shoulder(start).astype(np.float32), targets
+
+    def _texture(
+        self, points: np.ndarray, height: np.ndarray, detail: np.ndarray, normals: np.ndarray | None
+    ) -> np.ndarray:
+        settings = {"seed": self.request.seed, "scale": self.settings["scale"], "normals": normals}
+        return self.material.colour(points, height, detail, **settings)
+
+    def _solve(self, surveys: list[Survey], targets: list[np.ndarray], start: np.ndarray) -> np.ndarray:
+        views = [s.view for s in surveys]
+        return solve_colours(
+            views,
+            targets,
+            start,
+            pull=self.settings["pull"],
+            iterations=self.settings["iterations"],
+            weights=[surface_weights(v) for v in views],
+        )
+
+    def _refine(
+        self, fine: Gaussians, surveys: list[Survey], colours: np.ndarray, targets: list[np.ndarray]
+    ) -> np.ndarray | None:
+        """Feature matching, where it is wanted and can be had; None where not."""
+        if self.settings["refine"] is False:
+            return None
+        from ft2os.stylize import refine
+
+        weights = refine.weights(required=self.settings["refine"] is True)
+        if weights is None:
+            return None
+        steps = self.settings["refine_steps"]
+        self.seconds["refine"] = -time.perf_counter()
+
+        def show(step: int, loss: float, now: np.ndarray) -> None:
+            preview = _preview(surveys[0], now) if step % 5 == 0 else None
+            self._report("refine", step, steps, loss=loss, preview=preview)
+
+        refined = refine.run(fine, surveys, colours, targets, weights, steps, self.request.seed, show)
+        self.seconds["refine"] += time.perf_counter()
+        return refined
+
+    def _result(
+        self, parent: np.ndarray, fine: Gaussians, colours: np.ndarray, surveys: list[Survey]
+    ) -> StylizeResult:
+        stats = {
+            **self.words,
+            "gaussians": len(fine),
+            "floaters": int(len(self.request.target) - len(np.unique(parent))),
+            "seconds": {k: round(v, 3) for k, v in self.seconds.items()},
+            "total_seconds": round(time.perf_counter() - self.started, 3),
+            **measure(surveys, colours),
+        }
+        look = Look(
+            parent=parent.astype(np.int32),
+            dc=((colours - 0.5) / C0).astype(np.float32),
+            dc0=None,
+            means=fine.means,
+            quats=fine.quats,
+            scales=fine.scales,
+            opacities=fine.opacities,
+            name=self.material.title,
+            prompt=self.request.prompt,
+            method="material",
+            seed=self.request.seed,
+            stats=stats,
+        )
+        return StylizeResult(look, stats)
+
+    def _stage(self, name: str, action: Callable):
+        self._check()
+        self._report(name, len(self.seconds), _STAGES)
+        before = time.perf_counter()
+        result = action()
+        self.seconds[name] = time.perf_counter() - before
+        return result
+
+    def _check(self) -> None:
+        if self._cancelled and self._cancelled():
+            raise CancelledError(partial=self.partial)
+
+    def _report(self, stage: str, step: int, total: int, *, loss=None, preview=None) -> None:
+        self._check()
+        if self._progress:
+            spent = time.perf_counter() - self.started
+            eta = spent / step * (total - step) if step else None
+            self._progress(Progress(stage, step, total, eta, loss, preview))
+
+
+def _preview(s: Survey, colours: np.ndarray) -> np.ndarray:
+    """One view over mid grey.  uint8 [H, W, 3]"""
+    return (255 * np.clip(s.view.image(colours, (0.5, 0.5, 0.5)), 0, 1) + 0.5).astype(np.uint8)
+
+
+def _smoothed(means: np.ndarray, values: np.ndarray, neighbours: int = 8) -> np.ndarray:
+    """Mean of each point's nearest neighbours.  [N, 3], [N] -> [N]"""
+    _, near = cKDTree(means).query(means, k=min(neighbours, len(means)))
+    return values[near].reshape(len(means), -1).mean(axis=1)

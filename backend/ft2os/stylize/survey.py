@@ -1,0 +1,111 @@
+"""What the material method sees of an object: square views all around, and in each pixel the surface.
+
+From the linear form of a view come the depth, the point in space, the normal and the original's luminance;
+the texture is evaluated there, not at the Gaussians' centres, so that its detail is as fine as the pixels.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.ndimage import gaussian_filter
+
+from ft2os.cameras.camera import Camera
+from ft2os.cameras.orbit import orbit
+from ft2os.gaussians import Gaussians
+from ft2os.tiles.linear import LinearView, build, view_colours
+
+LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # Rec. 601, on display-referred values
+RINGS = ((0.45, 8.0, 0.0), (0.3, 38.0, 0.5), (0.15, -22.0, 0.25), (0.1, 75.0, 0.0))
+"""Share of the views, elevation in degrees, and turn in steps of each ring around the object."""
+FOV_DEG = 30.0
+_EDGE = 0.25  # alpha below which a pixel shows more background than object
+
+
+@dataclass(frozen=True)
+class Frame:
+    """The object's own box: its centre, its largest extent, its lowest and highest y (down)."""
+
+    centre: np.ndarray  # [3]
+    extent: float
+    top: float
+    bottom: float
+
+    def normalised(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Points [M, 3] in object units, and their height [M] from 0 at the bottom to 1 at the top."""
+        height = (self.bottom - points[:, 1]) / max(self.bottom - self.top, 1e-9)
+        return ((points - self.centre) / self.extent).astype(np.float32), np.clip(height, 0, 1)
+
+
+@dataclass(frozen=True)
+class Survey:
+    """One view: the linear form, and of its object pixels (``mask``, P' of them) the surface.
+
+    ``points`` [P', 3], ``normals`` [P', 3] outward, ``luminance`` [H, W] of the original, un-premultiplied,
+    ``original`` [H, W, 3] premultiplied over black.
+    """
+
+    view: LinearView
+    mask: np.ndarray  # [H, W] bool
+    points: np.ndarray
+    normals: np.ndarray
+    luminance: np.ndarray
+    original: np.ndarray
+
+
+def frame_of(gaussians: Gaussians) -> Frame:
+    """The box that holds all but a percent of the Gaussians on each side."""
+    low, high = np.percentile(gaussians.means, [1, 99], axis=0)
+    extent = float(max((high - low).max(), 1e-6))
+    return Frame((low + high) / 2, extent, float(low[1]), float(high[1]))
+
+
+def cameras_around(gaussians: Gaussians, count: int, pixels: int) -> list[Camera]:
+    """About ``count`` square cameras on rings around the object, few from below and above."""
+    cameras: list[Camera] = []
+    for share, elevation, turn in RINGS:
+        n = max(1, round(share * count))
+        ring = orbit(gaussians, 2 * n, (pixels, pixels), FOV_DEG, elevation)
+        cameras += ring[(1 if turn else 0) :: 2]
+    return cameras
+
+
+def survey(gaussians: Gaussians, camera: Camera) -> Survey:
+    """Look at the object from one camera."""
+    (view,) = build(gaussians, [camera])
+    size = (camera.height, camera.width)
+    alpha = view.alpha.reshape(size)
+    original = view.image(view_colours(gaussians, camera))
+    mask = alpha > _EDGE
+    depth = view.depth()
+    luminance = (original @ LUMA) / np.maximum(alpha, 1e-3)
+    points, normals = _surface(depth, mask, camera)
+    return Survey(view, mask, points, normals, np.where(mask, luminance, 0), original)
+
+
+def _surface(depth: np.ndarray, mask: np.ndarray, camera: Camera) -> tuple[np.ndarray, np.ndarray]:
+    """World points and outward normals of the masked pixels; the depth is smoothed for the normals."""
+    rays = _rays(camera)
+    to_world = camera.viewmat[:3, :3]
+    points = (rays * depth[..., None] - camera.viewmat[:3, 3]) @ to_world
+    smooth = masked_blur(depth, mask, 1.5)
+    local = rays * smooth[..., None]
+    across, down = np.gradient(local, axis=1), np.gradient(local, axis=0)
+    normals = np.cross(down, across)  # towards the camera, whose z points away from it
+    normals /= np.linalg.norm(normals, axis=-1, keepdims=True) + 1e-12
+    normals *= np.where((normals * local).sum(-1, keepdims=True) > 0, -1.0, 1.0)
+    return points[mask].astype(np.float32), (normals[mask] @ to_world).astype(np.float32)
+
+
+def _rays(camera: Camera) -> np.ndarray:
+    """Camera-space points at z = 1 of every pixel's centre.  [H, W, 3]"""
+    y, x = np.mgrid[0 : camera.height, 0 : camera.width] + 0.5
+    K = camera.K
+    return np.stack([(x - K[0, 2]) / K[0, 0], (y - K[1, 2]) / K[1, 1], np.ones_like(x)], axis=-1)
+
+
+def masked_blur(image: np.ndarray, mask: np.ndarray, sigma: float) -> np.ndarray:
+    """Gaussian blur [H, W] that takes in masked pixels only."""
+    weight = gaussian_filter(mask.astype(np.float32), sigma)
+    return gaussian_filter(np.where(mask, image, 0).astype(np.float32), sigma) / np.maximum(weight, 1e-3)
