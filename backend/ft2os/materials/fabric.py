@@ -111,9 +111,9 @@ def camouflage(s: Surface) -> np.ndarray:
 def leather(s: Surface) -> np.ndarray:
     """Brown hide: pebbled grain, creases, dark oil in the folds, pale rubbed edges."""
     q = s.warp(9, 0.012, salt=51)
-    grain = s.cells(34, salt=52, at=q)
+    grain = s.cells(52, salt=52, at=q)
     crease = np.abs(s.fbm(4.5, 5, salt=53, at=s.warp(2.5, 0.08, salt=54)))
-    light = s.lit(lambda t: smooth(0, 0.25, t.cells(34, salt=52, at=t.warp(9, 0.012, salt=51)).border), 0.006)
+    light = s.lit(lambda t: smooth(0, 0.25, t.cells(52, salt=52, at=t.warp(9, 0.012, salt=51)).border), 0.006)
     tone = 0.34 + 0.24 * s.fbm(2.6, 4, salt=55) + 0.20 * smooth(0, 0.2, grain.border) + 0.22 * light
     tone = tone + 0.10 * s.facing() - 0.20 * np.exp(-crease * 26) + 0.8 * s.detail
     return ramp(tone, "0 #170a04, 0.25 #46210f, 0.5 #7f431f, 0.75 #b4743f, 1 #e2b683")

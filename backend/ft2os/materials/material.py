@@ -11,6 +11,8 @@ from ft2os.errors import RequestError
 from ft2os.materials.palette import shade, shoulder
 from ft2os.materials.surface import Surface
 
+_BRIGHTEST = np.float32(0.28)  # where bright detail levels off
+
 Paint = Callable[[Surface], np.ndarray]
 
 MATERIALS: dict[str, Material] = {}
@@ -96,6 +98,8 @@ class Material:
             raise RequestError(f"A pattern cannot have the size {scale}.", "Give a positive scale.")
         if normals is None:
             normals = points / (np.linalg.norm(points, axis=1, keepdims=True) + 1e-6)
+        # Highlights are compressed: what is white in the original would bleach every palette to its end.
+        detail = np.where(detail > 0, _BRIGHTEST * np.tanh(detail / _BRIGHTEST), np.maximum(detail, -0.6))
         surface = Surface(
             points / np.float32(scale * self.scale), height, detail, np.asarray(normals, np.float32), seed
         )

@@ -96,8 +96,8 @@ def rust(s: Surface) -> np.ndarray:
 @material(
     "chrome",
     "Chrome",
-    "chromed, steel, metal, metallic, iron, aluminium, aluminum, stainless steel, liquid metal, molten metal, "
-    "titanium, mirror",
+    "chromed, steel, metal, metallic, iron, aluminium, aluminum, stainless steel, "
+    "liquid metal, molten metal, titanium, mirror",
     detail_gain=0.5,
     keep=0.65,
 )

@@ -105,7 +105,7 @@ def _leaves(s: Surface, freq: float, salt: int) -> tuple[np.ndarray, np.ndarray,
 )
 def autumn_leaves(s: Surface) -> np.ndarray:
     """Fallen leaves, red through yellow, with ribs, curled dark edges and spots."""
-    tint, border, rib, vein = _leaves(s, 7.5, 51)
+    tint, border, rib, vein = _leaves(s, 10.5, 51)
     tone = tint + 0.16 * s.fbm(9, 4, salt=53)
     colour = ramp(tone, "0 #571111, 0.2 #a52015, 0.42 #d4531a, 0.62 #e58e22, 0.8 #efc23f, 1 #8f8a2c")
     colour = mix(colour, colour * np.float32([1.25, 1.2, 1.0]) + 0.05, 0.7 * rib + 0.32 * vein)
@@ -120,7 +120,7 @@ def autumn_leaves(s: Surface) -> np.ndarray:
 )
 def ivy(s: Surface) -> np.ndarray:
     """Dense dark-green leaves with pale veins and shadows between."""
-    tint, border, rib, vein = _leaves(s, 8.5, 61)
+    tint, border, rib, vein = _leaves(s, 12.0, 61)
     tone = 0.18 + 0.55 * tint + 0.14 * s.fbm(8, 4, salt=63) + 0.5 * s.detail
     colour = ramp(tone, "0 #0b2410, 0.3 #1b4d1d, 0.6 #37792b, 0.85 #6ba63f, 1 #a9cf6a")
     colour = mix(colour, "#cfe3a4", 0.55 * rib + 0.28 * vein)

@@ -28,7 +28,7 @@ def marble(s: Surface) -> np.ndarray:
 def granite(s: Surface) -> np.ndarray:
     """Interlocking grains of feldspar, quartz and mica at two sizes."""
     q = s.warp(14, 0.010, salt=11)
-    grain, fine = s.cells(26, salt=12, at=q), s.cells(52, salt=13)
+    grain, fine = s.cells(34, salt=12, at=q), s.cells(60, salt=13)
     tone = grain.pick + 0.22 * s.fbm(3, 3, salt=14)
     colour = ramp(
         tone,
