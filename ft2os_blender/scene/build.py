@@ -135,12 +135,23 @@ def _root(name: str, collection: bpy.types.Collection, loaded, up: str) -> bpy.t
     return root
 
 
+def _hide(layer: bpy.types.LayerCollection, collection: bpy.types.Collection) -> None:
+    """Close the eye of a collection in the outliner; its cameras can still be looked through."""
+    for child in layer.children:
+        if child.collection == collection:
+            child.hide_viewport = True
+        _hide(child, collection)
+
+
 def _add_cameras(context, views, collection: bpy.types.Collection, root: bpy.types.Object) -> None:
     if not views:
         return
     folder = bpy.data.collections.new(f"{collection.name} Cameras")
     collection.children.link(folder)
     made = cameras.add_cameras(views, folder, root)
+    for camera in {obj.data for obj in made}:
+        camera.display_size = root.empty_display_size / 4
+    _hide(context.view_layer.layer_collection, folder)  # dozens of frusta in front of the scene
     if context.scene.camera is None:
         context.scene.camera = made[0]
         context.scene.render.resolution_x, context.scene.render.resolution_y = views[0].width, views[0].height

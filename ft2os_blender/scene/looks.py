@@ -47,6 +47,8 @@ def add_look(obj: bpy.types.Object, look, ids: np.ndarray | None = None) -> bpy.
     attributes.write(cloud, "radiance:base", "FLOAT_COLOR", base)
     if look.dc0 is not None:
         attributes.write(cloud, "neutral:base", "FLOAT_VECTOR", look.dc0)
+    for k in range(0 if look.sh is None else look.sh.shape[1]):
+        attributes.write(cloud, f"radiance:sh_{k}", "FLOAT_VECTOR", look.sh[:, k])
     for name, values in (look.target or {}).items():
         attributes.write(cloud, f"target:{name}", _TARGET[name], values)
     item = obj.ft2os.looks.add()
@@ -82,6 +84,8 @@ def read_look(item: bpy.types.PropertyGroup):
         )
     base = attributes.read(cloud, "radiance:base")[kept]
     dc0 = attributes.read(cloud, "neutral:base")
+    bands = [a.name for a in cloud.attributes if a.name.startswith("radiance:sh_")]
+    bands = [attributes.read(cloud, f"radiance:sh_{k}")[kept] for k in range(len(bands))]
     target = {name: attributes.read(cloud, f"target:{name}") for name in _TARGET}
     target = {name: values[kept] for name, values in target.items() if values is not None}
     return Look(
@@ -93,6 +97,7 @@ def read_look(item: bpy.types.PropertyGroup):
         scales=attributes.read(cloud, "scale")[kept],
         opacities=base[:, 3].copy(),
         target=target or None,
+        sh=np.stack(bands, axis=1) if bands else None,
         name=item.name,
         prompt=item.prompt,
         method=item.method,

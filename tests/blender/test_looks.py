@@ -28,11 +28,12 @@ def test_target_geometry_and_neutral_colours_come_back(pair):
     from dataclasses import replace
 
     look = red_look(pair["ball"])
-    look = replace(
-        look, dc0=look.dc * 0.5, target={"means": look.means + 1, "opacities": look.opacities * 0.5}
-    )
+    target = {"means": look.means + 1, "opacities": look.opacities * 0.5}
+    sh = np.random.default_rng(0).normal(size=(150, 3, 3)).astype(np.float32)
+    look = replace(look, dc0=look.dc * 0.5, target=target, sh=sh)
     back = room("scene.objects").read_look(room("scene.looks").add_look(pair["ball"], look))
     assert np.array_equal(back.dc0, look.dc0)
+    assert np.array_equal(back.sh, sh)
     assert set(back.target) == {"means", "opacities"}
     assert np.array_equal(back.target["means"], look.means + 1)
 
