@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import platform
 import time
@@ -126,7 +127,9 @@ def measure_paper(loop: PaperLoop, steps: int) -> dict:
 def measure_clip(request: StylizeRequest, views: int) -> dict:
     """The preset ``seed`` over about ``views`` judged views, and what 5020 of them would take."""
     batch = resolve("seed").batch
-    request.overrides["steps"] = -(-views // batch)
+    cameras = len(request.cameras)
+    # An epoch visits every view once, so its last batch may be smaller than the others.
+    request.overrides["steps"] = math.ceil(views / cameras * math.ceil(cameras / batch))
     stats = stylize(request).stats
     each = stats["seconds"] / stats["judged_views"]
     return {
