@@ -11,6 +11,7 @@ from ft2os.cameras import look_at
 from ft2os.cameras.camera import Camera
 from ft2os.errors import RequestError
 from ft2os.gaussians import concatenate
+from ft2os.stylize import framing
 from ft2os.stylize.clip import settings, views
 from ft2os.stylize.outliers import inliers
 from tests.scenes import ball
@@ -88,7 +89,7 @@ def test_the_window_holds_the_object_and_keeps_its_aspect():
     # The published code draws the whole 16:9 picture at 224²: a sphere comes out taller than wide.
     sphere = ball(400, radius=0.8, centre=(0.9, 0.3, 0.0))
     camera = _camera()
-    crop = views.crop_to_object(sphere, camera, 224)
+    crop = framing.crop_to_object(sphere, camera, 224)
     assert crop.K[0, 0] == pytest.approx(crop.K[1, 1], rel=1e-5)
     p = crop.viewmat[:3, :3] @ sphere.means.T + crop.viewmat[:3, 3:]
     pixels = (crop.K @ (p / p[2]))[:2]
@@ -101,8 +102,8 @@ def test_the_window_holds_the_object_and_keeps_its_aspect():
 def test_a_stray_gaussian_does_not_widen_the_window():
     sphere = ball(1000, radius=0.8)
     stray = ball(2, centre=(2.0, 0.0, 0.0), radius=0.01)
-    alone = views.object_box(sphere, _camera())
-    assert views.object_box(concatenate([sphere, stray]), _camera()) == pytest.approx(alone, abs=4)
+    alone = framing.object_box(sphere, _camera())
+    assert framing.object_box(concatenate([sphere, stray]), _camera()) == pytest.approx(alone, abs=4)
 
 
 def test_cameras_that_do_not_see_the_object_are_left_out():

@@ -1,8 +1,8 @@
 """Floaters: specks that hang beside an object and are no part of it. They are left alone, bit for bit.
 
-Unlike `outliers`, which judges single Gaussians by how sparse their surroundings are, this looks at what hangs
-together: two Gaussians touch where their extents do, and a component that holds next to none of the object's
-substance is a speck. A robot's free-floating hands stay part of it; dust beside them does not.
+Unlike `outliers`, which judges single Gaussians by how sparse their surroundings are, this looks at what
+hangs together: two Gaussians touch where their extents do, and a component that holds next to none of the
+object's substance is a speck. A robot's free-floating hands stay part of it; dust beside them does not.
 """
 
 from __future__ import annotations

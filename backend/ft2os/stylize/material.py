@@ -2,8 +2,8 @@
 
 The prompt names a solid texture. The object is split so that it can carry one, looked at from all around, and
 in every pixel painted: texture at the surface point, the object's own light and dark kept. One linear solve
-then finds the colours that show those pictures. Where VGG16's weights are on the machine, ``default`` refines the
-result by feature matching; ``draft`` never does.
+then finds the colours that show those pictures. Where VGG16's weights are on the machine, ``default`` refines
+the result by feature matching; ``draft`` never does.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from ft2os.stylize import Progress, StylizeRequest, StylizeResult, relief
 from ft2os.stylize.floaters import substantial
 from ft2os.stylize.measure import measure
 from ft2os.stylize.split import split
-from ft2os.stylize.survey import LUMA, Frame, Survey, cameras_around, frame_of, survey
+from ft2os.stylize.survey import LUMA, Frame, Survey, cameras_around, frame_of, survey, visibility
 from ft2os.tiles.solve import solve_colours, surface_weights
 
 SETTINGS = {
     "views": 16,
     "pixels": 208,
     "largest": 0.006,  # longest axis after splitting, over the object's extent
-    "limit": 40_000,  # Gaussians after splitting, or twice the object's own where that is more
+    "limit": 60_000,  # Gaussians after splitting, or twice the object's own where that is more
     "scale": 1.0,  # the pattern's size
     "keep": None,  # 0..1 instead of the material's own
     "pull": 0.03,
@@ -99,10 +99,7 @@ class _Session:
     def run(self) -> StylizeResult:
         rows, whole = self._stage("prepare", self._object)
         frame = frame_of(whole)
-        limit = max(self.settings["limit"], min(2 * len(whole), len(whole) + 40_000))
-        fine, parent = self._stage(
-            "split", lambda: split(whole, self.settings["largest"] * frame.extent, limit)
-        )
+        fine, parent = self._stage("split", lambda: self._split(whole, frame))
         surveys = self._stage("survey", lambda: self._survey(fine))
         start, targets = self._stage("paint", lambda: self._paint(fine, surveys, frame))
         colours = self._stage("solve", lambda: self._solve(surveys, targets, start))
@@ -114,6 +111,10 @@ class _Session:
     def _object(self) -> tuple[np.ndarray, Gaussians]:
         rows = np.flatnonzero(substantial(self.request.target)).astype(np.int32)
         return rows, self.request.target.subset(rows)
+
+    def _split(self, whole: Gaussians, frame: Frame) -> tuple[Gaussians, np.ndarray]:
+        limit = max(self.settings["limit"], min(2 * len(whole), len(whole) + 60_000))
+        return split(whole, self.settings["largest"] * frame.extent, limit, visibility(whole))
 
     def _survey(self, fine: Gaussians) -> list[Survey]:
         cameras = cameras_around(fine, self.settings["views"], self.settings["pixels"])

@@ -1,8 +1,8 @@
-"""Splitting: more, smaller Gaussians that draw the same picture, so that they can carry a texture.
+"""Splitting: more, smaller Gaussians that draw nearly the same picture, so that they can carry a texture.
 
-A Gaussian is halved along its longest axis until none is larger than the texture needs. Two children cannot
-draw exactly what their parent drew, but nearly: their place and opacity are fitted, once for each parent
-opacity, to the footprint that compositing them gives.
+A wide Gaussian is a row of narrow ones whose weights follow another Gaussian: N(σ²) = N(τ²) * N(σ² − τ²),
+sampled every `SPACING` τ. That is neutral for faint Gaussians, whose opacities add up. Opaque ones composite
+instead, so each child's opacity is looked up: what it must be for a row of equals to show the wanted opacity.
 """
 
 from __future__ import annotations
@@ -10,26 +10,32 @@ from __future__ import annotations
 from functools import lru_cache
 
 import numpy as np
-from scipy.optimize import least_squares
+from scipy.optimize import minimize_scalar
 
 from ft2os.gaussians import Gaussians
 from ft2os.transforms import rotation_matrices
 
-MAX_ROUNDS = 12
-WIDTH = 0.72  # of a child, over its parent's: wider would be closer to neutral but take many more rounds
-_LEVELS = np.concatenate([np.linspace(0.02, 0.9, 12), [0.95, 0.98, 0.99, 0.999]])
+SPACING = 1.4  # between children, in their standard deviations: wider shows ripples, closer costs more
+COVER = 2.1  # standard deviations of the weights that children cover on each side
+WORTHWHILE = 1.3  # times τ: what is hardly larger stays whole
+_FAINTEST = 1 / 255  # the rasterizer's cutoff
+_LEVELS = np.concatenate([np.linspace(0.0, 0.9, 19), [0.93, 0.96, 0.98, 0.99, 0.999]])
 
 
-def split(gaussians: Gaussians, largest: float, limit: int) -> tuple[Gaussians, np.ndarray]:
-    """Halve what is longer than ``largest`` until nothing is or ``limit`` is reached.
+def split(
+    gaussians: Gaussians, largest: float, limit: int, worth: np.ndarray | None = None
+) -> tuple[Gaussians, np.ndarray]:
+    """Split until no axis is much longer than ``largest``, or than what ``limit`` allows.
 
     Parameters
     ----------
     gaussians : Gaussians
     largest : float
-        Standard deviation that the longest axis may have, world units.
+        Standard deviation τ that the longest axis should have, world units.
     limit : int
-        Most Gaussians to end with; the largest and most visible are split first.
+        Most Gaussians to end with; τ grows until it holds. Never fewer than there are.
+    worth : ndarray, [N], optional
+        How visible each is, in any unit; 0 leaves it whole, as hidden ones need no texture.
 
     Returns
     -------
@@ -40,76 +46,81 @@ def split(gaussians: Gaussians, largest: float, limit: int) -> tuple[Gaussians, 
     """
     g = gaussians.replace(source=None, row=None, identity=None)
     parent = np.arange(len(g), dtype=np.int32)
-    for _ in range(MAX_ROUNDS):
-        longest = g.scales.max(axis=1)
-        chosen, room = longest > largest, limit - len(g)
-        if room <= 0 or not chosen.any():
-            break
-        if chosen.sum() > room:
-            rank = longest * np.sqrt(g.opacities) * chosen
-            chosen = np.zeros(len(g), bool)
-            chosen[np.argpartition(-rank, room - 1)[:room]] = True
-        g, parent = _halve(g, parent, chosen)
+    chosen = np.ones(len(g), bool) if worth is None else np.asarray(worth) > 0
+    if not chosen.any():
+        return g, parent
+    tau = _fitting(g.scales[chosen], largest, limit - int((~chosen).sum()))
+    for axis in range(3):
+        g, parent = _split_axis(g, parent, chosen[parent], axis, tau)
     return g, parent
 
 
-def _halve(g: Gaussians, parent: np.ndarray, chosen: np.ndarray) -> tuple[Gaussians, np.ndarray]:
-    whole, rest = g.subset(chosen), g.subset(~chosen)
-    offset, opacity = split_profile(whole.opacities)
-    rows, axis = np.arange(len(whole)), whole.scales.argmax(axis=1)
-    reach = whole.scales[rows, axis] * offset
-    along = rotation_matrices(whole.quats)[rows, :, axis] * reach[:, None]
-    scales = whole.scales.copy()
-    scales[rows, axis] *= WIDTH
-    children = [
-        whole.replace(means=(whole.means + sign * along).astype(np.float32), scales=scales, opacities=opacity)
-        for sign in (-1.0, 1.0)
-    ]
-    parts = [rest, *children]
-    joined = {
-        name: np.concatenate([getattr(p, name) for p in parts])
-        for name in ("means", "quats", "scales", "opacities", "sh")
-    }
-    group = None if g.group is None else np.concatenate([p.group for p in parts])
-    return Gaussians(**joined, group=group), np.concatenate([parent[~chosen], *[parent[chosen]] * 2])
+def _fitting(scales: np.ndarray, largest: float, limit: int) -> float:
+    """The smallest τ ≥ ``largest`` whose children are no more than ``limit``."""
+
+    def count(tau: float) -> int:
+        return int(np.prod(2 * _reach(scales, tau) + 1, axis=1).sum())
+
+    low, high = largest, max(largest, float(scales.max()))
+    if count(low) <= limit:
+        return low
+    for _ in range(24):
+        middle = np.sqrt(low * high)
+        low, high = (low, middle) if count(middle) <= limit else (middle, high)
+    return high
 
 
-def split_profile(opacities: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Where the two children of parents with these opacities sit, and how opaque they are.
+def _reach(sigma: np.ndarray, tau: float) -> np.ndarray:
+    """Children on each side of the middle one; 0 where the axis stays whole."""
+    spread = np.sqrt(np.maximum((sigma / tau) ** 2 - 1, 0))
+    return np.where(sigma > WORTHWHILE * tau, np.ceil(COVER * spread / SPACING - 0.5), 0).astype(np.int64)
 
-    Returns
-    -------
-    offset : ndarray, float32, [N]
-        In the parent's standard deviations along the split axis.
-    opacity : ndarray, float32, [N]
-    """
-    clipped = np.clip(opacities, _LEVELS[0], _LEVELS[-1])
-    offset, opacity = (np.interp(clipped, _LEVELS, column) for column in _table())
-    # Below the table's first level compositing is additive: opacity scales with the parent's.
-    opacity = opacity * np.minimum(opacities / clipped, 1.0)
-    return offset.astype(np.float32), opacity.astype(np.float32)
+
+def _split_axis(
+    g: Gaussians, parent: np.ndarray, chosen: np.ndarray, axis: int, tau: float
+) -> tuple[Gaussians, np.ndarray]:
+    sigma = g.scales[:, axis].astype(np.float64)
+    side = np.where(chosen, _reach(sigma, tau), 0)
+    rows = np.repeat(np.arange(len(g)), 2 * side + 1)
+    first = np.cumsum(2 * side + 1) - (2 * side + 1)
+    offset = np.arange(len(rows)) - first[rows] - side[rows]
+    apart = side[rows] > 0
+    child, whole = g.subset(rows), sigma[rows]
+    spread = np.sqrt(np.maximum(whole**2 - tau**2, 1e-30))
+    place = np.where(apart, offset * SPACING * tau, 0.0)
+    # The weights' own Gaussian is narrower and higher than the parent by σ / spread.
+    level = child.opacities * whole / spread * np.exp(-0.5 * (place / spread) ** 2)
+    opacities = np.where(apart, child_opacity(level), child.opacities)
+    scales = child.scales.copy()
+    scales[apart, axis] = tau
+    direction = rotation_matrices(g.quats)[rows, :, axis]
+    child = child.replace(
+        means=(child.means + place[:, None] * direction).astype(np.float32),
+        scales=scales,
+        opacities=opacities.astype(np.float32),
+    )
+    shown = ~apart | (opacities >= _FAINTEST)
+    return child.subset(shown), parent[rows][shown]
+
+
+def child_opacity(level: np.ndarray) -> np.ndarray:
+    """Opacity of each of a row of equal children that together show ``level``.  [M] -> [M]"""
+    return np.interp(level, _LEVELS, _table())
 
 
 @lru_cache(maxsize=1)
-def _table() -> tuple[np.ndarray, np.ndarray]:
-    """Offset and opacity of the children for each of `_LEVELS`: least squares on the composited footprint.
+def _table() -> np.ndarray:
+    """For each of `_LEVELS`, by least squares along the row and across it.
 
-    The footprint is fitted in both directions: off the axis a parent is fainter than at its centre, and two
-    children that match an opaque centre would be too dense there.
+    Off the row's axis everything is fainter: children that match an opaque middle would be too dense there,
+    so the fit weighs the whole footprint.
     """
-    x, y = np.linspace(0.0, 3.5, 71)[:, None], np.linspace(0.0, 3.0, 25)[None]
-    across = np.exp(-0.5 * y * y)
-    fitted, guess = [], np.array([0.55, 0.65])
-    for level in _LEVELS:
-        parent = np.exp(-0.5 * x * x) * across
+    phase = np.linspace(0, SPACING / 2, 9)[:, None, None]
+    across = np.exp(-0.5 * np.linspace(0, 2.5, 21) ** 2)
+    row = np.exp(-0.5 * (phase + SPACING * np.arange(-4, 5)[:, None]) ** 2) * across
 
-        def error(p: np.ndarray, parent: np.ndarray = parent, level: float = level) -> np.ndarray:
-            offset, share = p
-            near = share * np.exp(-0.5 * ((x - offset) / WIDTH) ** 2) * across
-            far = share * np.exp(-0.5 * ((x + offset) / WIDTH) ** 2) * across
-            return (near + far - level * near * far - parent).ravel()
+    def error(opacity: float, level: float) -> float:
+        return float(((1 - np.prod(1 - opacity * row, axis=1) - level * across) ** 2).sum())
 
-        guess = least_squares(error, guess, bounds=([0.2, 0.3], [1.2, 0.999 / level])).x
-        fitted.append((guess[0], guess[1] * level))
-    offset, opacity = np.array(fitted).T
-    return offset, opacity
+    fitted = [minimize_scalar(error, (0, 0.999), (0, 0.999), args=(v,), method="bounded").x for v in _LEVELS]
+    return np.maximum.accumulate(np.array([0.0, *fitted[1:]]))

@@ -14,12 +14,14 @@ from scipy.ndimage import gaussian_filter
 from ft2os.cameras.camera import Camera
 from ft2os.cameras.orbit import orbit
 from ft2os.gaussians import Gaussians
+from ft2os.stylize.framing import crop_to_object
 from ft2os.tiles.linear import LinearView, build, view_colours
 
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # Rec. 601, on display-referred values
 RINGS = ((0.45, 8.0, 0.0), (0.3, 38.0, 0.5), (0.15, -22.0, 0.25), (0.1, 75.0, 0.0))
 """Share of the views, elevation in degrees, and turn in steps of each ring around the object."""
 FOV_DEG = 30.0
+_HIDDEN = 0.01  # pixels a view; what fills less is behind something
 _EDGE = 0.25  # alpha below which a pixel shows more background than object
 
 
@@ -68,7 +70,15 @@ def cameras_around(gaussians: Gaussians, count: int, pixels: int) -> list[Camera
         n = max(1, round(share * count))
         ring = orbit(gaussians, 2 * n, (pixels, pixels), FOV_DEG, elevation)
         cameras += ring[(1 if turn else 0) :: 2]
-    return cameras
+    return [crop_to_object(gaussians, camera, pixels) or camera for camera in cameras]
+
+
+def visibility(gaussians: Gaussians, count: int = 10, pixels: int = 112) -> np.ndarray:
+    """How many pixels each Gaussian fills, over ``count`` coarse views; 0 where hidden or next to it.  [N]"""
+    total = np.zeros(len(gaussians), np.float32)
+    for view in build(gaussians, cameras_around(gaussians, count, pixels), prune=2e-3):
+        total += view.WT @ np.ones(len(view.alpha), np.float32)
+    return np.where(total > _HIDDEN * count, total, 0.0)
 
 
 def survey(gaussians: Gaussians, camera: Camera) -> Survey:
