@@ -1,5 +1,6 @@
 """VGG16 up to relu3_3: torchvision's layout, the normalisation, and where weights are found."""
 
+import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
@@ -117,3 +118,19 @@ def test_a_checkpoint_of_something_else_is_refused(tmp_path):
     torch.save({"features.0.weight": torch.zeros(1)}, path)
     with pytest.raises(FileError, match="convolutions"):
         perceptual.load_vgg(path)
+
+
+def test_the_real_weights_see_content_and_not_pixels(data_dir):
+    # A picture a little darker keeps its content; the same pixels in another order do not.
+    from PIL import Image
+
+    path = data_dir / "perceptual" / "vgg16_features_torchvision_layout_fp16.safetensors"
+    network = perceptual.load_vgg(path)
+    with Image.open(data_dir / "style_images" / "hokusai.jpg") as image:
+        picture = np.asarray(image.convert("RGB").resize((64, 64)), np.float32) / 255
+    shuffled = np.random.default_rng(0).permutation(picture.reshape(-1, 3)).reshape(picture.shape)
+    batch = torch.from_numpy(np.stack([picture, picture * 0.9, shuffled])).permute(0, 3, 1, 2)
+    with torch.no_grad():
+        original, darker, noise = network(batch)
+    distances = [torch.nn.functional.mse_loss(f, original).item() for f in (darker, noise)]
+    assert distances[0] < 0.1 * distances[1]
