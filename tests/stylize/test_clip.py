@@ -244,6 +244,12 @@ def test_cancel_takes_effect_within_a_step_and_keeps_what_there_is(make, target)
     assert partial.look.dc.tobytes() == clip.run(make(steps=2)).look.dc.tobytes()
 
 
+def test_cancelled_before_the_first_step_there_is_nothing_to_offer(make):
+    with pytest.raises(CancelledError) as caught:
+        clip.run(make(), cancelled=lambda: True)
+    assert caught.value.partial is None
+
+
 def test_outliers_of_the_object_stay_as_they_are(make, target):
     stray = ball(3, degree=1, centre=(40.0, 0.0, 0.0))
     both = concatenate([target, stray])

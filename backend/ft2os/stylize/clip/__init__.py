@@ -54,7 +54,7 @@ def run(
     RequestError
         If the prompt is empty or a setting does not exist.
     CancelledError
-        With the look as it was at that step.
+        With the look as it was at that step, or None before the first.
     """
     if not request.prompt.strip():
         raise RequestError("The prompt is empty.", "Say what the object should become.")
@@ -65,7 +65,7 @@ def run(
         progress(Progress("views", 0, len(session.steps), None, None, None, {}))
     for step, indices in enumerate(session.steps, start=1):
         if cancelled and cancelled():
-            raise CancelledError(partial=session.result())
+            raise CancelledError(partial=session.result() if session.losses else None)
         loss, images = session.step(indices)
         if progress:
             preview = _preview(images) if step % _PREVIEW_EVERY == 1 or step == len(session.steps) else None
