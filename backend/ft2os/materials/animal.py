@@ -110,7 +110,7 @@ def _scales(s: Surface, count: float) -> tuple[np.ndarray, ...]:
 @material(
     "snake",
     "Snake scales",
-    "snakeskin, reptile, python, scale, scaly, viper, lizard, crocodile, serpent",
+    "snakeskin, reptile, scaly, viper, lizard, crocodile, serpent",
     detail_gain=1.3,
     keep=0.55,
 )

@@ -92,7 +92,7 @@ def tartan(s: Surface) -> np.ndarray:
     )
 
 
-@material("camouflage", "Camouflage", "camo, military, army, woodland camo", detail_gain=1.3, keep=0.6)
+@material("camouflage", "Camouflage", "camo, woodland camo", detail_gain=1.3, keep=0.6)
 def camouflage(s: Surface) -> np.ndarray:
     """Woodland pattern: four colours in layered blobs on ripstop cloth."""
     colour = _flat(s, "#8a8455")
@@ -107,7 +107,7 @@ def camouflage(s: Surface) -> np.ndarray:
     return shade(colour, weave + 0.3 * s.detail)
 
 
-@material("leather", "Leather", "hide, suede, saddle, rawhide, cowhide", detail_gain=0.85, keep=0.6)
+@material("leather", "Leather", "suede, rawhide, cowhide", detail_gain=0.85, keep=0.6)
 def leather(s: Surface) -> np.ndarray:
     """Brown hide: pebbled grain, creases, dark oil in the folds, pale rubbed edges."""
     q = s.warp(9, 0.012, salt=51)
@@ -122,7 +122,7 @@ def leather(s: Surface) -> np.ndarray:
 @material(
     "newspaper",
     "Newspaper",
-    "paper, papery, origami, papier mache, cardboard, comic, magazine",
+    "paper, papery, origami, papier mache, cardboard",
     detail_gain=1.3,
     keep=0.65,
 )

@@ -89,7 +89,7 @@ def embers(s: Surface) -> np.ndarray:
 @material(
     "lightning",
     "Lightning",
-    "electric, electricity, plasma, thunder, thunderbolt, thunderstorm, energy",
+    "electric, electricity, plasma, thunder, thunderbolt, thunderstorm",
     detail_gain=0.4,
     keep=0.55,
     emissive=True,

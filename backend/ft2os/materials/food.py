@@ -68,7 +68,7 @@ def honey(s: Surface) -> np.ndarray:
 @material(
     "candy",
     "Candy",
-    "candy cane, lollipop, sweet, bubblegum, cotton candy, jelly bean, peppermint, gummy, sugar, sugary",
+    "candy cane, lollipop, bubblegum, cotton candy, jelly bean, peppermint, gummy, sugar, sugary",
     detail_gain=0.75,
     keep=0.55,
 )
@@ -110,7 +110,7 @@ def cheese(s: Surface) -> np.ndarray:
     return colour
 
 
-@material("watermelon", "Watermelon", "melon, fruit, fruity, watermelon rind", detail_gain=0.85, keep=0.55)
+@material("watermelon", "Watermelon", "melon, watermelon rind", detail_gain=0.85, keep=0.55)
 def watermelon(s: Surface) -> np.ndarray:
     """Striped rind that gives way to red flesh with black seeds in bitten patches."""
     turn = np.arctan2(s.p[:, 2], s.p[:, 0]) / (2 * np.pi) * 9 + 0.55 * s.fbm(5, 4, salt=41)

@@ -103,7 +103,7 @@ def opal(s: Surface) -> np.ndarray:
 @material(
     "pearl",
     "Pearl",
-    "mother of pearl, nacre, porcelain, seashell, ivory, shell, pearly",
+    "mother of pearl, nacre, porcelain, seashell, ivory, pearly",
     detail_gain=0.8,
     keep=0.65,
 )
@@ -120,7 +120,7 @@ def pearl(s: Surface) -> np.ndarray:
 @material(
     "stained_glass",
     "Stained glass",
-    "stained glass, mosaic, glass, cathedral, tiffany",
+    "stained glass, mosaic",
     detail_gain=1.3,
     keep=0.55,
 )
@@ -137,3 +137,23 @@ def stained_glass(s: Surface) -> np.ndarray:
     lead = smooth(0.085, 0.055, pane.border)
     solder = ramp(0.35 + 2.2 * (0.06 - pane.border) + 0.2 * s.facing(), "0 #0b0b0d, 0.5 #2b2c31, 1 #70737b")
     return mix(glass, solder, lead)
+
+
+@material("glass", "Glass", "bottle glass, sea glass, glassy, transparent, translucent, see through")
+def glass(s: Surface) -> np.ndarray:
+    """Bottle glass: pale where it is thin, sea green where it is thick, with streaks, bubbles and lamps."""
+    q = s.warp((2.0, 1.0, 2.0), 0.10, salt=161, octaves=2)
+    thick = s.fbm((2.6, 1.6, 2.6), 2, salt=162, at=q)
+    bend = s.lit(lambda t: t.fbm((2.6, 1.6, 2.6), 2, salt=162), 0.06)
+    tone = 0.52 + 0.26 * thick + 0.45 * bend + 0.16 * s.facing() + 0.75 * s.detail
+    colour = ramp(tone, "0 #0d3b3a, 0.25 #2c7a72, 0.5 #74b5a8, 0.75 #bfe2d8, 1 #eef8f4")
+    streak = s.fbm((3, 26, 3), 3, salt=163, at=s.warp(2.2, 0.12, salt=164))
+    colour = shade(colour, 1 + 0.12 * streak)
+    bubble = s.cells((20, 16, 20), salt=165)
+    radius = 0.12 + 0.16 * bubble.other
+    ring = np.exp(-(((bubble.distance - radius) / 0.03) ** 2)) * (bubble.pick > 0.72)
+    colour = mix(colour, "#f1faf7", 0.75 * ring)
+    lamp = smooth(
+        0.62, 0.85, np.sin(9 * thick + 4 * s.normal[:, 0]) * 0.5 + 0.6 * s.facing() + 0.4 * s.detail
+    )
+    return mix(colour, "#f6fbf9", 0.75 * lamp)

@@ -22,7 +22,7 @@ def _stars(s: Surface, colour: np.ndarray, salt: int) -> np.ndarray:
 @material(
     "galaxy",
     "Galaxy",
-    "space, nebula, cosmic, cosmos, universe, starry, star, milky way, stardust",
+    "space, nebula, cosmic, cosmos, universe, starry, milky way, stardust",
     detail_gain=0.35,
     keep=0.55,
     emissive=True,
@@ -46,7 +46,7 @@ def galaxy(s: Surface) -> np.ndarray:
     return _stars(s, colour, 6)
 
 
-@material("clouds", "Clouds", "cloud, cloudy, sky, smoke, fog, mist, cotton", detail_gain=0.85, keep=0.6)
+@material("clouds", "Clouds", "cloud, cloudy, sky, smoke, fog, mist", detail_gain=0.85, keep=0.6)
 def clouds(s: Surface) -> np.ndarray:
     """Billowing cumulus with lit tops and blue-grey bases in an azure sky."""
     q = s.warp(2.2, 0.07, salt=11)
@@ -116,7 +116,7 @@ def sunset(s: Surface) -> np.ndarray:
 @material(
     "rainbow",
     "Rainbow",
-    "multicolored, multicoloured, colorful, colourful, prism, spectrum, unicorn, psychedelic, tie dye",
+    "multicolored, multicoloured, colorful, colourful, prism, unicorn, psychedelic, tie dye",
     detail_gain=0.85,
     keep=0.6,
 )
@@ -138,7 +138,7 @@ def rainbow(s: Surface) -> np.ndarray:
 @material(
     "neon",
     "Neon",
-    "cyberpunk, glowing, tron, laser, luminous, fluorescent, led, glow in the dark",
+    "cyberpunk, glowing, tron, laser, luminous, fluorescent, glow in the dark",
     detail_gain=0.3,
     keep=0.6,
     emissive=True,
@@ -217,7 +217,7 @@ def circuit(s: Surface) -> np.ndarray:
 @material(
     "slime",
     "Toxic slime",
-    "toxic, goo, radioactive, ooze, acid, zombie, poison, mutant, alien, gooey",
+    "toxic, goo, radioactive, ooze, acid, zombie, poison, mutant, gooey",
     detail_gain=0.7,
     keep=0.55,
 )

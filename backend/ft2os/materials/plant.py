@@ -35,7 +35,7 @@ def wood(s: Surface) -> np.ndarray:
     return mix(colour, "#2c1406", 0.55 * pores)
 
 
-@material("bark", "Bark", "tree trunk, trunk, treebark, log, driftwood", detail_gain=1.3, keep=0.55)
+@material("bark", "Bark", "tree trunk, treebark, driftwood", detail_gain=1.3, keep=0.55)
 def bark(s: Surface) -> np.ndarray:
     """Deeply furrowed plates that run upwards, with lichen on the ridges."""
 
@@ -130,7 +130,7 @@ def ivy(s: Surface) -> np.ndarray:
 @material(
     "flowers",
     "Flowers",
-    "flower, floral, blossom, bloom, petal, daisy, tulip, bouquet, garden, cherry blossom, sakura",
+    "flower, floral, blossom, bloom, petal, daisy, tulip, bouquet, cherry blossom, sakura",
     detail_gain=1.3,
     keep=0.5,
 )

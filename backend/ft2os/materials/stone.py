@@ -72,7 +72,7 @@ def obsidian(s: Surface) -> np.ndarray:
 @material(
     "cobblestone",
     "Cobblestone",
-    "cobble, pebble, gravel, paving, castle, stone wall, rubble",
+    "cobble, pebble, gravel, paving, stone wall, rubble",
     detail_gain=1.3,
     keep=0.6,
 )
@@ -142,7 +142,7 @@ def concrete(s: Surface) -> np.ndarray:
     return mix(colour, "#8a6a4b", 0.35 * smooth(0.35, 0.9, stain))
 
 
-@material("slate", "Slate", "shale, schist, roof tile, blackboard", detail_gain=0.9, keep=0.6)
+@material("slate", "Slate", "shale, schist, roof tile", detail_gain=0.9, keep=0.6)
 def slate(s: Surface) -> np.ndarray:
     """Split blue-grey leaves of rock with steps between them and rusty seams."""
     q = s.warp(2.4, 0.10, salt=71) @ np.float32([[1, 0.35, 0], [-0.35, 1, 0.2], [0, -0.2, 1]])

@@ -44,7 +44,7 @@ def snow(s: Surface) -> np.ndarray:
 @material(
     "water",
     "Water",
-    "ocean, sea, aqua, lake, river, watery, aquatic, wave, liquid, underwater",
+    "ocean, sea, aqua, lake, river, watery, aquatic, liquid, underwater",
     detail_gain=0.7,
     keep=0.55,
 )

@@ -27,9 +27,7 @@ _LEAD = 0.3  # weight of the lead over the next material
 
 # Listed words with another, commoner meaning: they name their material, but nothing near them does.
 _AMBIGUOUS_TEXT = """
-    army hide spectrum comic masonry magazine sweet mirror blackboard star space scale fruit fruity energy
-    led log shell jewel cathedral castle military bullion radioactive suede paper glass bubble wave trunk
-    psychedelic reef toxic hairy
+    masonry mirror space jewel bullion radioactive suede paper bubble psychedelic reef toxic hairy
 """
 _AMBIGUOUS = frozenset(_AMBIGUOUS_TEXT.split())
 
