@@ -23,11 +23,10 @@ METHODS = [
     ("material", "Material", "Solid materials matched to the words of the prompt: seconds, no network"),
     ("clip", "CLIP", "Optimise the colours against a vision-language model: minutes, needs its weights"),
 ]
-PRESETS = [
-    ("default", "Default", "The quality that the method was tuned for"),
-    ("draft", "Draft", "Faster and rougher"),
-    ("seed", "Paper", "The published settings, for comparison"),
-]
+_DEFAULT = ("default", "Default", "The quality that the method was tuned for", 0)
+_DRAFT = ("draft", "Draft", "Faster and rougher", 1)
+_PAPER = ("seed", "Paper", "The published settings, for comparison", 2)
+PRESETS = {"material": [_DEFAULT, _DRAFT], "clip": [_DEFAULT, _DRAFT, _PAPER]}
 
 
 def _show(self: bpy.types.PropertyGroup, context: bpy.types.Context) -> None:
@@ -49,6 +48,7 @@ class FT2OS_Look(bpy.types.PropertyGroup):
         update=_show,
     )
     prompt: StringProperty(name="Prompt")
+    title: StringProperty(name="Title")  # what the method calls it, such as the material's name
     method: StringProperty(name="Method")
     seed: IntProperty(name="Seed")
     stats: StringProperty(name="Facts")  # JSON
@@ -69,6 +69,14 @@ class FT2OS_Object(bpy.types.PropertyGroup):
     format: StringProperty(name="Format")
 
 
+def _presets(self: bpy.types.PropertyGroup, context: bpy.types.Context) -> list[tuple]:
+    return PRESETS[self.method]
+
+
+def _method_changed(self: bpy.types.PropertyGroup, context: bpy.types.Context) -> None:
+    self.preset = "default"  # the other method may not have the one that was chosen
+
+
 class FT2OS_Scene(bpy.types.PropertyGroup):
     """What the next stylization is asked for."""
 
@@ -77,8 +85,8 @@ class FT2OS_Scene(bpy.types.PropertyGroup):
         description="What the object shall become, in words: lava, old gold, truck made of ice",
         options={"TEXTEDIT_UPDATE"},
     )
-    method: EnumProperty(name="Method", items=METHODS, default="material")
-    preset: EnumProperty(name="Preset", items=PRESETS, default="default")
+    method: EnumProperty(name="Method", items=METHODS, default="material", update=_method_changed)
+    preset: EnumProperty(name="Preset", items=_presets, default=0)
     seed: IntProperty(name="Seed", description="Another seed, another variation", default=0, min=0)
 
 

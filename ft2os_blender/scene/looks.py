@@ -53,6 +53,7 @@ def add_look(obj: bpy.types.Object, look, ids: np.ndarray | None = None) -> bpy.
         attributes.write(cloud, f"target:{name}", _TARGET[name], values)
     item = obj.ft2os.looks.add()
     item.name = look.prompt or look.name
+    item.title = look.name
     item.pointcloud = cloud
     item.prompt, item.method, item.seed = look.prompt, look.method, int(look.seed)
     item.stats = json.dumps(look.stats, default=str)
@@ -98,7 +99,7 @@ def read_look(item: bpy.types.PropertyGroup):
         opacities=base[:, 3].copy(),
         target=target or None,
         sh=np.stack(bands, axis=1) if bands else None,
-        name=item.name,
+        name=item.title,
         prompt=item.prompt,
         method=item.method,
         seed=item.seed,

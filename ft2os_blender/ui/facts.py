@@ -39,10 +39,11 @@ def look_facts(item: bpy.types.PropertyGroup) -> list[tuple[str, str]]:
         stats = json.loads(item.stats or "{}")
     except ValueError:
         stats = {}
-    if isinstance(stats.get("material"), str):
-        rows.append(("Material", stats["material"]))
-    if isinstance(stats.get("seconds"), int | float):
-        rows.append(("Took", remaining(stats["seconds"])))
+    if item.title and item.title != item.name:
+        rows.append(("Shows", item.title))
+    seconds = stats.get("total_seconds", stats.get("seconds"))
+    if isinstance(seconds, int | float):
+        rows.append(("Took", remaining(seconds)))
     return rows
 
 

@@ -52,11 +52,11 @@ def red_look(obj: bpy.types.Object, prompt: str = "red", every: int = 1):
         scales=own.scales[parent],
         opacities=own.opacities[parent],
         target=None,
-        name=prompt,
+        name="Bright red",
         prompt=prompt,
         method="material",
         seed=4,
-        stats={"material": "red", "seconds": 1.5},
+        stats={"total_seconds": 1.6},
     )
 
 

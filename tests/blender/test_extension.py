@@ -56,7 +56,8 @@ def test_panels_say_what_is_there(pair):
     assert ("Objects", "3, 230 Gaussians") in facts.scene_facts(ball)
     assert ("File", "pair.ply") in facts.scene_facts(ball)
     item = room("scene.looks").add_look(ball, red_look(ball))
-    assert ("Material", "red") in facts.look_facts(item)
+    assert ("Shows", "Bright red") in facts.look_facts(item)
+    assert ("Took", "2 s") in facts.look_facts(item)
     item.stats = "no JSON"
     assert facts.look_facts(item)
 
@@ -83,6 +84,16 @@ def test_what_a_panel_asks_takes_less_than_a_millisecond(pair):
         facts.object_facts(pair["ball"])
         facts.scene_facts(pair["ball"])
     assert time.perf_counter() - start < 0.1
+
+
+def test_presets_follow_the_method():
+    wanted = bpy.context.scene.ft2os
+    with pytest.raises(TypeError):
+        wanted.preset = "seed"
+    wanted.method = "clip"
+    wanted.preset = "seed"
+    wanted.method = "material"
+    assert wanted.preset == "default"
 
 
 def test_polls_explain_themselves(pair):

@@ -113,7 +113,9 @@ def test_a_cancelled_job_leaves_the_object_or_a_partial_look(pair):
 def test_a_killed_backend_is_reported_and_starts_again(pair):
     before = bits(pair["ball"])
     job = begin(pair["ball"])
-    room("jobs.manager").manager.client()._process.kill()
+    client = room("jobs.manager").manager.client()
+    drive(job, until=lambda: client.server)  # it has greeted: a worker, not some other program
+    client._process.kill()
     drive(job)
     assert "stopped" in job.error.message
     assert bpy.context.window_manager.ft2os.hint
