@@ -6,6 +6,7 @@ import torch
 
 from ft2os import tiles
 from ft2os.cameras.camera import stack
+from ft2os.tiles import linear
 from tests.reference import draw
 from tests.splat_scenes import camera, cloud
 
@@ -108,3 +109,20 @@ def test_projection_covers_every_contribution():
         if used.any():
             assert np.abs(xs[used] - p.means2d[row, 0]).max() <= p.radii[row, 0]
             assert np.abs(ys[used] - p.means2d[row, 1]).max() <= p.radii[row, 1]
+
+
+@pytest.mark.parametrize("name", ["means", "quats", "scales", "opacities", "sh"])
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 3e38])
+def test_values_that_are_not_numbers_stay_inside_the_picture(name, value):
+    """A diverging optimisation must end in an error message, not in a crash."""
+    scene = cloud()
+    broken = getattr(scene, name).copy()
+    broken[:40] = value
+    scene = scene.replace(**{name: broken})
+    rendered = tiles.render(scene, *stack([camera()]), 70, 52)
+    assert rendered.rgb.shape == (1, 52, 70, 3)
+    (view,) = linear.build(scene, [camera()])
+    assert view.W.shape == (52 * 70, len(scene))
+    if name == "means":
+        rest = scene.subset(np.arange(40, len(scene)))
+        np.testing.assert_array_equal(rendered.rgb, tiles.render(rest, *stack([camera()]), 70, 52).rgb)

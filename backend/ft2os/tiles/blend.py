@@ -123,7 +123,7 @@ def _clear(buffer, alive, limits, c, left, top, w, h):
             cell[_LAST + lane] = np.float32(-1)
             cell[_LIMIT + lane] = UNLIMITED
             if len(limits) > 0:
-                cell[_LIMIT + lane] = min(limits[c, top + y, left + x], UNLIMITED)
+                cell[_LIMIT + lane] = limits[c, top + y, left + x]
 
 
 @njit(**OPTIONS)
@@ -171,7 +171,9 @@ def blend(splats: Splats, bins: Bins, depth_limit: np.ndarray | None = None) -> 
     """Blend every camera's picture; a splat deeper than ``depth_limit`` [C, H, W] is left out there."""
     shape = (len(splats.cams), splats.height, splats.width)
     out = Blended(np.empty((*shape, 4), np.float32), np.empty(shape, np.float32), np.empty(shape, np.int32))
-    limits = np.zeros((0, 1, 1), np.float32) if depth_limit is None else depth_limit
+    limits = np.zeros((0, 1, 1), np.float32)
+    if depth_limit is not None:
+        limits = np.fmin(depth_limit, UNLIMITED, dtype=np.float32)
     run(
         _blend, bins.ids, bins.ranges, bins.turn, bins.across, bins.down, splats.centres, splats.records,
         limits, out.features, out.rest, out.last,

@@ -73,7 +73,8 @@ def _tile(ids, begin, end, centres, records, left, top, w, h, prune, buffer, ali
                 stopped += _weigh(cell, np.float32(block * LANES) - middle, half_a, rise, opacity, prune)
                 if len(cursor) == 0:
                     continue
-                for x in range(max(x0, block * LANES), min(x1, block * LANES + LANES - 1) + 1):
+                # every lane that was counted, also those that rounding put just outside the span
+                for x in range(block * LANES, min(block * LANES + LANES, w)):
                     weight = cell[_WEIGHT + x - block * LANES]
                     if weight > np.float32(0):
                         place = cursor[top + y, left + x]
@@ -256,7 +257,7 @@ def _build_one(gaussians: Gaussians, camera: Camera, prune: float, antialiased: 
     weigh(*empty)
     indptr = np.zeros(height * width + 1, np.int64)
     np.cumsum(counts.reshape(-1), out=indptr[1:])
-    columns, weights = np.empty(indptr[-1], np.int32), np.empty(indptr[-1], np.float32)
+    columns, weights = np.zeros(indptr[-1], np.int32), np.zeros(indptr[-1], np.float32)
     weigh(indptr[:-1].reshape(height, width).copy(), columns, weights)
     W = csr_matrix((weights, columns, indptr.astype(np.int32)), shape=(height * width, n))
     seen = splats.boxes[:, 2] > splats.boxes[:, 0]

@@ -19,6 +19,8 @@ ALPHA_MIN = np.float32(1.0 / 255.0)
 T_MIN = np.float32(1e-4)  # a pixel stops before the Gaussian that would bring its transmittance to this
 
 OPTIONS = {"cache": True, "fastmath": True, "nogil": True, "error_model": "numpy"}
+# For the kernel that decides what the others see: comparisons with NaN and infinity mean what they say.
+CAREFUL = OPTIONS | {"fastmath": {"contract", "reassoc", "nsz", "arcp", "afn"}}
 
 _LOG2E = np.float32(1.4426950408889634)
 # 2^f on [-½, ½], minimax, relative error 4e-9

@@ -36,7 +36,9 @@ from ft2os.tiles.layout import (
     TILE,
     TWO_OVER_A,
 )  # fmt: skip
-from ft2os.tiles.numeric import EPS2D, FAR, NEAR, OPTIONS, njit, ready, run
+from ft2os.tiles.numeric import CAREFUL, EPS2D, FAR, NEAR, njit, ready, run
+
+_LARGEST = 1e16  # pixels² of variance; a splat of 10⁸ pixels is a diverged one
 
 
 def pack_cameras(viewmats: np.ndarray, Ks: np.ndarray, width: int, height: int, near: float) -> np.ndarray:
@@ -57,7 +59,7 @@ def pack_cameras(viewmats: np.ndarray, Ks: np.ndarray, width: int, height: int, 
     return cams
 
 
-@njit(**OPTIONS)
+@njit(**CAREFUL)
 def axes(quat, scale, M):
     """The Gaussian's own axes times its scales, R·diag(s), into ``M`` [3, 3]; returns |quat|."""
     w, x, y, z = np.float64(quat[0]), np.float64(quat[1]), np.float64(quat[2]), np.float64(quat[3])
@@ -72,7 +74,7 @@ def axes(quat, scale, M):
     return length
 
 
-@njit(**OPTIONS)
+@njit(**CAREFUL)
 def to_camera(cam, mean):
     """Camera coordinates of a point."""
     x, y, z = np.float64(mean[0]), np.float64(mean[1]), np.float64(mean[2])
@@ -83,7 +85,7 @@ def to_camera(cam, mean):
     )
 
 
-@njit(**OPTIONS)
+@njit(**CAREFUL)
 def screen_covariance(cam, x, y, z, M, J, B):
     """J·R into ``J`` [2, 3], J·R·M into ``B`` [2, 3]; returns the covariance B·Bᵀ (without blur)."""
     hx = min(max(x / z, cam[LIM_X0]), cam[LIM_X1])
@@ -101,7 +103,7 @@ def screen_covariance(cam, x, y, z, M, J, B):
     )
 
 
-@njit(**OPTIONS)
+@njit(**CAREFUL)
 def direction(cam, mean):
     """Unit vector from the eye to the Gaussian, and the distance."""
     x, y, z = mean[0] - cam[EYE], mean[1] - cam[EYE + 1], mean[2] - cam[EYE + 2]
@@ -109,38 +111,36 @@ def direction(cam, mean):
     return x / length, y / length, z / length, length
 
 
-@njit(**OPTIONS)
+@njit(**CAREFUL)
 def _project_one(
     mean, quat, scale, opacity, cam, width, height, blur, antialiased, M, J, B, centre, record, box
 ):
     """Fills one splat's ``centre``, ``record``, ``box``; False, and an empty box, where it is culled."""
     box[:] = 0
     x, y, z = to_camera(cam, mean)
-    if z < cam[NEAR_Z] or z > FAR:
+    if not (z >= cam[NEAR_Z] and z <= FAR):
         return False
     axes(quat, scale, M)
     a0, b, d0 = screen_covariance(cam, x, y, z, M, J, B)
     a, d = a0 + blur, d0 + blur
     det = a * d - b * b
-    if not det > 0.0:
+    # NaN fails every comparison, and what passes these stays within int64 in the pixel loops
+    if not (det > 0.0 and a < _LARGEST and d < _LARGEST):
         return False
     o = np.float64(opacity)
     if antialiased:
         o *= np.sqrt(max(0.0, a0 * d0 - b * b) / det)
-    if not o * 255.0 >= 1.0:
+    if not (o * 255.0 >= 1.0 and o < _LARGEST):
         return False
     sigma_max = np.log(o * 255.0)
     reach_x, reach_y = np.sqrt(2.0 * sigma_max * a), np.sqrt(2.0 * sigma_max * d)
     centre[0], centre[1] = cam[FX] * x / z + cam[CX], cam[FY] * y / z + cam[CY]
+    if not (abs(centre[0]) < _LARGEST and abs(centre[1]) < _LARGEST):
+        return False
     # the pixels whose centres the extent covers, then the tiles that hold them
-    x0, x1 = (
-        max(np.ceil(centre[0] - reach_x - 0.5), 0.0),
-        min(np.floor(centre[0] + reach_x - 0.5), width - 1.0),
-    )
-    y0, y1 = (
-        max(np.ceil(centre[1] - reach_y - 0.5), 0.0),
-        min(np.floor(centre[1] + reach_y - 0.5), height - 1.0),
-    )
+    x0, x1 = np.ceil(centre[0] - reach_x - 0.5), np.floor(centre[0] + reach_x - 0.5)
+    y0, y1 = np.ceil(centre[1] - reach_y - 0.5), np.floor(centre[1] + reach_y - 0.5)
+    x0, x1, y0, y1 = max(x0, 0.0), min(x1, width - 1.0), max(y0, 0.0), min(y1, height - 1.0)
     if not (x0 <= x1 and y0 <= y1):
         return False
     box[0], box[1] = np.int32(x0) // TILE, np.int32(y0) // TILE
@@ -152,7 +152,7 @@ def _project_one(
     return True
 
 
-@njit(**OPTIONS)
+@njit(**CAREFUL)
 def _project(
     share, shares, means, quats, scales, opacities, colours, degree, cams, width, height, blur, antialiased,
     centres, records, boxes,
