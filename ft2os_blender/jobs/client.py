@@ -13,7 +13,6 @@ import queue
 import subprocess
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,76 +21,13 @@ from ft2os import protocol
 from ft2os.errors import BackendError, Ft2osError
 
 from . import process
+from .pending import Callback, Pending
 
 log = logging.getLogger(__name__)
 
 SILENCE_S = 30.0  # no heartbeat for so long: the worker hangs
 SLOW_SILENCE_S = 300.0  # the same while it compiles or loads
 START_S = 60.0  # the first sign of life (a virus scanner may read a gigabyte of packages first)
-
-Callback = Callable[[dict[str, Any]], None]
-
-
-class Pending:
-    """A request on its way.
-
-    Attributes
-    ----------
-    result : dict or None
-    error : Ft2osError or None
-        With ``code`` and, from the worker, ``data`` (``data["partial"]`` of a cancelled job).
-    """
-
-    def __init__(self, client: Client, id: int, on_progress: Callback | None, on_preview: Callback | None):
-        self.id = id
-        self.result: Any = None
-        self.error: Ft2osError | None = None
-        self._client = client
-        self._done = threading.Event()
-        self._callbacks = {"progress": on_progress, "preview": on_preview}
-
-    @property
-    def done(self) -> bool:
-        """Has it ended, well or not?"""
-        return self._done.is_set()
-
-    def poll(self) -> bool:
-        """Run the callbacks that wait (main thread only); has the request ended?"""
-        done = self.done  # before pumping: the last callbacks come before the caller sees the end
-        self._client.pump()
-        return done
-
-    def done_within(self, seconds: float) -> bool:
-        """Wait a little on any thread, without callbacks; has it ended?"""
-        if self._done.wait(seconds):
-            return True
-        self._client.check()
-        return self.done
-
-    def wait(self, timeout: float | None = None) -> Any:
-        """Wait on any thread, without callbacks; the result.
-
-        Raises
-        ------
-        Ft2osError
-            The request's error, or BackendError after ``timeout`` seconds.
-        """
-        end = None if timeout is None else time.monotonic() + timeout
-        while not self.done_within(0.5):
-            if end is not None and time.monotonic() > end:
-                raise BackendError("The backend did not answer in time.", "Try again.")
-        if self.error is not None:
-            raise self.error
-        return self.result
-
-    def cancel(self) -> None:
-        """Ask the worker to stop; the request then ends with the error ``cancelled``."""
-        self._client.cancel(self.id)
-
-    def _finish(self, result: Any = None, error: Ft2osError | None = None) -> None:
-        if not self.done:
-            self.result, self.error = result, error
-            self._done.set()
 
 
 class Client:

@@ -8,16 +8,20 @@ import numpy as np
 import pytest
 from ft2os_jobs.client import Client
 
-from ft2os import exchange, looks
+from ft2os import exchange, looks, tiles, transforms
 from ft2os.errors import BackendError
+from ft2os.gaussians import concatenate
 from ft2os.protocol import STATES
+from ft2os.worker.compose import Composer
+from ft2os.worker.job import read_request
+from ft2os.worker.store import Store
 from tests.scenes import ball
 from tests.worker.conftest import TIMEOUT, Peer, instance, pictures, view
 
 
 def job(tmp_path, key: str, **more) -> dict:
     out = str(tmp_path / "look.npy")
-    return {"target": instance(key), "context": [], "prompt": "lava", "out": out, "seed": 1} | more
+    return {"target": instance(key), "context": [], "prompt": "lava", "preset": "draft", "out": out} | more
 
 
 def begin(peer: Peer, tmp_path, **more) -> dict:
@@ -43,22 +47,33 @@ def test_a_look_comes_back_with_its_figures(tmp_path, peer):
     assert {m["params"]["state"] for m in peer.seen if m.get("method") == "heartbeat"} <= set(STATES)
 
 
-def test_where_the_object_stands_does_not_change_its_look(tmp_path, peer):
-    key = peer.put(tmp_path / "target.npy", ball(300, 1))
-    viewmats, Ks = view()["viewmats"], view()["Ks"]
-    moved = np.eye(4)
-    moved[:3, :3] = 2 * np.array([[0, -1, 0], [1, 0, 0], [0, 0, 1]])
-    moved[:3, 3] = 5, 6, 7
-    camera = np.reshape(viewmats[0], (4, 4)) @ np.linalg.inv(moved)
-    camera[:3] *= 2
-    found = []
-    for matrix, seen_from in ((np.eye(4), np.reshape(viewmats[0], (4, 4))), (moved, camera)):
-        cameras = [{"viewmats": [seen_from.ravel().tolist()], "Ks": Ks, "size": [48, 48]}]
-        message = job(tmp_path, key, target=instance(key, matrix), cameras=cameras)
-        assert "result" in peer.call("stylize", **message)
-        found.append(looks.Look.load(tmp_path / "look.npy"))
-    np.testing.assert_array_equal(found[0].parent, found[1].parent)
-    np.testing.assert_allclose(found[0].dc, found[1].dc, atol=0.02)
+def test_cameras_and_context_come_along_into_the_objects_own_coordinates(tmp_path):
+    own, other = ball(80, 2), ball(40, 1, seed=3, centre=(1.5, 0, 0))
+    placed, beside = np.eye(4), np.eye(4)
+    placed[:3, :3] = 2 * np.array([[0, -1, 0], [1, 0, 0], [0, 0, 1]])
+    placed[:3, 3] = 0.3, -0.2, 4
+    beside[:3, 3] = 0.5, 0.5, 4
+    store = Store()
+    store.add("own", own)
+    store.add("other", other)
+    asked = job(
+        tmp_path,
+        "own",
+        target=instance("own", placed),
+        context=[instance("other", beside)],
+        cameras=[view(3.0)],
+    )
+    request = read_request(Composer(store), asked)
+    assert request.target is own
+    camera = request.cameras[0]
+    there = concatenate([transforms.apply(own, placed), transforms.apply(other, beside)])
+    here = concatenate([request.target, request.context])
+    world = np.reshape(view(3.0)["viewmats"], (1, 4, 4)).astype(np.float32)
+    expected = tiles.render(there, world, camera.K[None], 48, 48)
+    seen = tiles.render(here, camera.viewmat[None], camera.K[None], 48, 48)
+    assert expected.alpha.max() > 0.5
+    np.testing.assert_allclose(seen.rgb, expected.rgb, atol=1e-4)
+    np.testing.assert_allclose(2 * seen.depth, expected.depth, atol=1e-3)
 
 
 def test_pictures_are_drawn_while_a_job_runs(tmp_path, peer):
@@ -109,7 +124,10 @@ def test_end_of_input_ends_it_in_the_middle_of_a_job(tmp_path, peer):
 )
 def test_a_wrong_request_is_explained_and_leaves_no_file(tmp_path, peer, change, word):
     key = peer.put(tmp_path / "target.npy", ball(60))
-    error = peer.call("stylize", **job(tmp_path, key, **change))["error"]
+    message = peer.message("stylize")
+    message["params"] = job(tmp_path, key, **change)
+    peer.send(message)
+    error = peer.answer(message)["error"]
     assert word in error["message"]
     assert error["hint"]
     assert not (tmp_path / "look.npy").exists()
