@@ -7,11 +7,13 @@ import logging
 import numpy as np
 import torch
 import torch.nn.functional as F
+from scipy.spatial import cKDTree
 
 from ft2os.gaussians import Gaussians
 from ft2os.render import rasterize
 from scripts.demo_scene.seeding import Views
 
+TOUCH = 0.05  # metres: closer than this to a group, a Gaussian may belong to it
 log = logging.getLogger("demo_scene.voting")
 
 
@@ -46,14 +48,24 @@ def votes(g: Gaussians, views: Views, shrink: int = 2) -> np.ndarray:
 def clean(g: Gaussians, votes: np.ndarray) -> Gaussians:
     """Drops what no view needs and what mostly draws on the background; moves the misplaced to their group.
 
-    A Gaussian keeps the group of the mesh it was sampled from unless two thirds of its weight lie on another.
+    A Gaussian keeps the group of the mesh it was sampled from unless most of its weight lies on another that
+    it touches: at contacts (a tyre on the path) some end up drawing their neighbour's shadow.
     """
     weight = votes.sum(axis=1)
     share = votes / np.maximum(weight, 1e-9)[:, None]
     best = share[:, 1:].argmax(axis=1) + 1
-    own = share[np.arange(len(g)), g.group]
-    moved = (share.max(axis=1) > 2 / 3) & (best != g.group) & (own < 0.2)
+    moved = (share[:, 1:].max(axis=1) > 0.5) & (best != g.group) & (_distance(g, best) < TOUCH)
     keep = (weight > 0.5) & (share[:, 0] < 0.5) & (g.opacities > 0.02)
     log.info("masks agree with meshes on %.1f %%; %d moved, %d dropped",
              100 * (best == g.group)[keep].mean(), (moved & keep).sum(), (~keep).sum())  # fmt: skip
     return g.replace(group=np.where(moved, best, g.group).astype(np.int32)).subset(keep)
+
+
+def _distance(g: Gaussians, other: np.ndarray) -> np.ndarray:
+    """How far each Gaussian is from the nearest one of the group that ``other`` names for it.  [N]"""
+    distance = np.full(len(g), np.inf)
+    for group in np.unique(other):
+        rows, members = other == group, g.group == group
+        if members.any():
+            distance[rows] = cKDTree(g.means[members]).query(g.means[rows])[0]
+    return distance
