@@ -29,11 +29,11 @@ SETTINGS = {
     "views": 16,
     "pixels": 208,
     "largest": 0.006,  # longest axis after splitting, over the object's extent
-    "limit": 60_000,  # Gaussians after splitting, or twice the object's own where that is more
-    "scale": 1.0,  # the pattern's size
+    "limit": 72_000,  # Gaussians after splitting, or twice the object's own where that is more
+    "scale": 1.15,  # the pattern's size
     "keep": None,  # 0..1 instead of the material's own
-    "pull": 0.03,
-    "iterations": 16,
+    "pull": 0.02,
+    "iterations": 20,
     "refine": None,  # True: fail without VGG16 weights; False: never; None: as the preset says
     "refine_steps": 40,
 }

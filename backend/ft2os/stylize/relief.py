@@ -13,7 +13,8 @@ from ft2os.stylize.survey import LUMA, masked_blur
 
 FINE, COARSE = 1 / 64, 1 / 10  # blur radii over the picture's width: lines and features; forms
 DETAIL_LIMIT = 0.5
-GAIN = (0.3, 1.9)
+BRIGHT = 0.5  # of bright detail: white parts would push every material to the pale end of its palette
+GAIN = (0.3, 1.5)
 WHITE = 0.94  # where the shoulder begins to hold bright parts back
 
 
@@ -31,8 +32,9 @@ def detail(luminance: np.ndarray, mask: np.ndarray, median: float, spread: float
     forms = masked_blur(luminance, mask, COARSE * width)
     features = masked_blur(luminance, mask, FINE * width)
     scale = 1.0 / max(spread, 0.06)
-    parts = 1.0 * (luminance - features) + 0.8 * (features - forms) + 0.45 * (forms - median)
-    return DETAIL_LIMIT * np.tanh(0.45 * scale * parts[mask] / DETAIL_LIMIT)
+    parts = 1.0 * (luminance - features) + 0.7 * (features - forms) + 0.22 * (forms - median)
+    signed = DETAIL_LIMIT * np.tanh(0.45 * scale * parts[mask] / DETAIL_LIMIT)
+    return np.where(signed > 0, BRIGHT * signed, signed).astype(np.float32)
 
 
 def relight(
@@ -48,12 +50,12 @@ def relight(
     wanted = np.where(mask, np.log(luminance + 0.06), 0)
     gain = np.zeros(int(mask.sum()), np.float32)
     # Band by band: what the original has beyond a blur replaces a share of what the texture has there.
-    for inner, outer, share in ((0.0, FINE, 0.8), (FINE, COARSE, 1.0), (COARSE, None, 0.35)):
+    for inner, outer, share in ((0.0, FINE, 0.9), (FINE, COARSE, 0.8), (COARSE, None, 0.25)):
         band_wanted, band_own = (
             _band(wanted, mask, inner, outer, width),
             _band(own, mask, inner, outer, width),
         )
-        gain += share * (keep * band_wanted - 0.5 * keep * band_own)
+        gain += share * keep * (band_wanted - 0.3 * band_own)
     return shoulder(colours * np.exp(np.clip(gain, np.log(GAIN[0]), np.log(GAIN[1])))[:, None])
 
 

@@ -15,10 +15,10 @@ from scipy.optimize import minimize_scalar
 from ft2os.gaussians import Gaussians
 from ft2os.transforms import rotation_matrices
 
-SPACING = 1.4  # between children, in their standard deviations: wider shows ripples, closer costs more
-COVER = 2.1  # standard deviations of the weights that children cover on each side
+SPACING = 1.6  # between children, in their standard deviations: wider shows ripples, closer costs more
+COVER = 1.85  # standard deviations of the weights that children cover on each side
 WORTHWHILE = 1.3  # times τ: what is hardly larger stays whole
-_FAINTEST = 1 / 255  # the rasterizer's cutoff
+_FAINTEST = 0.01  # a child below this adds next to nothing and costs as much as any
 _LEVELS = np.concatenate([np.linspace(0.0, 0.9, 19), [0.93, 0.96, 0.98, 0.99, 0.999]])
 
 

@@ -99,7 +99,7 @@ def _surface(depth: np.ndarray, mask: np.ndarray, camera: Camera) -> tuple[np.nd
     rays = _rays(camera)
     to_world = camera.viewmat[:3, :3]
     points = (rays * depth[..., None] - camera.viewmat[:3, 3]) @ to_world
-    smooth = masked_blur(depth, mask, 1.5)
+    smooth = masked_blur(depth, mask, 2.5)
     local = rays * smooth[..., None]
     across, down = np.gradient(local, axis=1), np.gradient(local, axis=0)
     normals = np.cross(down, across)  # towards the camera, whose z points away from it
