@@ -79,8 +79,9 @@ class StylizeJob:
 
     def _progress(self, params: dict) -> None:
         session = bpy.context.window_manager.ft2os
-        session.stage = str(params.get("stage", ""))
-        session.factor = params.get("step", 0) / max(params.get("total") or 1, 1)
+        session.stage = str(params.get("stage", "")).capitalize()
+        # Stages may count anew; a bar that goes back looks like a fault.
+        session.factor = max(session.factor, params.get("step", 0) / max(params.get("total") or 1, 1))
         eta = params.get("eta_s")
         session.remaining = -1.0 if eta is None else eta
 

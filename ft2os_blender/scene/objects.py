@@ -60,7 +60,7 @@ def write_gaussians(cloud: bpy.types.PointCloud, gaussians: Gaussians, first_id:
     attributes.write(cloud, BASE, "FLOAT_COLOR", base)
     for k in range(1, gaussians.sh.shape[1]):
         attributes.write(cloud, f"radiance:sh_{k - 1}", "FLOAT_VECTOR", gaussians.sh[:, k])
-    attributes.write(cloud, RADIUS, "FLOAT", display_radius(gaussians.scales))
+    attributes.write(cloud, RADIUS, "FLOAT", display_radius(gaussians))
     if gaussians.group is not None:
         attributes.write(cloud, GROUP, "INT", gaussians.group)
     row = np.full(n, -1, np.int32) if gaussians.row is None else gaussians.row
@@ -68,9 +68,14 @@ def write_gaussians(cloud: bpy.types.PointCloud, gaussians: Gaussians, first_id:
     attributes.write(cloud, POINT_ID, "INT", first_id + np.arange(n))
 
 
-def display_radius(scales: np.ndarray) -> np.ndarray:
-    """Radius of the dot that stands for a Gaussian while navigating: its middle axis.  [N, 3] -> [N]"""
-    return np.median(scales, axis=1)
+def display_radius(gaussians: Gaussians) -> np.ndarray:
+    """Radius of the opaque dot that stands for a Gaussian while navigating.  [N]
+
+    Its middle axis, less where it is faint, and no more than twice the usual, or the few large and faint ones
+    would hide the rest.
+    """
+    size = np.median(gaussians.scales, axis=1)
+    return np.minimum(size, 2 * np.median(size)) * np.sqrt(gaussians.opacities)
 
 
 def read_gaussians(obj: bpy.types.Object) -> Gaussians:

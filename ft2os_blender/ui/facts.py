@@ -48,8 +48,8 @@ def look_facts(item: bpy.types.PropertyGroup) -> list[tuple[str, str]]:
 
 
 def remaining(seconds: float) -> str:
-    """A duration in words: '8 s', '3 min'; '' where it is unknown."""
-    if seconds < 0:
+    """A duration in words: '8 s', '3 min'; '' where it is unknown or hardly any."""
+    if seconds < 0.5:
         return ""
     return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
 

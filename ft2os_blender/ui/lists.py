@@ -6,14 +6,12 @@ import bpy
 
 
 class FT2OS_UL_looks(bpy.types.UIList):
-    """One look a line: its words and its strength"""
+    """One look a line: its words and whether it is worn"""
 
     def draw_item(self, context, layout, data, item, icon, active_data, active_property, index) -> None:
         row = layout.row(align=True)
         worn = index == data.active_look
         row.label(text=item.name, icon="RADIOBUT_ON" if worn else "RADIOBUT_OFF", translate=False)
-        if worn:
-            row.prop(item, "strength", text="", slider=True)
         row.operator("ft2os.look_remove", text="", icon="X", emboss=False).index = index
 
 

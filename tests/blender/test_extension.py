@@ -69,7 +69,7 @@ def test_long_messages_wrap():
     assert " ".join(lines) == text
 
 
-@pytest.mark.parametrize(("seconds", "words"), [(-1, ""), (8.4, "8 s"), (180, "3 min")])
+@pytest.mark.parametrize(("seconds", "words"), [(-1, ""), (0.1, ""), (8.4, "8 s"), (180, "3 min")])
 def test_remaining_time_in_words(seconds, words):
     assert room("ui.facts").remaining(seconds) == words
 

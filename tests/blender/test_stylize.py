@@ -16,17 +16,16 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-def ask(obj, prompt="lava", **settings):
+def ask(obj, prompt="lava"):
     make_active(obj)
     wanted = bpy.context.scene.ft2os
     wanted.prompt = prompt
-    for name, value in settings.items():
-        setattr(wanted, name, value)
+    wanted.preset = "draft"
 
 
-def begin(obj, prompt="lava", **settings):
+def begin(obj, prompt="lava"):
     """A job that runs, as in a window: the test is the timer."""
-    ask(obj, prompt, **settings)
+    ask(obj, prompt)
     return room("ops.job").StylizeJob(bpy.context, obj)
 
 
