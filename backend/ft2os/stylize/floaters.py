@@ -16,9 +16,8 @@ from ft2os.gaussians import Gaussians
 
 NEIGHBOURS = 16
 REACH = 2.0  # standard deviations at which two Gaussians touch
-LEAST_SHARE = (
-    5e-4  # of the object's visible substance; real specks hold a tenth of that, a lone leaf five times
-)
+LEAST_SHARE = 5e-4
+"""Of the object's visible substance: real specks hold a tenth of that, a lone leaf five times."""
 FAINT = 0.02  # opacity below which a Gaussian shows nothing worth painting
 
 

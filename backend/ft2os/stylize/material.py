@@ -2,8 +2,8 @@
 
 The prompt names a solid texture. The object is split so that it can carry one, looked at from all around, and
 in every pixel painted: texture at the surface point, the object's own light and dark kept. One linear solve
-then finds the colours that show those pictures. Where VGG16's weights are on the machine, ``default`` refines
-the result by feature matching; ``draft`` never does.
+then finds the colours that show those pictures. The setting ``refine`` adds feature matching, where VGG16's
+weights are on the machine; it costs half a minute and makes the texture busier, so it is off by default.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ SETTINGS = {
     "keep": None,  # 0..1 instead of the material's own
     "pull": 0.02,
     "iterations": 20,
-    "refine": None,  # True: fail without VGG16 weights; False: never; None: as the preset says
+    "refine": False,  # feature matching; wants torch and VGG16's weights
     "refine_steps": 40,
 }
-PRESETS = {"draft": {"refine": False}, "default": {}}
+PRESETS = {"draft": {"views": 12, "pixels": 176}, "default": {}}
 _STAGES = 5
 
 
@@ -105,7 +105,7 @@ class _Session:
         colours = self._stage("solve", lambda: self._solve(surveys, targets, start))
         result = self.partial = self._result(rows[parent], fine, colours, surveys)
         self._report("draft", _STAGES, _STAGES, preview=_preview(surveys[0], colours))
-        refined = self._refine(fine, surveys, colours, targets)
+        refined = self._refine(surveys, colours, targets)
         return result if refined is None else self._result(rows[parent], fine, refined, surveys)
 
     def _object(self) -> tuple[np.ndarray, Gaussians]:
@@ -164,16 +164,14 @@ class _Session:
         )
 
     def _refine(
-        self, fine: Gaussians, surveys: list[Survey], colours: np.ndarray, targets: list[np.ndarray]
+        self, surveys: list[Survey], colours: np.ndarray, targets: list[np.ndarray]
     ) -> np.ndarray | None:
-        """Feature matching, where it is wanted and can be had; None where not."""
-        if self.settings["refine"] is False:
+        """Feature matching, where it is wanted."""
+        if not self.settings["refine"]:
             return None
         from ft2os.stylize import refine
 
-        weights = refine.weights(required=self.settings["refine"] is True)
-        if weights is None:
-            return None
+        weights = refine.weights(required=True)
         steps = self.settings["refine_steps"]
         self.seconds["refine"] = -time.perf_counter()
 
@@ -181,9 +179,19 @@ class _Session:
             preview = _preview(surveys[0], now) if step % 5 == 0 else None
             self._report("refine", step, steps, loss=loss, preview=preview)
 
-        refined = refine.run(fine, surveys, colours, targets, weights, steps, self.request.seed, show)
+        refined = refine.run(
+            surveys, colours, targets, self._exemplar(), weights, steps, self.request.seed, show
+        )
         self.seconds["refine"] += time.perf_counter()
         return refined
+
+    def _exemplar(self, size: int = 192) -> np.ndarray:
+        """The bare material on a plane through the object's middle.  [size, size, 3]"""
+        y, x = (np.mgrid[0:size, 0:size].reshape(2, -1) + 0.5) / size - 0.5
+        points = np.stack([x, y, np.full_like(x, 0.137)], axis=1).astype(np.float32)
+        flat = np.zeros(len(points), np.float32)
+        colours = self._texture(points, (0.5 - y).astype(np.float32), flat, None)
+        return np.asarray(colours, np.float32).reshape(size, size, 3)
 
     def _result(
         self, parent: np.ndarray, fine: Gaussians, colours: np.ndarray, surveys: list[Survey]
