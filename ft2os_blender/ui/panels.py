@@ -5,6 +5,7 @@ from __future__ import annotations
 import bpy
 
 from .. import preferences
+from ..jobs.manager import manager
 from ..scene import looks, objects
 from . import facts
 
@@ -120,6 +121,12 @@ def _problems(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
             box.operator("ft2os.install_cancel")
         else:
             box.operator("ft2os.install_backend", icon="IMPORT")
+    client = manager.running()
+    methods = client.server.get("guidance") if client is not None else None
+    if methods is not None and context.scene.ft2os.method not in methods:
+        box = layout.box()
+        box.label(text="This backend lacks the method", icon="ERROR")
+        box.label(text='Install "Engine" in the Preferences', icon="INFO")
     if context.scene.view_settings.view_transform != "Standard" and objects.splats(context.scene.objects):
         box = layout.box()
         transform = context.scene.view_settings.view_transform
