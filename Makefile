@@ -61,8 +61,7 @@ lint: .venv/.installed
 	$(PYTHON) -m venv .venv
 	$(VENV) -m pip install --quiet --upgrade pip
 	$(VENV) -m pip install --quiet --editable '.[dev]'
-	@echo "== Compiling the kernels (once; cached afterwards)"
-	$(VENV) -m ft2os.tiles
+	$(VENV) -m ft2os.warm
 	@touch $@
 
 # bpy.app tells 4.5; an environment holds one bpy and the test runner, nothing of ours.

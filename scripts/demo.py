@@ -17,6 +17,7 @@ from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 SCENE = REPOSITORY / "demo" / "scene" / "scene.ply"
+BACKDROP = (0.72, 0.78, 0.84)  # linear: a pale, slightly cool studio wall
 MODULE = "bl_ext.user_default.ft2os_blender"
 
 
@@ -104,6 +105,8 @@ def choose_camera(bpy, name: str, size: int) -> None:
     scene.camera = next((o for o in cameras if o.name.startswith(name)), cameras[0]) if name else cameras[0]
     longer = max(scene.render.resolution_x, scene.render.resolution_y)
     scene.render.resolution_percentage = 100
+    scene.world = scene.world or bpy.data.worlds.new("Studio")
+    scene.world.color = BACKDROP
     scene.render.resolution_x = round(scene.render.resolution_x * size / longer)
     scene.render.resolution_y = round(scene.render.resolution_y * size / longer)
 

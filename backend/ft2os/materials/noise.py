@@ -12,6 +12,8 @@ import math
 import numpy as np
 from numba import njit, prange
 
+import ft2os.threads  # noqa: F401  (settles the kernel cache before numba is imported)
+
 _OPTIONS = {"cache": True, "fastmath": True, "nogil": True}
 
 PLAIN, BILLOW, RIDGE = 0, 1, 2  # v, |v| and (1 - |v|)^2: clouds, cells and veins
