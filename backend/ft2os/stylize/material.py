@@ -14,6 +14,7 @@ from collections.abc import Callable
 import numpy as np
 from scipy.spatial import cKDTree
 
+from ft2os.cameras.camera import stack
 from ft2os.errors import CancelledError, RequestError
 from ft2os.gaussians import C0, Gaussians
 from ft2os.looks import Look
@@ -23,6 +24,7 @@ from ft2os.stylize.floaters import substantial
 from ft2os.stylize.measure import measure
 from ft2os.stylize.split import split
 from ft2os.stylize.survey import LUMA, Frame, Survey, cameras_around, frame_of, survey, visibility
+from ft2os.tiles import render
 from ft2os.tiles.solve import solve_colours, surface_weights
 
 SETTINGS = {
@@ -38,7 +40,7 @@ SETTINGS = {
     "refine_steps": 40,
 }
 PRESETS = {"draft": {"views": 12, "pixels": 176}, "default": {}}
-_STAGES = 5
+_STAGES = 6
 
 
 def run(
@@ -103,10 +105,11 @@ class _Session:
         surveys = self._stage("survey", lambda: self._survey(fine))
         start, targets = self._stage("paint", lambda: self._paint(fine, surveys, frame))
         colours = self._stage("solve", lambda: self._solve(surveys, targets, start))
-        result = self.partial = self._result(rows[parent], fine, colours, surveys)
+        neutral = self._stage("match", lambda: self._match(whole, fine, surveys))
+        result = self.partial = self._result(rows[parent], fine, neutral, colours, surveys)
         self._report("draft", _STAGES, _STAGES, preview=_preview(surveys[0], colours))
         refined = self._refine(surveys, colours, targets)
-        return result if refined is None else self._result(rows[parent], fine, refined, surveys)
+        return result if refined is None else self._result(rows[parent], fine, neutral, refined, surveys)
 
     def _object(self) -> tuple[np.ndarray, Gaussians]:
         rows = np.flatnonzero(substantial(self.request.target)).astype(np.int32)
@@ -163,6 +166,16 @@ class _Session:
             weights=[surface_weights(v) for v in views],
         )
 
+    def _match(self, whole: Gaussians, fine: Gaussians, surveys: list[Survey]) -> np.ndarray:
+        """Colours [N, 3] of the split set that show the unsplit object best: where strength nears 0."""
+        cameras = [s.view.camera for s in surveys]
+        viewmats, Ks = stack(cameras)
+        wanted = render(whole, viewmats, Ks, cameras[0].width, cameras[0].height).rgb
+        base = fine.base_colours.astype(np.float32)
+        targets = [w - s.original + s.view.image(base) for w, s in zip(wanted, surveys)]
+        views = [s.view for s in surveys]
+        return solve_colours(views, targets, base, pull=0.05, iterations=8, bounds=(-1.0, 2.0))
+
     def _refine(
         self, surveys: list[Survey], colours: np.ndarray, targets: list[np.ndarray]
     ) -> np.ndarray | None:
@@ -194,7 +207,12 @@ class _Session:
         return np.asarray(colours, np.float32).reshape(size, size, 3)
 
     def _result(
-        self, parent: np.ndarray, fine: Gaussians, colours: np.ndarray, surveys: list[Survey]
+        self,
+        parent: np.ndarray,
+        fine: Gaussians,
+        neutral: np.ndarray,
+        colours: np.ndarray,
+        surveys: list[Survey],
     ) -> StylizeResult:
         stats = {
             **self.words,
@@ -207,7 +225,7 @@ class _Session:
         look = Look(
             parent=parent.astype(np.int32),
             dc=((colours - 0.5) / C0).astype(np.float32),
-            dc0=None,
+            dc0=((neutral - 0.5) / C0).astype(np.float32),
             means=fine.means,
             quats=fine.quats,
             scales=fine.scales,

@@ -1,0 +1,100 @@
+"""The material method: repeatable, cancellable, without torch, and it leaves specks alone."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from ft2os.cameras import orbit
+from ft2os.cameras.camera import stack
+from ft2os.errors import CancelledError, RequestError, UnknownPromptError
+from ft2os.formats import load_scene
+from ft2os.gaussians import concatenate
+from ft2os.looks import apply
+from ft2os.stylize import StylizeRequest, stylize
+from ft2os.stylize.floaters import substantial
+from ft2os.stylize.split import split
+from ft2os.stylize.survey import frame_of, visibility
+from ft2os.tiles import render
+from tests.scenes import ball
+
+SMALL = {"views": 5, "pixels": 64, "limit": 3000}
+
+
+def request(g, prompt="lava", **fields) -> StylizeRequest:
+    return StylizeRequest(g, prompt, overrides={**SMALL, **fields})
+
+
+def speck(centre=(4.0, 0.0, 0.0)):
+    return ball(3, 0, 9, centre=centre, radius=0.01)
+
+
+def test_specks_are_no_part_of_the_object_and_stay_as_they_were():
+    g = concatenate([ball(300), speck()])
+    np.testing.assert_array_equal(substantial(g), np.arange(303) < 300)
+    look = stylize(request(g)).look
+    assert look.parent.max() < 300
+    shown = apply(g, look, 1.0)
+    np.testing.assert_array_equal(shown.means[:3], g.means[300:])
+    np.testing.assert_array_equal(shown.sh[:3], g.sh[300:])
+
+
+def test_a_large_separate_part_belongs_to_the_object():
+    g = concatenate([ball(300), ball(60, 0, 5, centre=(3.0, 0.0, 0.0), radius=0.3)])
+    assert substantial(g).all()
+
+
+def test_the_same_seed_gives_the_same_look():
+    g = ball(200)
+    first, second = stylize(request(g)), stylize(request(g))
+    np.testing.assert_array_equal(first.look.dc, second.look.dc)
+
+
+def test_figures_and_previews_come_with_the_look():
+    seen = []
+    result = stylize(request(ball(200), "ice"), progress=seen.append)
+    assert result.stats["clipped"] <= 0.01
+    assert -1 <= result.stats["ssim"] <= 1
+    assert [p.stage for p in seen][-1] == "draft"
+    assert seen[-1].preview.dtype == np.uint8
+
+
+def test_cancelling_stops_the_run():
+    with pytest.raises(CancelledError):
+        stylize(request(ball(200)), cancelled=lambda: True)
+
+
+def test_what_does_not_exist_is_refused():
+    with pytest.raises(UnknownPromptError):
+        stylize(request(ball(50), "xylophone qwerty"))
+    with pytest.raises(RequestError):
+        stylize(request(ball(50), wrong=1))
+
+
+@pytest.mark.parametrize(("group", "most"), [(75, 1.5 / 255), (34, 0.6 / 255)])
+def test_splitting_hardly_changes_the_picture(data_dir, group, most):
+    scene = load_scene(data_dir / "grouped" / "composite_gg")
+    g = scene.gaussians.subset(scene.mask(group))
+    g = g.subset(substantial(g))
+    fine, parent = split(g, 0.006 * frame_of(g).extent, 72_000, visibility(g))
+    assert len(fine) > 2 * len(g)
+    assert parent.min() >= 0
+    assert parent.max() < len(g)
+    viewmats, Ks = stack(orbit(g, 3, size=(192, 192)))
+    before, after = (render(x, viewmats, Ks, 192, 192).rgb for x in (g, fine))
+    assert np.abs(before - after).mean() < most
+
+
+def test_it_runs_where_torch_cannot_be_imported():
+    code = (
+        "import sys; sys.modules['torch'] = None\n"
+        "from tests.scenes import ball\n"
+        "from ft2os.stylize import StylizeRequest, stylize\n"
+        f"r = stylize(StylizeRequest(ball(60), 'gold', overrides={SMALL!r}))\n"
+        "assert len(r.look)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
