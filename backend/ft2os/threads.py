@@ -18,6 +18,8 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+_KERNEL_ROOMS = ("materials", "tiles")  # ``render`` and ``stylize`` call kernels and hold none
+
 _pool: ThreadPoolExecutor | None = None
 _pool_lock = threading.Lock()
 
@@ -61,13 +63,14 @@ def _user_cache() -> Path:
 
 
 def _kernel_sources() -> str:
-    """A digest of the rasterizer's modules.
+    """A digest of every module that holds kernels.
 
-    numba only looks at the file a kernel stands in, so a kernel that inlines a function of another file would
-    come out of the cache stale after that other file has changed. ``tiles`` is the room where that happens.
+    numba only looks at the file a kernel stands in, so a kernel that inlines a function of another file, or
+    takes its options from there, would come out of the cache stale after that other file has changed.
     """
     digest = hashlib.sha256()
-    for path in sorted((Path(__file__).parent / "tiles").glob("*.py")):
+    here = Path(__file__).parent
+    for path in sorted(path for room in _KERNEL_ROOMS for path in (here / room).glob("*.py")):
         text = path.read_bytes()
         if b"njit" in text:
             digest.update(text)

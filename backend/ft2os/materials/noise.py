@@ -10,16 +10,13 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit, prange
 
-import ft2os.threads  # noqa: F401  (settles the kernel cache before numba is imported)
-
-_OPTIONS = {"cache": True, "fastmath": True, "nogil": True}
+from ft2os.tiles.numeric import OPTIONS, njit, ready, run
 
 PLAIN, BILLOW, RIDGE = 0, 1, 2  # v, |v| and (1 - |v|)^2: clouds, cells and veins
 
 
-@njit(inline="always", **_OPTIONS)
+@njit(inline="always", **OPTIONS)
 def _hash(x, y, z, seed):
     """Mix a lattice point and a seed into 32 well-spread bits (xxhash's finalizer)."""
     h = np.uint32(
@@ -30,7 +27,7 @@ def _hash(x, y, z, seed):
     return h ^ (h >> np.uint32(16))
 
 
-@njit(inline="always", **_OPTIONS)
+@njit(inline="always", **OPTIONS)
 def _gradient(h, x, y, z):
     """Dot product with one of Perlin's twelve gradients (Improving Noise, 2002)."""
     h = h & np.uint32(15)
@@ -39,7 +36,7 @@ def _gradient(h, x, y, z):
     return (u if (h & 1) == 0 else -u) + (v if (h & 2) == 0 else -v)
 
 
-@njit(**_OPTIONS)
+@njit(**OPTIONS)
 def _perlin(x, y, z, seed):
     fx = math.floor(x)
     fy = math.floor(y)
@@ -62,28 +59,10 @@ def _perlin(x, y, z, seed):
     return total
 
 
-@njit(parallel=True, **_OPTIONS)
-def fbm(points, octaves, gain, seed, kind):
-    """Sum octaves of gradient noise (each 2.03 times finer and `gain` times weaker than the last).
-
-    Parameters
-    ----------
-    points : ndarray, float32, [M, 3]
-        Where; one unit is one lattice cell of the coarsest octave.
-    octaves : int
-    gain : float
-    seed : int
-    kind : int
-        `PLAIN`, `BILLOW` or `RIDGE`.
-
-    Returns
-    -------
-    ndarray, float32, [M]
-        PLAIN: mean 0, standard deviation about 1/3 whatever the octaves. BILLOW and RIDGE: within 0..1.
-    """
-    count = points.shape[0]
-    out = np.empty(count, np.float32)
-    for i in prange(count):
+@njit(**OPTIONS)
+def _fbm(share, shares, points, octaves, gain, seed, kind, out):
+    count = len(points)
+    for i in range(share * count // shares, (share + 1) * count // shares):
         x = np.float64(points[i, 0])
         y = np.float64(points[i, 1])
         z = np.float64(points[i, 2])
@@ -105,10 +84,32 @@ def fbm(points, octaves, gain, seed, kind):
             y *= 2.03
             z *= 2.03
         out[i] = 1.25 * total / math.sqrt(weight) if kind == 0 else total / weight
+
+
+def fbm(points: np.ndarray, octaves: int, gain: float, seed: int, kind: int) -> np.ndarray:
+    """Sum octaves of gradient noise (each 2.03 times finer and `gain` times weaker than the last).
+
+    Parameters
+    ----------
+    points : ndarray, float32, [M, 3]
+        Where; one unit is one lattice cell of the coarsest octave.
+    octaves : int
+    gain : float
+    seed : int
+    kind : int
+        `PLAIN`, `BILLOW` or `RIDGE`.
+
+    Returns
+    -------
+    ndarray, float32, [M]
+        PLAIN: mean 0, standard deviation about 1/3 whatever the octaves. BILLOW and RIDGE: within 0..1.
+    """
+    out = np.empty(len(points), np.float32)
+    run(_fbm, ready(points), octaves, gain, seed, kind, out)
     return out
 
 
-@njit(inline="always", **_OPTIONS)
+@njit(inline="always", **OPTIONS)
 def _feature(x, y, z, seed, jitter):
     h = _hash(x, y, z, seed)
     return (
@@ -118,26 +119,10 @@ def _feature(x, y, z, seed, jitter):
     )
 
 
-@njit(parallel=True, **_OPTIONS)
-def voronoi(points, seed, jitter):
-    """Voronoi cells around one jittered feature per lattice cell (Worley 1996; borders as Quilez 2012).
-
-    Parameters
-    ----------
-    points : ndarray, float32, [M, 3]
-    seed : int
-    jitter : float
-        0: a regular grid; 1: features anywhere in their lattice cell.
-
-    Returns
-    -------
-    ndarray, float32, [M, 4]
-        Distance to the nearest feature, distance to the nearest border between cells, and two random
-        numbers in 0..1 that belong to the cell.
-    """
-    count = points.shape[0]
-    out = np.empty((count, 4), np.float32)
-    for i in prange(count):
+@njit(**OPTIONS)
+def _voronoi(share, shares, points, seed, jitter, out):
+    count = len(points)
+    for i in range(share * count // shares, (share + 1) * count // shares):
         px = np.float64(points[i, 0])
         py = np.float64(points[i, 1])
         pz = np.float64(points[i, 2])
@@ -176,4 +161,24 @@ def voronoi(points, seed, jitter):
         out[i, 1] = max(0.0, border)
         out[i, 2] = (owner & np.uint32(65535)) / 65535.0
         out[i, 3] = (owner >> np.uint32(16)) / 65535.0
+
+
+def voronoi(points: np.ndarray, seed: int, jitter: float) -> np.ndarray:
+    """Voronoi cells around one jittered feature per lattice cell (Worley 1996; borders as Quilez 2012).
+
+    Parameters
+    ----------
+    points : ndarray, float32, [M, 3]
+    seed : int
+    jitter : float
+        0: a regular grid; 1: features anywhere in their lattice cell.
+
+    Returns
+    -------
+    ndarray, float32, [M, 4]
+        Distance to the nearest feature, distance to the nearest border between cells, and two random
+        numbers in 0..1 that belong to the cell.
+    """
+    out = np.empty((len(points), 4), np.float32)
+    run(_voronoi, ready(points), seed, jitter, out)
     return out
