@@ -26,7 +26,8 @@ METHODS = [
 _DEFAULT = ("default", "Default", "The quality that the method was tuned for", 0)
 _DRAFT = ("draft", "Draft", "Faster and rougher", 1)
 _PAPER = ("seed", "Paper", "The published settings, for comparison", 2)
-PRESETS = {"material": [_DEFAULT, _DRAFT], "clip": [_DEFAULT, _DRAFT, _PAPER]}
+_FINE = ("fine", "Fine", "Crisper, some seconds more; needs the full backend and VGG16's weights", 3)
+PRESETS = {"material": [_DEFAULT, _DRAFT, _FINE], "clip": [_DEFAULT, _DRAFT, _PAPER]}
 
 
 def _show(self: bpy.types.PropertyGroup, context: bpy.types.Context) -> None:

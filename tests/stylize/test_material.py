@@ -10,7 +10,7 @@ import pytest
 
 from ft2os.cameras import orbit
 from ft2os.cameras.camera import stack
-from ft2os.errors import CancelledError, RequestError, UnknownPromptError
+from ft2os.errors import CancelledError, MissingError, RequestError, UnknownPromptError
 from ft2os.formats import load_scene
 from ft2os.gaussians import concatenate
 from ft2os.looks import apply
@@ -86,6 +86,30 @@ def test_splitting_hardly_changes_the_picture(data_dir, group, most):
     viewmats, Ks = stack(orbit(g, 3, size=(192, 192)))
     before, after = (render(x, viewmats, Ks, 192, 192).rgb for x in (g, fine))
     assert np.abs(before - after).mean() < most
+
+
+def test_fine_brings_the_texture_nearer_to_the_material(data_dir, monkeypatch):
+    monkeypatch.setenv("FT2OS_TEST_DATA", str(data_dir))
+    g = ball(80, 0, 1)
+    losses = []
+    fine = StylizeRequest(g, "lava", preset="fine", overrides={**SMALL, "views": 4, "refine_steps": 12})
+    result = stylize(fine, progress=lambda p: losses.append(p.loss) if p.stage == "refine" else None)
+    draft = stylize(StylizeRequest(g, "lava", overrides={**SMALL, "views": 4}))
+    assert np.mean(losses[-4:]) < np.mean(losses[:4])
+    assert not np.array_equal(result.look.dc, draft.look.dc)
+    np.testing.assert_array_equal(result.look.means, draft.look.means)
+
+
+def test_fine_says_at_once_what_it_lacks(monkeypatch, tmp_path):
+    for name in ("FT2OS_TEST_DATA", "FT2OS_WEIGHTS"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    stages = []
+    with pytest.raises(MissingError, match="VGG16"):
+        stylize(StylizeRequest(ball(60), "lava", preset="fine"), progress=lambda p: stages.append(p.stage))
+    assert not stages
 
 
 def test_it_runs_where_torch_cannot_be_imported():

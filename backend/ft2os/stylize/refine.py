@@ -2,7 +2,7 @@
 
 Nearest-neighbour matching on VGG16's relu3 features (Zhang et al., "ARF: Artistic Radiance Fields", 2022;
 StyleSplat), in the linear colour form. The painted targets hold the object's own light and dark in place.
-Wants torch and VGG16's weights, so the material method asks first whether there are any.
+Wants torch and VGG16's weights; the material method asks for them before it begins.
 """
 
 from __future__ import annotations
@@ -21,25 +21,26 @@ HOLD = 4.0  # of the squared distance to the painted targets, beside the matchin
 _EXEMPLARS = 1600  # features of the material to match with
 
 
-def weights(*, required: bool) -> Path | None:
-    """VGG16's weights, or None where they or torch are missing.
+def weights() -> Path:
+    """Where VGG16's weights are.
 
     Raises
     ------
     MissingError
-        If they are ``required``.
+        If they or torch are not here.
     """
     try:
         from ft2os.guidance.perceptual import find_vgg
     except ImportError as error:
-        if required:
-            raise MissingError("Refinement needs torch.", "Install ft2os[engine].") from error
-        return None
-    path = find_vgg()
-    if path is None and required:
         raise MissingError(
-            "Refinement needs VGG16's weights, and there are none on this machine.",
-            "Put vgg16-397923af.pth into the folder that FT2OS_WEIGHTS names, or leave refinement off.",
+            "The preset 'fine' needs torch, which is not installed.",
+            "Install the extra: pip install 'ft2os[engine]', or use the preset 'default'.",
+        ) from error
+    path = find_vgg()
+    if path is None:
+        raise MissingError(
+            "The preset 'fine' needs VGG16's weights, and there are none on this machine.",
+            "Put vgg16-397923af.pth into the folder that FT2OS_WEIGHTS names, or use the preset 'default'.",
         )
     return path
 
