@@ -1,4 +1,4 @@
-"""Writing files so that a reader never sees half of one.
+"""Where files go, and writing them so that a reader never sees half of one.
 
 Whatever goes wrong while writing (full disk, missing permission, Ctrl-C), the file that was there before
 stays as it was and nothing partial is left beside it.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -33,6 +34,23 @@ def replacing(path: str | Path) -> Iterator[Path]:
 
     Raises
     ------
+def cache_dir() -> Path:
+    """ft2os' own cache folder, not created: ``FT2OS_CACHE``, or ``ft2os`` where this platform keeps caches.
+
+    Raises
+    ------
+    RuntimeError
+        If the user has no home folder.
+    """
+    if os.environ.get(CACHE_ENV):
+        return Path(os.environ[CACHE_ENV])
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local") / "ft2os"
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches" / "ft2os"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ft2os"
+
+
     FileError
         If the folder or the file cannot be written. ``path`` is then as it was before.
     """

@@ -8,14 +8,15 @@ target. ``apply`` blends between them; strength 0 is the object itself.
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from ft2os.errors import FileError, RequestError
+from ft2os.files import replacing
 from ft2os.gaussians import Gaussians
+from ft2os.strict_json import plain
 
 FADE = 0.02
 """Below this strength the object's own Gaussians and the look's set share the optical depth."""
@@ -70,7 +71,13 @@ class Look:
         return len(self.parent)
 
     def save(self, path: Path) -> None:
-        """Write one structured .npy, and the words as .json beside it; both whole or not at all."""
+        """Write one structured .npy, and the words as .json beside it, each whole or not at all.
+
+        Raises
+        ------
+        FileError
+            If they cannot be written.
+        """
         path = Path(path)
         columns = {"parent": self.parent, "dc": self.dc, "dc0": self.dc0, "sh": self.sh}
         columns |= {name: getattr(self, name) for name in _TARGETS}
@@ -82,20 +89,10 @@ class Look:
         for name, value in columns.items():
             rows[name] = value
         words = {name: getattr(self, name) for name in _WORDS}
-        try:
-            _replace(path.with_suffix(".json"), json.dumps(words, allow_nan=False).encode())
-            temporary = path.with_name(f".{path.name}.{os.getpid()}")
-            try:
-                with temporary.open("wb") as stream:
-                    np.save(stream, rows, allow_pickle=False)
-                temporary.replace(path)
-            finally:
-                temporary.unlink(missing_ok=True)
-        except OSError as error:
-            raise FileError(
-                f"The look cannot be written to {path.parent}: {error.strerror}.",
-                "Choose a folder with room.",
-            ) from error
+        with replacing(path.with_suffix(".json")) as temporary:
+            temporary.write_text(json.dumps(plain(words), allow_nan=False), encoding="utf-8")
+        with replacing(path) as temporary, temporary.open("wb") as stream:
+            np.save(stream, rows, allow_pickle=False)
 
     @staticmethod
     def load(path: Path) -> Look:
@@ -112,7 +109,7 @@ class Look:
             names = set(rows.dtype.names or ())
             columns = {name: np.ascontiguousarray(rows[name]) for name in names}
             beside = path.with_suffix(".json")
-            words = json.loads(beside.read_text()) if beside.exists() else {}
+            words = json.loads(beside.read_text("utf-8")) if beside.exists() else {}
             words = {name: words[name] for name in _WORDS if name in words}
             target = {n: columns.pop(f"target_{n}") for n in _TARGETS if f"target_{n}" in names}
             return _checked(Look(**{"dc0": None, **columns}, target=target or None, **words))
@@ -205,23 +202,19 @@ def _append(stay: Gaussians, own: Gaussians) -> Gaussians:
 
 
 def _checked(look: Look) -> Look:
+    """The look itself if its arrays agree; what a file holds may be anything."""
     m = len(look.parent)
+    if look.parent.shape != (m,) or look.parent.dtype.kind != "i":
+        raise ValueError(f"parent is {look.parent.dtype} of shape {look.parent.shape}")
+    if look.sh is not None and (look.sh.ndim != 3 or look.sh.shape[::2] != (m, 3)):
+        raise ValueError(f"sh has shape {look.sh.shape}")
     for name, width in _COLUMNS.items():
         for value in (getattr(look, name), (look.target or {}).get(name)):
-            if value is None and name == "dc0":
+            if value is None:
                 continue
-            if value is not None and value.shape != ((m,) if width == 1 else (m, width)):
+            if value.shape != ((m,) if width == 1 else (m, width)):
                 raise ValueError(f"{name} has shape {value.shape}")
     return look
-
-
-def _replace(path: Path, data: bytes) -> None:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        temporary.write_bytes(data)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _thinned(opacities: np.ndarray, share: float) -> np.ndarray:

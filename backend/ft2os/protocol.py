@@ -42,6 +42,7 @@ from ft2os.errors import BackendError, Ft2osError, RequestError
 
 PROTOCOL = "1.0"
 MAX_LINE = 8 * 2**20  # bytes; a thousand cameras take half a megabyte
+CHANNELS = 5  # of a rendered picture: red, green, blue, alpha, depth
 HEARTBEAT_S = 1.0
 STATES = ("idle", "loading", "compiling", "working")
 SLOW_STATES = ("loading", "compiling")  # a silent worker gets more time in these

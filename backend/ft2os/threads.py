@@ -18,6 +18,8 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from ft2os.files import cache_dir
+
 _KERNEL_ROOMS = ("materials", "tiles")  # ``render`` and ``stylize`` call kernels and hold none
 
 _pool: ThreadPoolExecutor | None = None
@@ -53,15 +55,6 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget_pool)
 
 
-def _user_cache() -> Path:
-    """The folder where this platform keeps an application's cache."""
-    if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches"
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-
-
 def _kernel_sources() -> str:
     """A digest of every module that holds kernels.
 
@@ -79,17 +72,31 @@ def _kernel_sources() -> str:
 
 def kernel_cache() -> Path:
     """A folder that can be written for compiled kernels: the user's cache, else a temporary one."""
-    name = Path("ft2os") / f"kernels-{_kernel_sources()}"
-    private = f"ft2os-{os.getuid()}" if hasattr(os, "getuid") else "ft2os"
-    for root in (_user_cache(), Path(tempfile.gettempdir()) / private):
-        folder = root / name
+    name = f"kernels-{_kernel_sources()}"
+    for root in (cache_dir, _private_temporary):
         try:
+            folder = root() / name
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         except (OSError, RuntimeError):  # RuntimeError: no home folder
             continue
         if os.access(folder, os.W_OK | os.X_OK):
             return folder
     return Path(tempfile.mkdtemp(prefix="ft2os-kernels-"))
+
+
+def _private_temporary() -> Path:
+    """A temporary folder that outlives the process and that only this user can write to.
+
+    numba unpickles what it finds there, so a folder that somebody else made under our name will not do.
+    """
+    if not hasattr(os, "getuid"):
+        return Path(tempfile.gettempdir()) / "ft2os"
+    folder = Path(tempfile.gettempdir()) / f"ft2os-{os.getuid()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    facts = folder.lstat()
+    if facts.st_uid != os.getuid() or facts.st_mode & 0o022:
+        raise PermissionError(f"{folder} belongs to somebody else")
+    return folder
 
 
 def _settle() -> None:

@@ -49,7 +49,6 @@ class StylizeJob:
         self.finished = False
         self._uid, self._name = obj.session_uid, obj.name
         self._ids = looks.point_ids(obj.data)
-        self._count = sum(1 for _ in obj.ft2os.looks)
         params = _request(context, obj)
         self._prompt = params["prompt"]
         self._pending = manager.submit("stylize", params, on_progress=self._progress)

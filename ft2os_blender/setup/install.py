@@ -17,7 +17,8 @@ import time
 from collections import deque
 from pathlib import Path
 
-from ft2os.errors import BackendError, MissingError
+from ft2os.errors import BackendError, FileError, MissingError
+from ft2os.files import replacing
 
 from . import find
 
@@ -118,7 +119,7 @@ class Installer:
             self._end("done")
         except BackendError as error:
             self._fail(error)
-        except OSError as error:
+        except (OSError, FileError) as error:
             self._fail(
                 BackendError(
                     f"The backend cannot be installed: {error}.", "Free some space or check the folder."
@@ -159,9 +160,8 @@ class Installer:
     def _switch(self, python: Path) -> None:
         """Make the new environment the one that counts, then drop the older ones."""
         facts = {"python": str(python), "extra": self._extra, "wheel": self._wheel.name}
-        temporary = self._folder / f"{find.CURRENT}.tmp"
-        temporary.write_text(json.dumps(facts), "utf-8")
-        os.replace(temporary, self._folder / find.CURRENT)
+        with replacing(self._folder / find.CURRENT) as temporary:
+            temporary.write_text(json.dumps(facts), "utf-8")
         for old in self._folder.glob("env-*"):
             if old != self._target:
                 shutil.rmtree(old, ignore_errors=True)

@@ -50,9 +50,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         console.complain(error.message, error.hint)
         return 1
     except ModuleNotFoundError as error:
-        if error.name is None or error.name.partition(".")[0] not in console.EXTRA_OF:
+        lacking = console.missing_module(error.name or "")
+        if lacking is None:
             raise
-        console.complain(*console.missing_module(error.name))
+        console.complain(*lacking)
         return 1
     except BrokenPipeError:  # the reader of our output (head, less) has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -9,20 +9,9 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-EXTRA_OF = {
-    "numba": "lite",
-    "llvmlite": "lite",
-    "scipy": "lite",
-    "PIL": "lite",
-    "torch": "engine",
-    "torchvision": "engine",
-    "open_clip": "engine",
-    "lpips": "engine",
-    "safetensors": "engine",
-    "gsplat": "cuda",
-    "diffusers": "diffusion",
-    "transformers": "diffusion",
-}
+from ft2os.extras import PACKAGES, extra_of
+from ft2os.strict_json import plain
+
 Report = Callable[[str, int, int, str], None]
 
 
@@ -31,10 +20,14 @@ def install_command(extra: str) -> str:
     return f"{sys.executable} -m pip install 'ft2os[{extra}]'"
 
 
-def missing_module(name: str) -> tuple[str, str]:
-    """Message and hint for an optional module that is not installed."""
+def missing_module(name: str) -> tuple[str, str] | None:
+    """Message and hint for a module that is not installed; None where no extra of ours brings it."""
     top = name.partition(".")[0]
-    return f"This needs {top}, which is not installed.", f"Install it: {install_command(EXTRA_OF[top])}"
+    extra = extra_of(top)
+    if extra is None:
+        return None
+    package = PACKAGES[extra][top]
+    return f"This needs {package}, which is not installed.", f"Install it: {install_command(extra)}"
 
 
 def complain(message: str, hint: str = "") -> None:
@@ -50,19 +43,7 @@ def _one_line(text: str) -> str:
 
 def print_json(value: object) -> None:
     """Strict JSON on stdout; what is not finite becomes null."""
-    print(json.dumps(_plain(value), indent=1, ensure_ascii=False, allow_nan=False))
-
-
-def _plain(value: object) -> object:
-    if isinstance(value, dict):
-        return {str(k): _plain(v) for k, v in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(v) for v in value]
-    if hasattr(value, "tolist"):  # numpy scalars and arrays
-        return _plain(value.tolist())
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value if isinstance(value, str | int | float | bool | None) else str(value)
+    print(json.dumps(plain(value), indent=1, ensure_ascii=False, allow_nan=False))
 
 
 def add_scene(parser: argparse.ArgumentParser) -> None:

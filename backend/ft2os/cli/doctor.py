@@ -17,21 +17,9 @@ from pathlib import Path
 
 from ft2os import __version__
 from ft2os.cli import console
+from ft2os.extras import PACKAGES, extra_of
 
 OK, MISSING, BROKEN = "ok", "missing", "broken"
-_EXTRAS = {
-    "core": {"numpy": "numpy", "plyfile": "plyfile"},
-    "lite": {"numba": "numba", "scipy": "scipy", "PIL": "pillow", "rich": "rich"},
-    "engine": {
-        "torch": "torch",
-        "torchvision": "torchvision",
-        "open_clip": "open_clip_torch",
-        "lpips": "lpips",
-        "safetensors": "safetensors",
-    },
-    "cuda": {"gsplat": "gsplat"},
-    "diffusion": {"diffusers": "diffusers", "transformers": "transformers"},
-}
 _FREE_BYTES = 1 << 30
 
 
@@ -70,7 +58,7 @@ def run(args: argparse.Namespace) -> int:
 def examine() -> list[Check]:
     """All checks; none of them downloads or changes anything but the kernel cache."""
     checks = [Check("ft2os", OK, f"{__version__} in {Path(__file__).parents[1]}"), _python()]
-    checks += [_extra(name) for name in _EXTRAS]
+    checks += [_extra(name) for name in PACKAGES]
     probes = {
         "device": (_device, "engine"),
         "kernels": (_kernels, "lite"),
@@ -90,7 +78,7 @@ def _python() -> Check:
 def _extra(extra: str) -> Check:
     """Which packages of an extra are there, with their versions."""
     found, lacking = [], []
-    for module, distribution in _EXTRAS[extra].items():
+    for module, distribution in PACKAGES[extra].items():
         if find_spec(module) is None:
             lacking.append(distribution)
             continue
@@ -112,7 +100,7 @@ def _guarded(name: str, probe: Callable[[], Check], extra: str) -> Check:
         return probe()
     except ModuleNotFoundError as error:
         top = (error.name or "").partition(".")[0]
-        extra = console.EXTRA_OF.get(top, extra)
+        extra = extra_of(top) or extra
         return Check(name, MISSING, f"needs {top or extra}", f"Install it: {console.install_command(extra)}")
     except Exception as error:
         return Check(

@@ -58,12 +58,9 @@ def read_classifier(path: Path) -> tuple[np.ndarray, np.ndarray]:
     if (
         weight is None
         or bias is None
+        or not bias.size
         or weight.size != bias.size * _FEATURES
-        or weight.shape[:2]
-        != (
-            bias.size,
-            _FEATURES,
-        )
+        or weight.shape[:2] != (bias.size, _FEATURES)
     ):
         raise FileError(
             f"{path.name} is not Gaussian Grouping's classifier.",

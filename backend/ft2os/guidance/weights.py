@@ -11,16 +11,10 @@ import threading
 import urllib.request
 from pathlib import Path
 
+from ft2os.files import cache_dir
+
 WEIGHTS_ENV = "FT2OS_WEIGHTS"
-CACHE_ENV = "FT2OS_CACHE"
 TEST_DATA_ENV = "FT2OS_TEST_DATA"
-
-
-def cache_dir() -> Path:
-    """ft2os' own cache folder: ``FT2OS_CACHE``, or ``ft2os`` in the user's cache folder."""
-    if os.environ.get(CACHE_ENV):
-        return Path(os.environ[CACHE_ENV])
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ft2os"
 
 
 def weight_folders() -> list[Path]:

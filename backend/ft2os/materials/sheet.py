@@ -7,13 +7,13 @@ material itself and whether the face survives it.
 from __future__ import annotations
 
 import logging
-import os
 import sys
 import time
 from pathlib import Path
 
 import numpy as np
 
+from ft2os.files import replacing
 from ft2os.materials import MATERIALS, Material
 
 _log = logging.getLogger(__name__)
@@ -66,9 +66,8 @@ def main(arguments: list[str]) -> None:
     for k, name in enumerate(names):
         r, c = divmod(k, columns)
         pen.text((c * size + 4, r * size + 2), name, fill=(255, 255, 255))
-    part = out.with_name(out.name + ".part")
-    image.save(part, format="PNG")
-    os.replace(part, out)
+    with replacing(out) as temporary:
+        image.save(temporary, format="PNG")
 
 
 if __name__ == "__main__":

@@ -3,8 +3,8 @@
 gsplat draws where CUDA is, ``ft2os.tiles`` elsewhere. Both follow gsplat 1.5.3's semantics.
 """
 
-from ft2os import threads  # isort: skip  (torch's OpenMP threads must be told to sleep before torch is imported)
+from ft2os import threads  # noqa: F401  # isort: skip  (torch's OpenMP threads must be told to sleep before torch is imported)
 
 from ft2os.render.rasterize import engine_name, rasterize
 
-__all__ = ["engine_name", "rasterize", "threads"]
+__all__ = ["engine_name", "rasterize"]

@@ -29,7 +29,7 @@ class StylizeRequest:
     target : Gaussians
         The object alone.
     context : Gaussians, optional
-        The rest of the scene.
+        The rest of the scene. No method uses it yet: both look at the object alone.
     prompt : str
     object_name : str, optional
         The object's own noun, which says nothing of the material ("truck with flames").
@@ -41,7 +41,13 @@ class StylizeRequest:
     overrides : dict
         Settings of the method by name.
     cameras : list of Camera, optional
-        The scene's own cameras.
+        The scene's own cameras. ``clip`` judges from those that see the object (from an orbit without any);
+        ``material`` ignores them and looks from rings of its own, since a solid texture goes all around.
+
+    Raises
+    ------
+    RequestError
+        If the prompt is empty or the object has no Gaussians.
     """
 
     target: Gaussians
@@ -56,6 +62,14 @@ class StylizeRequest:
 
 
 @dataclass(frozen=True)
+    def __post_init__(self) -> None:
+        if not self.prompt.strip():
+            raise RequestError(
+                "The prompt is empty.", "Say what the object should become, for example: lava."
+            )
+        if not len(self.target):
+            raise RequestError("The object has no Gaussians.", "Choose another group.")
+
 class Progress:
     """Where a run stands; ``preview`` is uint8 [H, W, 3], ``eta_s`` the seconds that remain."""
 
@@ -95,7 +109,11 @@ def stylize(
     Raises
     ------
     RequestError
-        If the prompt is empty, the object has no Gaussians, or the method does not exist.
+        If the method, its preset or one of its settings does not exist.
+    UnknownPromptError
+        If the prompt names no material, for the method ``material``.
+    MissingError
+        If packages or weights that the method needs are not on this machine.
     CancelledError
         With the partial result, if there is one.
     """

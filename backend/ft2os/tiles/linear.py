@@ -14,6 +14,7 @@ import numpy as np
 from scipy.sparse import csr_matrix
 
 from ft2os.cameras.camera import Camera
+from ft2os.errors import RequestError
 from ft2os.gaussians import Gaussians
 from ft2os.threads import workers
 from ft2os.tiles import sh
@@ -257,6 +258,11 @@ def _build_one(gaussians: Gaussians, camera: Camera, prune: float, antialiased: 
     weigh(*empty)
     indptr = np.zeros(height * width + 1, np.int64)
     np.cumsum(counts.reshape(-1), out=indptr[1:])
+    if indptr[-1] > np.iinfo(np.int32).max:  # before allocating; the kernels index with int32
+        raise RequestError(
+            f"A picture of {width}×{height} pixels has too many contributions for its linear form.",
+            "Choose a smaller picture.",
+        )
     columns, weights = np.zeros(indptr[-1], np.int32), np.zeros(indptr[-1], np.float32)
     weigh(indptr[:-1].reshape(height, width).copy(), columns, weights)
     W = csr_matrix((weights, columns, indptr.astype(np.int32)), shape=(height * width, n))

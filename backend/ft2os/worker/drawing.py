@@ -15,11 +15,11 @@ import numpy as np
 from ft2os.cameras.camera import Camera
 from ft2os.errors import FileError, RequestError
 from ft2os.gaussians import C0, Gaussians
+from ft2os.protocol import CHANNELS
 from ft2os.worker.compose import Composer, cameras, need, numbers
 
 log = logging.getLogger(__name__)
 
-CHANNELS = 5  # red, green, blue, alpha, depth
 FAR = 1e10  # depth where nothing was hit: Blender's own value for the background
 SOLID = 0.5  # alpha from which a pixel has a depth
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +13,9 @@ import numpy as np
 from ft2os import transforms
 from ft2os.cameras.camera import Camera
 from ft2os.errors import FileError, RequestError
+from ft2os.files import replacing
 from ft2os.gaussians import concatenate
+from ft2os.strict_json import plain
 from ft2os.worker.compose import Composer, cameras, need, numbers
 
 if TYPE_CHECKING:
@@ -77,9 +78,8 @@ class Report:
     def _save(self, picture: np.ndarray) -> str:
         from PIL import Image
 
-        temporary = self._preview.with_suffix(".tmp")
-        Image.fromarray(picture).save(temporary, "PNG", compress_level=1)
-        os.replace(temporary, self._preview)
+        with replacing(self._preview) as temporary:
+            Image.fromarray(picture).save(temporary, "PNG", compress_level=1)
         return str(self._preview)
 
 
@@ -88,19 +88,6 @@ def save(result: StylizeResult, params: dict[str, Any]) -> dict[str, Any]:
     path = Path(params["out"])
     result.look.save(path)
     return {"path": str(path), "stats": plain(result.stats)}
-
-
-def plain(value: Any) -> Any:
-    """``value`` in the types that strict JSON has: numpy scalars unwrapped, NaN and infinity as null."""
-    if isinstance(value, dict):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple | np.ndarray):
-        return [plain(item) for item in value]
-    if isinstance(value, np.generic):
-        value = value.item()
-    if isinstance(value, float) and not np.isfinite(value):
-        return None
-    return value if isinstance(value, str | int | float | bool | None) else str(value)
 
 
 def _progress(id: int | str, progress: Progress) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from typing import Any
 import ft2os
 from ft2os import exchange, protocol
 from ft2os.errors import CancelledError, Ft2osError, MissingError, RequestError
+from ft2os.extras import extra_of
 from ft2os.worker import drawing, job
 from ft2os.worker.channel import Channel
 from ft2os.worker.compose import Composer, need
@@ -215,7 +216,7 @@ def _missing(error: Exception) -> MissingError | None:
     name = (getattr(error, "name", None) or "").split(".")[0]
     if not isinstance(error, ImportError) or name in ("", "ft2os"):
         return None
-    extra = "lite" if name in ("numba", "scipy", "PIL", "rich") else "engine"
+    extra = extra_of(name) or "engine"
     return MissingError(
         f"The backend lacks the package {name}.",
         f'Press "Install backend" in the Preferences, or run: pip install "ft2os[{extra}]".',

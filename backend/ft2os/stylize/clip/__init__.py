@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from ft2os.cameras.camera import Camera, stack
-from ft2os.errors import CancelledError, RequestError
+from ft2os.errors import CancelledError
 from ft2os.guidance import clip_judge, negatives, perceptual
 from ft2os.looks import Look
 from ft2os.losses import content_loss, contrastive_loss, similarity_loss
@@ -43,7 +43,8 @@ def run(
     Parameters
     ----------
     request : StylizeRequest
-        ``target`` is the object alone; its context plays no part, since the judge sees the masked object.
+        ``context`` plays no part, since the judge sees the masked object; ``cameras`` are the views, cropped
+        to the object.
     progress, cancelled : callable, optional
         Called and asked at every step.
 
@@ -52,14 +53,10 @@ def run(
     MissingError
         At once, if the judge's weights (or VGG16's, with a regularisation) are not on this machine.
     RequestError
-        If the prompt is empty or a setting does not exist.
+        If the preset or a setting does not exist.
     CancelledError
         With the look as it was at that step, or None before the first.
     """
-    if not request.prompt.strip():
-        raise RequestError("The prompt is empty.", "Say what the object should become.")
-    if not len(request.target):
-        raise RequestError("The object has no Gaussians.", "Choose another group.")
     session = _Session(request, resolve(request.preset, request.overrides))
     if progress:
         progress(Progress("views", 0, len(session.steps), None, None, None, {}))
