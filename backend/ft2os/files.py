@@ -15,6 +15,7 @@ from pathlib import Path
 
 from ft2os.errors import FileError
 
+CACHE_ENV = "FT2OS_CACHE"
 _HINTS = {
     errno.ENOSPC: "Free some disk space or choose another folder.",
     errno.EDQUOT: "Free some disk space or choose another folder.",
