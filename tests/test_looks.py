@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from ft2os.cameras import orbit
 from ft2os.cameras.camera import stack
 from ft2os.errors import FileError, RequestError
+from ft2os.formats import load_scene
 from ft2os.looks import Look, apply
+from ft2os.stylize import StylizeRequest, stylize
 from ft2os.stylize.split import split
 from ft2os.tiles import render
 from tests.scenes import ball
+
+DEMO_SCENE = Path(__file__).parent.parent / "demo" / "scene" / "scene.ply"
 
 
 def look_for(g, rows, tau=0.06, **fields) -> Look:
@@ -74,6 +80,19 @@ def test_nothing_jumps_as_the_strength_moves():
         if strength != 0.5:
             assert np.abs(shown - previous).mean() <= 1 / 255
         previous = shown
+
+
+def test_a_keyed_strength_never_jumps_on_a_real_object():
+    """The object gives way to its finer split below strength 0.02; the look comes in evenly above."""
+    scene = load_scene(DEMO_SCENE)
+    g = scene.gaussians.subset(scene.mask(scene.resolve_group("pumpkin")))
+    small = {"views": 6, "pixels": 96, "limit": 12_000}
+    look = stylize(StylizeRequest(g, "ice", overrides=small)).look
+    viewmats, Ks = stack(orbit(g, 2, size=(128, 128)))
+    strengths = [0, 0.001, 0.005, 0.01, 0.015, 0.019, 0.02, 0.021, 0.03]
+    pictures = [render(apply(g, look, s), viewmats, Ks, 128, 128).rgb for s in strengths]
+    for s, before, after in zip(strengths[1:], pictures, pictures[1:]):
+        assert np.abs(after - before).mean() < 1 / 255, f"at strength {s}"
 
 
 def test_saved_and_loaded_is_the_same(tmp_path):
