@@ -57,6 +57,8 @@ lint: .venv/.installed
 	$(VENV) -m ruff format --check .
 
 .venv/.installed: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "ft2os needs Python 3.11 or newer: make PYTHON=/path/to/python3.11"; exit 1; }
 	@echo "== Installing the backend into .venv (about 2 GB, a few minutes the first time)"
 	$(PYTHON) -m venv .venv
 	$(VENV) -m pip install --quiet --upgrade pip
