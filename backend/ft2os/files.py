@@ -29,12 +29,6 @@ _HINTS = {
 }
 
 
-@contextmanager
-def replacing(path: str | Path) -> Iterator[Path]:
-    """Give a temporary path in the folder of ``path``; on success it becomes ``path`` in one step.
-
-    Raises
-    ------
 def cache_dir() -> Path:
     """ft2os' own cache folder, not created: ``FT2OS_CACHE``, or ``ft2os`` where this platform keeps caches.
 
@@ -52,6 +46,12 @@ def cache_dir() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ft2os"
 
 
+@contextmanager
+def replacing(path: str | Path) -> Iterator[Path]:
+    """Give a temporary path in the folder of ``path``; on success it becomes ``path`` in one step.
+
+    Raises
+    ------
     FileError
         If the folder or the file cannot be written. ``path`` is then as it was before.
     """

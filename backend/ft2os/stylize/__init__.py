@@ -60,8 +60,6 @@ class StylizeRequest:
     overrides: dict = field(default_factory=dict)
     cameras: list[Camera] | None = None
 
-
-@dataclass(frozen=True)
     def __post_init__(self) -> None:
         if not self.prompt.strip():
             raise RequestError(
@@ -70,6 +68,8 @@ class StylizeRequest:
         if not len(self.target):
             raise RequestError("The object has no Gaussians.", "Choose another group.")
 
+
+@dataclass(frozen=True)
 class Progress:
     """Where a run stands; ``preview`` is uint8 [H, W, 3], ``eta_s`` the seconds that remain."""
 
@@ -121,8 +121,4 @@ def stylize(
         raise RequestError(
             f"There is no method {request.method!r}.", f"Choose one of {', '.join(sorted(METHODS))}."
         )
-    if not request.prompt.strip():
-        raise RequestError("The prompt is empty.", "Say what the object should become, for example: lava.")
-    if not len(request.target):
-        raise RequestError("The object has no Gaussians.", "Choose another group.")
     return importlib.import_module(METHODS[request.method]).run(request, progress, cancelled)
