@@ -218,8 +218,13 @@ def _checked(look: Look) -> Look:
 
 
 def _thinned(opacities: np.ndarray, share: float) -> np.ndarray:
-    """Opacity with ``share`` of the optical depth: two shares that sum to 1 block what the whole did."""
-    return _f32(1.0 - (1.0 - np.minimum(opacities, _OPACITY_MAX)) ** share)
+    """Opacities for a ``share`` of a pair that lies in one place and together covers what the whole did.
+
+    Splitting the optical depth would keep the middle of a footprint and fatten its flanks. Here the integral
+    of the footprint is kept: with a and b = 1 − a the shares and c a common gain, c − ½·a·b·o·c² = 1.
+    """
+    gain = 2.0 / (1.0 + np.sqrt(1.0 - 2.0 * share * (1.0 - share) * opacities))
+    return _f32(share * opacities * gain)
 
 
 def _mix(a: np.ndarray, b: np.ndarray, s: float) -> np.ndarray:
