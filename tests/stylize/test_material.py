@@ -58,7 +58,9 @@ def test_figures_and_previews_come_with_the_look():
     result = stylize(request(ball(200), "ice"), progress=seen.append)
     assert result.stats["clipped"] <= 0.01
     assert -1 <= result.stats["ssim"] <= 1
-    assert [p.stage for p in seen][-1] == "draft"
+    steps = [p.step for p in seen]
+    assert steps == sorted(steps)
+    assert (seen[-1].step, seen[-1].eta_s) == (seen[-1].total, 0)
     assert seen[-1].preview.dtype == np.uint8
 
 

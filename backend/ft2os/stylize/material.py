@@ -45,7 +45,8 @@ PRESETS = {
     "default": {},
     "fine": {"refine": True},
 }
-_STAGES = 6
+_SHARES = {"prepare": 1, "split": 4, "survey": 36, "paint": 24, "solve": 22, "match": 13, "refine": 160}
+"""How long the stages take beside each other, measured; for the bar and the remaining time."""
 
 
 def run(
@@ -117,7 +118,7 @@ class _Session:
         colours = self._stage("solve", lambda: self._solve(surveys, targets, start))
         neutral = self._stage("match", lambda: self._match(whole, fine, surveys))
         result = self.partial = self._result(rows[parent], fine, neutral, colours, surveys)
-        self._report("draft", _STAGES, _STAGES, preview=_preview(surveys[0], colours))
+        self._report("match", 1.0, preview=_preview(surveys[0], colours))
         refined = self._refine(surveys, colours, targets)
         return result if refined is None else self._result(rows[parent], fine, neutral, refined, surveys)
 
@@ -134,7 +135,7 @@ class _Session:
         surveys = []
         for i, camera in enumerate(cameras):
             surveys.append(survey(fine, camera))
-            self._report("survey", i + 1, len(cameras))
+            self._report("survey", (i + 1) / len(cameras))
         return surveys
 
     def _paint(
@@ -144,7 +145,7 @@ class _Session:
         seen = np.concatenate([s.luminance[s.mask] for s in surveys])
         median, spread = (float(np.median(seen)), float(seen.std())) if len(seen) else (0.5, 0.1)
         targets = []
-        for s in surveys:
+        for i, s in enumerate(surveys):
             points, height = frame.normalised(s.points)
             detail = relief.detail(s.luminance, s.mask, median, spread)
             colours = self._texture(points, height, detail, s.normals)
@@ -152,7 +153,7 @@ class _Session:
             target = np.zeros_like(s.original)
             target[s.mask] = colours
             targets.append(target * s.view.alpha.reshape(*s.mask.shape, 1))
-            self._check()
+            self._report("paint", (i + 1) / len(surveys))
         points, height = frame.normalised(fine.means)
         luminance = np.clip(fine.base_colours, 0, 1) @ LUMA
         shape = 0.45 * (_smoothed(fine.means, luminance) - median) / max(spread, 0.06)
@@ -199,7 +200,7 @@ class _Session:
 
         def show(step: int, loss: float, now: np.ndarray) -> None:
             preview = _preview(surveys[0], now) if step % 5 == 0 else None
-            self._report("refine", step, steps, loss=loss, preview=preview)
+            self._report("refine", step / steps, loss=loss, preview=preview)
 
         refined = refine.run(
             surveys, colours, targets, self._exemplar(), self.vgg, steps, self.request.seed, show
@@ -249,7 +250,7 @@ class _Session:
 
     def _stage(self, name: str, action: Callable):
         self._check()
-        self._report(name, len(self.seconds), _STAGES)
+        self._report(name, 0.0)
         before = time.perf_counter()
         result = action()
         self.seconds[name] = time.perf_counter() - before
@@ -259,12 +260,17 @@ class _Session:
         if self._cancelled and self._cancelled():
             raise CancelledError(partial=self.partial)
 
-    def _report(self, stage: str, step: int, total: int, *, loss=None, preview=None) -> None:
+    def _report(self, stage: str, part: float, *, loss=None, preview=None) -> None:
+        """Say how far the whole run is; ``part`` is the finished share of this stage, 0..1."""
         self._check()
-        if self._progress:
-            spent = time.perf_counter() - self.started
-            eta = spent / step * (total - step) if step else None
-            self._progress(Progress(stage, step, total, eta, loss, preview))
+        if not self._progress:
+            return
+        stages = [name for name in _SHARES if name != "refine" or self.vgg]
+        whole = sum(_SHARES[name] for name in stages)
+        done = sum(_SHARES[name] for name in stages[: stages.index(stage)]) + part * _SHARES[stage]
+        spent = time.perf_counter() - self.started
+        eta = spent * (whole - done) / done if done >= 0.05 * whole else None
+        self._progress(Progress(stage, round(100 * done / whole), 100, eta, loss, preview))
 
 
 def _preview(s: Survey, colours: np.ndarray) -> np.ndarray:
