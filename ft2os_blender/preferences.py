@@ -19,7 +19,7 @@ DEVICES = [
     ("cpu", "CPU", "Never use the GPU"),
 ]
 EXTRAS = [
-    ("lite", "Lite (150 MB)", "The material method and rendering on the CPU"),
+    ("lite", "Lite (0.5 GB)", "The material method and rendering on the CPU"),
     ("engine", "Engine (2 GB or more)", "Also torch and CLIP, for the CLIP method"),
 ]
 _LOG_LINES = 6

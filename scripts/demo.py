@@ -1,9 +1,9 @@
 """The whole way an artist goes, without a window: ``make demo`` runs this in Blender's own Python.
 
-Installs the built extension into a scratch Blender, imports the demo scene through the import operator, selects
-one group's object, sets a prompt, runs the stylize operator against the real backend process, renders before and
-after through the F12 engine and leaves ``before.png``, ``after.png``, ``demo.blend`` and ``stylized.ply``.
-Nothing is stored: another prompt, group or seed gives another picture.
+Installs the built extension into a scratch Blender, imports the demo scene through the import operator,
+selects one group's object, sets a prompt, runs the stylize operator against the real backend process, renders
+before and after through the F12 engine and leaves ``before.png``, ``after.png``, ``demo.blend`` and
+``stylized.ply``. Nothing is stored: another prompt, group or seed gives another picture.
 """
 
 from __future__ import annotations
