@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from ft2os.errors import FileError
-from ft2os.files import replacing
+from ft2os.files import replacing, write_array
 from ft2os.gaussians import Gaussians
 
 _FLOATS = {"means": 3, "quats": 4, "scales": 3}
@@ -32,8 +32,8 @@ def write(path: Path | str, gaussians: Gaussians) -> Path:
     rows = np.empty(len(gaussians), _dtype(gaussians.sh.shape[1], ints))
     for name in rows.dtype.names:
         rows[name] = getattr(gaussians, name)
-    with replacing(path) as temporary, open(temporary, "wb") as file:
-        np.save(file, rows, allow_pickle=False)
+    with replacing(path) as temporary:
+        write_array(temporary, rows)
     return path
 
 

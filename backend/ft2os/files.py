@@ -12,8 +12,13 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from tempfile import TemporaryFile
+from typing import TYPE_CHECKING
 
 from ft2os.errors import FileError
+
+if TYPE_CHECKING:
+    import numpy as np
 
 CACHE_ENV = "FT2OS_CACHE"
 _HINTS = {
@@ -53,21 +58,54 @@ def replacing(path: str | Path) -> Iterator[Path]:
     Raises
     ------
     FileError
-        If the folder or the file cannot be written. ``path`` is then as it was before.
+        If the folder or the file cannot be written. ``path`` is then as it was before, and folders that
+        were made for it are gone again.
     """
     path = Path(path)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    made = []
     try:
+        made = [folder for folder in path.parents if not folder.exists()]  # nearest first
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.is_dir():
             raise IsADirectoryError(errno.EISDIR, "it is a folder")
         yield temporary
         os.replace(temporary, path)
+        made = []
     except OSError as error:
         raise write_error(path, error) from error
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
+            for folder in made:
+                folder.rmdir()
+
+
+def check_writable(path: str | Path) -> None:
+    """Ask before long work whether ``path`` could be written at its end; nothing is made or changed.
+
+    Raises
+    ------
+    FileError
+        If it could not.
+    """
+    path = Path(path)
+    try:
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, "it is a folder")
+        with TemporaryFile(dir=next(folder for folder in path.parents if folder.exists())):
+            pass
+    except OSError as error:
+        raise write_error(path, error) from error
+
+
+def write_array(path: Path, array: np.ndarray) -> None:
+    """Write a C-contiguous array as ``.npy``; unlike ``np.save`` with an errno when the disk is full."""
+    import numpy as np
+
+    with path.open("wb") as stream:
+        np.lib.format.write_array_header_1_0(stream, np.lib.format.header_data_from_array_1_0(array))
+        stream.write(array.data)
 
 
 def write_error(path: Path, error: OSError) -> FileError:

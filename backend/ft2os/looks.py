@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from ft2os.errors import FileError, RequestError
-from ft2os.files import replacing
+from ft2os.files import replacing, write_array
 from ft2os.gaussians import Gaussians
 from ft2os.strict_json import plain
 
@@ -71,7 +71,7 @@ class Look:
         return len(self.parent)
 
     def save(self, path: Path) -> None:
-        """Write one structured .npy, and the words as .json beside it, each whole or not at all.
+        """Write one structured .npy, and the words as .json beside it, both whole or not at all.
 
         Raises
         ------
@@ -89,10 +89,10 @@ class Look:
         for name, value in columns.items():
             rows[name] = value
         words = {name: getattr(self, name) for name in _WORDS}
-        with replacing(path.with_suffix(".json")) as temporary:
-            temporary.write_text(json.dumps(plain(words), allow_nan=False), encoding="utf-8")
-        with replacing(path) as temporary, temporary.open("wb") as stream:
-            np.save(stream, rows, allow_pickle=False)
+        with replacing(path) as temporary:
+            write_array(temporary, rows)
+            with replacing(path.with_suffix(".json")) as words_file:
+                words_file.write_text(json.dumps(plain(words), allow_nan=False), encoding="utf-8")
 
     @staticmethod
     def load(path: Path) -> Look:

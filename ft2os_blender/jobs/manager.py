@@ -21,6 +21,7 @@ import numpy as np
 
 from ft2os import exchange
 from ft2os.errors import BackendError
+from ft2os.files import write_error
 from ft2os.gaussians import Gaussians
 
 from ..setup import find
@@ -151,12 +152,21 @@ class Manager:
             self._put = (-1, set())
 
     def folder(self) -> Path:
-        """This session's folder for exchanged files; it goes when the session ends."""
+        """This session's folder for exchanged files; it goes when the session ends.
+
+        Raises
+        ------
+        FileError
+            If it cannot be made.
+        """
         with self._lock:
             if self._folder is None or not self._folder.is_dir():
                 cache = user_folder("cache")
                 _remove_stale(cache)
-                self._folder = Path(tempfile.mkdtemp(prefix="session-", dir=cache))
+                try:
+                    self._folder = Path(tempfile.mkdtemp(prefix="session-", dir=cache))
+                except OSError as error:
+                    raise write_error(cache, error) from error
                 self._files.clear()
             return self._folder
 

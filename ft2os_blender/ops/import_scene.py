@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import bpy
 from bpy.props import BoolProperty, EnumProperty, StringProperty
 from bpy_extras.io_utils import ImportHelper
@@ -44,7 +42,7 @@ class FT2OS_OT_import_scene(bpy.types.Operator, ImportHelper):
     def execute(self, context: bpy.types.Context) -> set[str]:
         from ft2os import formats
 
-        loaded = formats.load_scene(Path(bpy.path.abspath(self.filepath)), drop_invalid=self.drop_invalid)
+        loaded = formats.load_scene(bpy.path.abspath(self.filepath), drop_invalid=self.drop_invalid)
         if context.mode != "OBJECT":
             bpy.ops.object.mode_set(mode="OBJECT")
         root = build.add_scene(context, loaded, self.up)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import bpy
 
-from ft2os.errors import Ft2osError
+from ft2os.errors import FileError, Ft2osError
 
 log = logging.getLogger("ft2os")
 
@@ -35,8 +35,12 @@ def guarded(execute: Callable) -> Callable:
             show_error(context, error)
             self.report({"ERROR"}, str(error))
         except OSError as error:
-            show_error(context, error)
-            self.report({"ERROR"}, f"{error.strerror or error}: {error.filename or ''}")
+            failure = FileError(
+                f"The system refused: {error.strerror or error} ({error.filename or 'no file named'}).",
+                "Check that this path may be written to and that its disk has room.",
+            )
+            show_error(context, failure)
+            self.report({"ERROR"}, str(failure))
         return {"CANCELLED"}
 
     return run

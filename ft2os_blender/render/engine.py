@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+import threading
 
 import bpy
 import numpy as np
 
 from ft2os.errors import CancelledError, Ft2osError
 
+from ..jobs.manager import manager
 from . import colour, gather, request, viewport
 
 log = logging.getLogger(__name__)
@@ -27,16 +29,19 @@ class FT2OS_SplatsEngine(bpy.types.RenderEngine):
     bl_use_shading_nodes_custom = False  # worlds and materials keep their nodes
 
     def render(self, depsgraph: bpy.types.Depsgraph) -> None:
-        """One view layer of one frame. A failure is reported and leaves the picture empty."""
+        """One view layer of one frame. A failure is reported, in the panel too; the picture stays empty."""
         try:
             self._render(depsgraph)
         except CancelledError:
-            pass
+            return
         except Ft2osError as error:
-            self._fail(str(error))
+            self._fail(error)
         except Exception as error:
             log.exception("rendering failed")
-            self._fail(f"The render engine hit an unexpected error ({error}). Please report it.")
+            message = f"The render engine hit an unexpected error ({error})."
+            self._fail(Ft2osError(message, "Please report it."))
+        else:
+            _tell_panel(None)
 
     def update_render_passes(self, scene: bpy.types.Scene, renderlayer: bpy.types.ViewLayer) -> None:
         """Declare Combined, and Depth where the view layer asks for it."""
@@ -84,9 +89,10 @@ class FT2OS_SplatsEngine(bpy.types.RenderEngine):
         evaluated = camera.evaluated_get(depsgraph) if camera is not None else None
         return gather.camera_view(evaluated, depsgraph, width, height)
 
-    def _fail(self, text: str) -> None:
-        log.error("%s", text)
-        self.report({"ERROR"}, text)
+    def _fail(self, error: Ft2osError) -> None:
+        log.error("%s", error)
+        self.report({"ERROR"}, str(error))
+        _tell_panel(error)
 
     @classmethod
     def register(cls) -> None:
@@ -99,6 +105,20 @@ class FT2OS_SplatsEngine(bpy.types.RenderEngine):
         """Called by Blender."""
         for panel in _panels():
             panel.COMPAT_ENGINES.discard(cls.bl_idname)
+
+
+def _tell_panel(error: Ft2osError | None) -> None:
+    """Show an error in the panel, or take away the last one; a render thread leaves that to the timer."""
+
+    def show() -> bool:
+        session = bpy.data.window_managers[0].ft2os
+        session.error, session.hint = (error.message, error.hint) if error else ("", "")
+        return True
+
+    if threading.current_thread() is threading.main_thread():
+        show()
+    elif error is not None or bpy.data.window_managers[0].ft2os.error:
+        manager.watch(show)
 
 
 def _border(render: bpy.types.RenderSettings, view: gather.View) -> tuple[slice, slice]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import itertools
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
 from ft2os.errors import CancelledError
+from ft2os.files import write_error
 from ft2os.protocol import UnknownDataError
 
 from ..jobs.client import Pending
@@ -42,12 +44,14 @@ def instances(items: list[gather.Item]) -> list[dict]:
 def ask(
     things: list[dict], view: gather.View, background: np.ndarray | None, name: str
 ) -> tuple[Pending, Path]:
-    """Ask for a picture in the session's file ``name``; a newer picture there supersedes an older one."""
+    """Ask for a picture in the session's file ``name``; a newer picture there supersedes an older one.
+
+    Raises
+    ------
+    BackendError, FileError
+    """
     out = manager.folder() / name
-    size = 4 * CHANNELS * view.width * view.height
-    with open(out, "ab") as file:
-        if file.tell() < size:  # never shrunk: the last picture may still be mapped
-            file.truncate(size)
+    _make_room(out, 4 * CHANNELS * view.width * view.height)
     params = {
         "instances": things,
         "viewmats": [view.viewmat.ravel().tolist()],
@@ -58,6 +62,18 @@ def ask(
         "out": str(out),
     }
     return manager.submit("render", params), out
+
+
+def _make_room(path: Path, size: int) -> None:
+    """Let the file have at least ``size`` bytes; never shrink it: the last picture may still be mapped."""
+    try:
+        with open(path, "ab") as file:
+            if hasattr(os, "posix_fallocate"):  # writing to a mapped hole on a full disk kills a process
+                os.posix_fallocate(file.fileno(), 0, size)
+            elif file.tell() < size:
+                file.truncate(size)
+    except OSError as error:
+        raise write_error(path, error) from error
 
 
 def picture(path: Path, view: gather.View) -> np.ndarray:

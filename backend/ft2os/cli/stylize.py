@@ -57,12 +57,14 @@ def setting(text: str) -> tuple[str, object]:
 
 def run(args: argparse.Namespace) -> None:
     """Stylize, write the PLY, say what was done."""
+    from ft2os.files import check_writable
     from ft2os.formats import load_scene, save_ply
 
     if not args.prompt.strip():
         raise RequestError("The prompt is empty.", "Name a look, for example --prompt lava.")
     if args.out.suffix.lower() != ".ply":
         raise RequestError(f"Cannot write {args.out.name}: the result is a PLY file.", "Name a .ply file.")
+    check_writable(args.out)
     started = time.perf_counter()
     with console.progress() as report:
         scene = load_scene(args.scene, drop_invalid=args.drop_invalid, progress=report)
@@ -116,24 +118,11 @@ def blend_in(
 
     if strength == 0:
         return gaussians, None
+    gaussians = gaussians.replace(identity=None)  # nothing here changes it, so the source's columns have it
     target, context = gaussians.subset(mask), gaussians.subset(~mask)
     styled = looks.apply(target, look, strength)
     kept = len(styled) - len(look.parent)  # apply puts the children last
-    parents = target.subset(look.parent)
-
-    def with_children(name: str) -> np.ndarray | None:
-        return (
-            None if getattr(target, name) is None else np.concatenate([values(name), getattr(parents, name)])
-        )
-
-    def values(name: str) -> np.ndarray:
-        return getattr(styled, name)[:kept]
-
-    row = np.concatenate([styled.row[:kept], np.full(len(parents), -1, np.int32)])
-    styled = styled.replace(
-        group=with_children("group"), identity=with_children("identity"), row=row, source=target.source
-    )
-    inherit = np.concatenate([context.row, styled.row[:kept], parents.row])
+    inherit = np.concatenate([context.row, styled.row[:kept], target.row[look.parent]])
     return concatenate([context, styled]), inherit
 
 

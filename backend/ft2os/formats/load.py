@@ -53,6 +53,8 @@ def load_scene(path: str | Path, *, drop_invalid: bool = False, progress: Progre
         If values are NaN or infinite and ``drop_invalid`` is off.
     """
     report = progress or (lambda stage, step, total: None)
+    if not str(path):  # Path("") would be the current folder
+        raise FileError("No file was named.", "Choose a PLY file or the output folder of a 3DGS training.")
     file = find_ply(Path(path))
     report("reading", 0, 3)
     gaussians = ply.read(file)

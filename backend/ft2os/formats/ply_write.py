@@ -55,18 +55,18 @@ def save_ply(
     Raises
     ------
     FileError
-        If the file cannot be written; whatever was there is untouched.
+        If either file cannot be written; whatever was there is untouched.
     """
     path = Path(path)
     if not len(gaussians):
         raise FileError(f"There are no Gaussians to write to {path.name}.", "Select at least one.")
-    copied = _untouched(gaussians) and _copy_source(path, gaussians)
-    if not copied:
-        order = _file_order(gaussians)
-        rows = _rows(gaussians.subset(order), None if inherit is None else inherit[order])
-        _write(path, rows, gaussians)
-    if labels:
-        _write_labels(path, labels)
+    with replacing(path) as temporary:
+        if not (_untouched(gaussians) and _copy_source(temporary, gaussians)):
+            order = _file_order(gaussians)
+            rows = _rows(gaussians.subset(order), None if inherit is None else inherit[order])
+            _write(temporary, rows, gaussians)
+        if labels:  # before the scene is in its place: without room for its labels it does not go there
+            _write_labels(path, labels)
 
 
 def _file_order(gaussians: Gaussians) -> np.ndarray:
@@ -113,8 +113,7 @@ def _copy_source(path: Path, gaussians: Gaussians) -> bool:
                 return False
     except (OSError, AttributeError):
         return False
-    with replacing(path) as temporary:
-        shutil.copyfile(source, temporary)
+    shutil.copyfile(source, path)
     return True
 
 
@@ -174,15 +173,14 @@ def _write(path: Path, rows: np.ndarray, gaussians: Gaussians) -> None:
         byte_order=">" if big else "<",
         comments=list(source.comments) if source else [],
     )
-    with replacing(path) as temporary:
-        data.write(str(temporary))
+    data.write(str(path))
 
 
 def _write_labels(path: Path, labels: dict[int, str]) -> None:
     """``labels.json`` beside the file, or ``<stem>.labels.json`` where another scene's lies there already."""
     text = json.dumps({str(k): v for k, v in sorted(labels.items())}, indent=1, ensure_ascii=False) + "\n"
     target = path.with_name("labels.json")
-    if target.exists() and target.read_text(encoding="utf-8", errors="replace") != text:
+    if target.is_file() and target.read_text(encoding="utf-8", errors="replace") != text:
         target = path.with_name(f"{path.stem}.labels.json")
     with replacing(target) as temporary:
         temporary.write_text(text, encoding="utf-8")

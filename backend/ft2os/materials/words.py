@@ -189,7 +189,7 @@ def match(prompt: str, *, object_name: str | None = None) -> Match:
     nearest = _nearest(kept)
     raise UnknownPromptError(
         f"No material goes by “{prompt.strip()[:60]}”.",
-        f"Use a material such as {', '.join(nearest)}, or --method clip with CLIP weights installed, "
+        f"Use a material such as {', '.join(nearest)}, or the method 'clip' with CLIP weights installed, "
         "which understands any words.",
         nearest,
     )

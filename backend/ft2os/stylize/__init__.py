@@ -18,6 +18,7 @@ from ft2os.gaussians import Gaussians
 from ft2os.looks import Look
 
 METHODS = {"material": "ft2os.stylize.material", "clip": "ft2os.stylize.clip"}
+MAX_SEED = 2**31 - 1  # what Blender's integers and the kernels' hashes hold
 
 
 @dataclass(frozen=True)
@@ -120,5 +121,9 @@ def stylize(
     if request.method not in METHODS:
         raise RequestError(
             f"There is no method {request.method!r}.", f"Choose one of {', '.join(sorted(METHODS))}."
+        )
+    if not 0 <= request.seed <= MAX_SEED:
+        raise RequestError(
+            f"The seed {request.seed} is out of range.", f"Use a whole number from 0 to {MAX_SEED}."
         )
     return importlib.import_module(METHODS[request.method]).run(request, progress, cancelled)
