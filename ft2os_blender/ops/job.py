@@ -14,8 +14,7 @@ from ft2os.errors import CancelledError, Ft2osError, RequestError
 
 from .. import preferences
 from ..jobs.manager import manager
-from ..render import gather
-from ..scene import build, cameras, display, looks, objects
+from ..scene import axes, build, cameras, display, looks, objects
 from .report import show_error
 
 log = logging.getLogger("ft2os")
@@ -153,7 +152,7 @@ def _cameras(obj: bpy.types.Object) -> list[dict] | None:
     groups: dict[tuple[int, int], dict] = {}
     for i in np.unique(np.linspace(0, len(captured) - 1, MAX_CAMERAS).astype(int)):
         K, width, height = cameras.intrinsics(captured[i])
-        pose = _to_rdf(captured[i]) @ gather.CAMERA_FLIP
+        pose = _to_rdf(captured[i]) @ axes.CAMERA_FLIP
         pose[:3, :3] /= np.cbrt(np.linalg.det(pose[:3, :3]))  # a scaled scene does not scale its cameras
         same = groups.setdefault((width, height), {"viewmats": [], "Ks": [], "size": [width, height]})
         same["viewmats"].append(np.linalg.inv(pose).reshape(-1).tolist())
@@ -162,7 +161,7 @@ def _cameras(obj: bpy.types.Object) -> list[dict] | None:
 
 
 def _to_rdf(obj: bpy.types.Object) -> np.ndarray:
-    return gather.to_rdf(np.array(obj.matrix_world, np.float64))
+    return axes.to_rdf(np.array(obj.matrix_world))
 
 
 def _push_undo(message: str) -> None:

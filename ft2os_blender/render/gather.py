@@ -15,15 +15,10 @@ from ft2os import transforms
 from ft2os.errors import RequestError
 from ft2os.gaussians import Gaussians
 
-from ..scene import looks, objects
+from ..scene import axes, looks, objects
 
 if TYPE_CHECKING:
     from ft2os.looks import Look
-
-# Blender's world (z up) <-> right-down-forward, (x, y, z) -> (x, z, −y), and camera axes likewise.
-TO_BLENDER = np.array([[1, 0, 0, 0], [0, 0, 1, 0], [0, -1, 0, 0], [0, 0, 0, 1]], np.float64)
-CAMERA_FLIP = np.diag([1.0, -1.0, -1.0, 1.0])
-SNAP = 1e-6  # a matrix this near the identity is one: Blender's turns come from sines in float32
 
 
 @dataclass(frozen=True)
@@ -62,7 +57,7 @@ def items(depsgraph: bpy.types.Depsgraph) -> list[Item]:
         obj = instance.object
         if not instance.show_self or not objects.is_splat(obj) or len(obj.data.points) == 0:
             continue
-        matrix = to_rdf(np.array(instance.matrix_world, np.float64))
+        matrix = axes.to_rdf(np.array(instance.matrix_world))
         try:
             transforms.decompose(matrix)
         except RequestError as error:
@@ -107,13 +102,7 @@ def view(world_to_camera: np.ndarray, projection: np.ndarray, width: int, height
             [0, 0, 1],
         ]
     )
-    return View(CAMERA_FLIP @ world_to_camera @ TO_BLENDER, K, width, height)
-
-
-def to_rdf(matrix: np.ndarray) -> np.ndarray:
-    """An object's matrix_world [4, 4] in the right-down-forward world."""
-    turned = TO_BLENDER.T @ matrix
-    return np.eye(4) if np.abs(turned - np.eye(4)).max() < SNAP else turned
+    return View(axes.CAMERA_FLIP @ world_to_camera @ axes.TO_BLENDER, K, width, height)
 
 
 def background(scene: bpy.types.Scene) -> np.ndarray:
@@ -134,7 +123,7 @@ def _look(obj: bpy.types.Object) -> tuple[Look | None, float]:
     item = looks.active_look(obj)
     if item is None or item.strength <= 0:
         return None, 0.0
-    return objects.read_look(item), float(item.strength)
+    return looks.read_look(item), float(item.strength)
 
 
 def _in_holdout(obj: bpy.types.Object, view_layer: bpy.types.ViewLayer) -> bool:

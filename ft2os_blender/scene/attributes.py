@@ -1,6 +1,6 @@
 """A thin typed layer over point attributes: NumPy arrays in, NumPy arrays out, one ``foreach`` call each.
 
-It knows the six attribute types that splats use and the portable way to make a point cloud of N points. It
+It knows the attribute types that splats use and the portable way to make a point cloud of N points. It
 does not know what the attributes mean; that is ``objects`` and ``looks``.
 """
 

@@ -8,9 +8,10 @@ from mathutils import Matrix
 
 from ft2os.cameras.camera import Camera
 
+from . import axes
+
 SENSOR_MM = 36.0
 SIZE = "ft2os_size"  # custom property on the camera data: the capture's pixels
-_FLIP = np.diag([1.0, -1.0, -1.0, 1.0])  # OpenCV looks along +z with y down, Blender along −z with y up
 
 
 def add_cameras(
@@ -25,7 +26,7 @@ def add_cameras(
             lenses[key] = lens(view)
         obj = bpy.data.objects.new(view.name or "Camera", lenses[key])
         obj.parent = parent
-        obj.matrix_basis = Matrix(np.linalg.inv(view.viewmat.astype(np.float64)) @ _FLIP)
+        obj.matrix_basis = Matrix(np.linalg.inv(view.viewmat.astype(np.float64)) @ axes.CAMERA_FLIP)
         collection.objects.link(obj)
         made.append(obj)
     return made

@@ -15,7 +15,7 @@ from ft2os import gaussians as G
 from ft2os import transforms
 from ft2os.errors import FileError, RequestError
 
-from . import build, looks, objects
+from . import axes, build, looks, objects
 
 _LOST = "All values are written as computed; put the file back where it was to keep its bits."
 
@@ -53,8 +53,7 @@ def collect(chosen: list[bpy.types.Object], *, with_looks: bool = True) -> Colle
 
 def relative(obj: bpy.types.Object, frame: Matrix) -> np.ndarray:
     """``obj``'s matrix seen from ``frame``, exactly the identity where only rounding says otherwise."""
-    matrix = np.array(frame.inverted() @ obj.matrix_world, dtype=np.float64)
-    return np.eye(4) if np.abs(matrix - np.eye(4)).max() < 1e-6 else matrix
+    return axes.snapped(np.array(frame.inverted() @ obj.matrix_world, np.float64))
 
 
 def _frame(obj: bpy.types.Object) -> Matrix:

@@ -14,7 +14,6 @@ from ft2os.errors import RequestError
 from ft2os.gaussians import Gaussians
 
 from . import attributes
-from .looks import read_look  # noqa: F401  (the render engine reads both kinds of data through this module)
 
 BASE, SCALE, ROTATION = "radiance:base", "scale", "rotation"
 SOURCE_ROW, POINT_ID, GROUP, RADIUS = "source_row", "point_id", "group", "radius"

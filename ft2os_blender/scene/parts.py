@@ -23,12 +23,6 @@ def selected_points(obj: bpy.types.Object) -> np.ndarray:
     return attributes.read(obj.data, SELECTION) > 0
 
 
-def groups(obj: bpy.types.Object) -> list[int]:
-    """The group ids among an object's points, ascending."""
-    ids = attributes.read(obj.data, objects.GROUP)
-    return [] if ids is None else [int(i) for i in np.unique(ids)]
-
-
 def cloud_of(obj: bpy.types.Object, mask: np.ndarray, name: str) -> bpy.types.PointCloud:
     """A new cloud with the points of ``obj`` where ``mask`` [N] is true."""
     part = objects.read_gaussians(obj).subset(mask)

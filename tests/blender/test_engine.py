@@ -265,7 +265,7 @@ def test_lens_sensor_fit_shift_and_pixel_aspect_follow_blenders_own_projection(s
     depsgraph = bpy.context.evaluated_depsgraph_get()
     view = gather.camera_view(shot.camera.evaluated_get(depsgraph), depsgraph, *SIZE)
     for point in ((0.3, 0.2, -0.4), (-0.5, 0.1, 0.9)):
-        inside = view.viewmat @ gather.TO_BLENDER.T @ [*point, 1]
+        inside = view.viewmat @ room("scene.axes").TO_BLENDER.T @ [*point, 1]
         u, v, w = view.K @ inside[:3]
         assert w > 0
         projection = shot.camera.calc_matrix_camera(depsgraph, x=SIZE[0], y=SIZE[1], scale_x=1.0, scale_y=1.3)

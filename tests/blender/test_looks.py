@@ -16,7 +16,7 @@ def add(obj, prompt="red", **options):
 
 def test_a_look_comes_back_with_the_bits_it_went_in_with(pair):
     look = red_look(pair["ball"], every=2)
-    back = room("scene.objects").read_look(room("scene.looks").add_look(pair["ball"], look))
+    back = room("scene.looks").read_look(room("scene.looks").add_look(pair["ball"], look))
     for field in ("parent", "dc", "means", "quats", "scales", "opacities"):
         assert getattr(back, field).tobytes() == getattr(look, field).tobytes(), field
     assert (back.prompt, back.method, back.seed, back.stats) == ("red", "material", 4, look.stats)
@@ -31,7 +31,7 @@ def test_target_geometry_and_neutral_colours_come_back(pair):
     target = {"means": look.means + 1, "opacities": look.opacities * 0.5}
     sh = np.random.default_rng(0).normal(size=(150, 3, 3)).astype(np.float32)
     look = replace(look, dc0=look.dc * 0.5, target=target, sh=sh)
-    back = room("scene.objects").read_look(room("scene.looks").add_look(pair["ball"], look))
+    back = room("scene.looks").read_look(room("scene.looks").add_look(pair["ball"], look))
     assert np.array_equal(back.dc0, look.dc0)
     assert np.array_equal(back.sh, sh)
     assert set(back.target) == {"means", "opacities"}
@@ -101,7 +101,7 @@ def test_saving_moving_and_loading_keeps_gaussians_looks_and_source(pair, two_gr
     assert room("scene.objects").read_gaussians(ball).sh.tobytes() == bits
     item = room("scene.looks").active_look(ball)
     assert (item.prompt, item.strength) == ("red", 0.75)
-    assert len(room("scene.objects").read_look(item).parent) == 150
+    assert len(room("scene.looks").read_look(item).parent) == 150
     make_active(ball)
     bpy.ops.ft2os.look_revert()
     bpy.ops.ft2os.export_scene(filepath=str(tmp_path / "out.ply"))

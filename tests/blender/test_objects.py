@@ -26,7 +26,7 @@ def test_a_duplicate_is_an_object_of_its_own_with_the_same_looks(pair):
     make_active(twin)
     bpy.ops.ft2os.look_remove()
     assert len(ball.ft2os.looks) == 1
-    assert len(room("scene.objects").read_look(ball.ft2os.looks[0]).parent) == 150
+    assert len(room("scene.looks").read_look(ball.ft2os.looks[0]).parent) == 150
 
 
 def test_a_renamed_object_keeps_everything(pair):
@@ -35,7 +35,7 @@ def test_a_renamed_object_keeps_everything(pair):
     ball.name = "planet"
     assert ball.ft2os.group_id == 3
     assert ball.ft2os.source_sha256
-    assert len(room("scene.objects").read_look(ball.ft2os.looks[0]).parent) == 150
+    assert len(room("scene.looks").read_look(ball.ft2os.looks[0]).parent) == 150
 
 
 def test_joining_keeps_all_points_and_the_active_objects_looks(pair):
@@ -56,7 +56,7 @@ def test_joining_keeps_all_points_and_the_active_objects_looks(pair):
     assert {row.tobytes() for row in got.means} == {row.tobytes() for row in expected}
     assert sorted(got.group) == [3] * 150 + [7] * 75
     assert [item.name for item in joined.ft2os.looks] == ["red"]
-    look = room("scene.objects").read_look(joined.ft2os.looks[0])
+    look = room("scene.looks").read_look(joined.ft2os.looks[0])
     assert set(got.group[look.parent]) == {3}
 
 
@@ -68,7 +68,7 @@ def test_deleting_points_takes_their_share_of_a_look(pair):
     delete_points(ball, doomed)
     got = read(ball)
     assert np.array_equal(got.means, before.means[~doomed])
-    look = room("scene.objects").read_look(ball.ft2os.looks[0])
+    look = room("scene.looks").read_look(ball.ft2os.looks[0])
     assert len(look.parent) == 25
     assert np.array_equal(got.means[look.parent], look.means)
     make_active(ball)
@@ -121,7 +121,7 @@ def test_undo_brings_back_look_points_and_object(two_groups_ply):
     assert len(splats()["ball"].ft2os.looks) == 0
     assert read(splats()["ball"]).sh.tobytes() == before
     bpy.ops.ed.redo()
-    assert len(room("scene.objects").read_look(splats()["ball"].ft2os.looks[0]).parent) == 150
+    assert len(room("scene.looks").read_look(splats()["ball"].ft2os.looks[0]).parent) == 150
     bpy.ops.ed.undo()
     bpy.ops.ed.undo()
     assert not splats()
@@ -141,7 +141,7 @@ def test_separating_by_group_and_by_selection_keeps_looks(tmp_path):
     sizes = {len(o.data.points): o for o in splats().values()}
     assert set(sizes) == {60, 40}
     for size, part in sizes.items():
-        look = room("scene.objects").read_look(part.ft2os.looks[0])
+        look = room("scene.looks").read_look(part.ft2os.looks[0])
         assert np.array_equal(read(part).means[look.parent], look.means)
         assert len(look.parent) == size
 

@@ -50,7 +50,7 @@ def test_a_prompt_becomes_a_look_and_the_object_keeps_its_own_bits(pair):
     assert {name: bits(obj) for name, obj in splats().items()} == before
     item = room("scene.looks").active_look(pair["ball"])
     assert (item.prompt, item.method, item.strength) == ("lava", "material", 1.0)
-    look = room("scene.objects").read_look(item)
+    look = room("scene.looks").read_look(item)
     assert len(look) >= 1
     assert look.parent.max() < 150
     assert np.isfinite(look.dc).all()
@@ -72,7 +72,7 @@ def test_an_object_may_be_renamed_moved_and_cut_meanwhile(pair):
     delete_points(ball, np.arange(150) < 75)
     drive(job)
     assert job.error is None
-    look = room("scene.objects").read_look(splats()["planet"].ft2os.looks[0])
+    look = room("scene.looks").read_look(splats()["planet"].ft2os.looks[0])
     assert look.parent.max() < 75
 
 
