@@ -11,9 +11,10 @@ import math
 
 import numpy as np
 
+from ft2os.kernels import OPTIONS, njit, run
 from ft2os.tiles.binning import Bins
 from ft2os.tiles.layout import COEF_A, COEF_Q, COEF_S, OPACITY, RED, TILE
-from ft2os.tiles.numeric import ALPHA_MAX, ALPHA_MIN, OPTIONS, T_MIN, njit, run
+from ft2os.tiles.numeric import ALPHA_MAX, ALPHA_MIN, T_MIN
 from ft2os.tiles.projection import Splats
 
 

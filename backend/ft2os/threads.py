@@ -20,7 +20,7 @@ from pathlib import Path
 
 from ft2os.files import cache_dir
 
-_KERNEL_ROOMS = ("materials", "tiles")  # ``render`` and ``stylize`` call kernels and hold none
+_KERNELS = ("kernels.py", "materials/*.py", "tiles/*.py")  # ``render`` and ``stylize`` hold none
 
 _pool: ThreadPoolExecutor | None = None
 _pool_lock = threading.Lock()
@@ -63,7 +63,7 @@ def _kernel_sources() -> str:
     """
     digest = hashlib.sha256()
     here = Path(__file__).parent
-    for path in sorted(path for room in _KERNEL_ROOMS for path in (here / room).glob("*.py")):
+    for path in sorted(path for pattern in _KERNELS for path in here.glob(pattern)):
         text = path.read_bytes()
         if b"njit" in text:
             digest.update(text)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 
@@ -154,3 +156,13 @@ def test_the_contact_sheet_is_written(tmp_path) -> None:
     sheet.main([str(tmp_path / "sheet.png"), "lava", "ice"])
     assert (tmp_path / "sheet.png").stat().st_size > 10_000
     assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_noise_may_be_asked_for_from_several_threads_at_once():
+    points = np.random.default_rng(5).uniform(-3, 3, (4000, 3)).astype(np.float32)
+    expected = noise.fbm(points, 4, 0.5, 7, noise.PLAIN), noise.voronoi(points, 3, 0.7)
+    with ThreadPoolExecutor(6) as callers:
+        fbms = [callers.submit(noise.fbm, points, 4, 0.5, 7, noise.PLAIN) for _ in range(6)]
+        cells = [callers.submit(noise.voronoi, points, 3, 0.7) for _ in range(6)]
+    for done, wanted in [*((f, expected[0]) for f in fbms), *((c, expected[1]) for c in cells)]:
+        np.testing.assert_array_equal(done.result(), wanted)

@@ -11,7 +11,7 @@ import math
 
 import numpy as np
 
-from ft2os.tiles.numeric import OPTIONS, njit, ready, run
+from ft2os.kernels import OPTIONS, njit, ready, run
 
 PLAIN, BILLOW, RIDGE = 0, 1, 2  # v, |v| and (1 - |v|)^2: clouds, cells and veins
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ft2os import threads
+from ft2os.kernels import OPTIONS, njit, run
 from ft2os.tiles.layout import DEPTH, TILE
-from ft2os.tiles.numeric import OPTIONS, njit, run
 from ft2os.tiles.projection import Splats
 
 

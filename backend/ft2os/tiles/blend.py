@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ft2os.kernels import OPTIONS, njit, run
 from ft2os.tiles.binning import Bins
 from ft2os.tiles.layout import (
     BLUE,
@@ -28,7 +29,7 @@ from ft2os.tiles.layout import (
     TILE,
     TWO_OVER_A,
 )  # fmt: skip
-from ft2os.tiles.numeric import ALPHA_MAX, ALPHA_MIN, OPTIONS, T_MIN, exp_minus, njit, run
+from ft2os.tiles.numeric import ALPHA_MAX, ALPHA_MIN, T_MIN, exp_minus
 from ft2os.tiles.projection import Splats
 
 # fields of a cell in the tile's buffer, each LANES floats

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ft2os.kernels import OPTIONS, njit, run
 from ft2os.tiles.binning import Bins
 from ft2os.tiles.blend import Blended, row_span, tile_rows
 from ft2os.tiles.layout import (
@@ -29,7 +30,7 @@ from ft2os.tiles.layout import (
     SUMS,
     TILE,
 )  # fmt: skip
-from ft2os.tiles.numeric import ALPHA_MAX, ALPHA_MIN, OPTIONS, exp_minus, njit, run
+from ft2os.tiles.numeric import ALPHA_MAX, ALPHA_MIN, exp_minus
 from ft2os.tiles.projection import Splats
 
 # fields of a cell in the tile's buffer, each LANES floats

@@ -16,12 +16,13 @@ from scipy.sparse import csr_matrix
 from ft2os.cameras.camera import Camera
 from ft2os.errors import RequestError
 from ft2os.gaussians import Gaussians
+from ft2os.kernels import OPTIONS, njit, run
 from ft2os.threads import workers
 from ft2os.tiles import sh
 from ft2os.tiles.binning import bin_splats
 from ft2os.tiles.blend import row_span, tile_rows
 from ft2os.tiles.layout import COEF_A, DEPTH, LANES, OPACITY, PLAIN, TILE
-from ft2os.tiles.numeric import ALPHA_MAX, ALPHA_MIN, OPTIONS, T_MIN, exp_minus, njit, run
+from ft2os.tiles.numeric import ALPHA_MAX, ALPHA_MIN, T_MIN, exp_minus
 from ft2os.tiles.projection import splat
 
 # fields of a cell in the tile's buffer, each LANES floats

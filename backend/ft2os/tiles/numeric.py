@@ -1,14 +1,12 @@
-"""What every kernel shares: compiler options, gsplat's cutoffs, a vectorizable exponential, array hygiene."""
+"""What the pixel kernels share: gsplat's cutoffs and a vectorizable exponential."""
 
 from __future__ import annotations
 
-from ft2os import threads  # isort: skip  (settles where numba caches before numba is imported)
-
-from collections.abc import Callable
+from ft2os.kernels import OPTIONS, njit  # isort: skip  (it settles where numba caches before numba is imported)
 
 import numpy as np
 from llvmlite import ir
-from numba import njit, types
+from numba import types
 from numba.extending import intrinsic
 
 EPS2D = 0.3  # pixels², added to the diagonal of every projected covariance
@@ -17,10 +15,6 @@ FAR = 1e10
 ALPHA_MAX = np.float32(0.999)
 ALPHA_MIN = np.float32(1.0 / 255.0)
 T_MIN = np.float32(1e-4)  # a pixel stops before the Gaussian that would bring its transmittance to this
-
-OPTIONS = {"cache": True, "fastmath": True, "nogil": True, "error_model": "numpy"}
-# For the kernel that decides what the others see: comparisons with NaN and infinity mean what they say.
-CAREFUL = OPTIONS | {"fastmath": {"contract", "reassoc", "nsz", "arcp", "afn"}}
 
 _LOG2E = np.float32(1.4426950408889634)
 # 2^f on [-½, ½], minimax, relative error 4e-9
@@ -54,26 +48,3 @@ def exp_minus(sigma: np.float32) -> np.float32:
     p = _E1 + f * p
     p = _E0 + f * p
     return p * _float_of_bits(np.int32((n + np.int32(127)) << np.int32(23)))
-
-
-def run(kernel: Callable[..., None], *args: object, shares: int | None = None) -> None:
-    """Call ``kernel(share, shares, *args)`` for every share of the work, on every core.
-
-    The kernels let go of the interpreter's lock, so plain threads run them side by side. numba's own parallel
-    loops would bring one thread layer more to get on with torch's, and take three times as long to compile.
-    """
-    shares = shares or threads.workers()
-    if shares == 1:
-        kernel(0, 1, *args)
-        return
-    for done in [threads.pool().submit(kernel, share, shares, *args) for share in range(shares)]:
-        done.result()
-
-
-def ready(array: np.ndarray, dtype: type = np.float32) -> np.ndarray:
-    """The array as kernels want it: this type, contiguous, writeable.
-
-    A read-only or strided array is another type to numba and would compile every kernel once more.
-    """
-    array = np.ascontiguousarray(array, dtype)
-    return array if array.flags.writeable else array.copy()

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ft2os.kernels import CAREFUL, njit, ready, run
 from ft2os.tiles import sh
 from ft2os.tiles.layout import (
     CAMERA,
@@ -36,7 +37,7 @@ from ft2os.tiles.layout import (
     TILE,
     TWO_OVER_A,
 )  # fmt: skip
-from ft2os.tiles.numeric import CAREFUL, EPS2D, FAR, NEAR, njit, ready, run
+from ft2os.tiles.numeric import EPS2D, FAR, NEAR
 
 _LARGEST = 1e16  # pixels² of variance; a splat of 10⁸ pixels is a diverged one
 

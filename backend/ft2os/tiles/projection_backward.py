@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ft2os.kernels import OPTIONS, njit, ready, run
 from ft2os.tiles import sh
 from ft2os.tiles.layout import (
     FX,
@@ -28,7 +29,7 @@ from ft2os.tiles.layout import (
     SUM_YY,
     SUMS,
 )  # fmt: skip
-from ft2os.tiles.numeric import EPS2D, OPTIONS, njit, ready, run
+from ft2os.tiles.numeric import EPS2D
 from ft2os.tiles.projection import Splats, axes, direction, screen_covariance, to_camera
 
 

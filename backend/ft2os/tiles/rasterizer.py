@@ -8,10 +8,10 @@ from typing import NamedTuple
 import numpy as np
 
 from ft2os.gaussians import Gaussians
+from ft2os.kernels import ready
 from ft2os.tiles.binning import Bins, bin_splats
 from ft2os.tiles.blend import Blended, blend
 from ft2os.tiles.blend_backward import blend_backward
-from ft2os.tiles.numeric import ready
 from ft2os.tiles.projection import Splats, splat
 from ft2os.tiles.projection_backward import Gradients, project_backward
 

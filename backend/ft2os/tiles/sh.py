@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ft2os.tiles.numeric import OPTIONS, njit, ready
+from ft2os.kernels import OPTIONS, njit, ready
 
 SIZE = 25  # coefficients of degree 4
 
