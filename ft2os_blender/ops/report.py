@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import functools
-import logging
 from collections.abc import Callable
 
 import bpy
 
 from ft2os.errors import FileError, Ft2osError
-
-log = logging.getLogger("ft2os")
 
 
 def show_error(context: bpy.types.Context, error: Exception | None) -> None:

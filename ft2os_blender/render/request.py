@@ -11,14 +11,13 @@ import numpy as np
 
 from ft2os.errors import CancelledError
 from ft2os.files import write_error
-from ft2os.protocol import UnknownDataError
+from ft2os.protocol import CHANNELS, UnknownDataError
 
 from ..jobs.client import Pending
 from ..jobs.manager import manager
 from ..jobs.process import WorkerDied
 from . import gather
 
-CHANNELS = 5  # display-referred r, g, b, premultiplied by alpha; alpha; planar depth
 _revision = itertools.count(1)
 
 
