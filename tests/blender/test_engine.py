@@ -291,10 +291,25 @@ def test_without_a_backend_the_render_says_so_and_blender_goes_on(tmp_path, shot
     shot.render.filepath = str(tmp_path / "none.png")
     said = render_and_catch()
     assert said.count("cannot be run as a Python") == 1, said
+    session = bpy.context.window_manager.ft2os
+    assert "cannot be run as a Python" in session.error
+    assert session.hint
     assert {name: obj.as_pointer() for name, obj in objects().items()} == ids
     monkeypatch.setenv("FT2OS_PYTHON", good)
     extension.preferences.forget()
     assert np.ptp(f12(tmp_path / "again.png")[..., :3]) > 0.1
+    assert session.error == ""
+
+
+def test_a_picture_without_room_on_the_disk_is_said_and_kills_no_backend(tmp_path, shot, full_disk):
+    shot.render.resolution_percentage = 20
+    f12(tmp_path / "small.png")
+    worker = manager().running()
+    shot.render.resolution_percentage = 100
+    full_disk(100_000)
+    assert "Cannot write" in render_and_catch()
+    assert "Cannot write" in bpy.context.window_manager.ft2os.error
+    assert manager().running() is worker
 
 
 def test_a_killed_backend_is_replaced_at_the_next_render(tmp_path, shot):

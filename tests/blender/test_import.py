@@ -139,6 +139,13 @@ def test_a_bad_file_is_reported_and_changes_nothing(two_groups_ply, spoil):
     assert session.hint
 
 
+def test_no_file_is_not_the_current_folder(two_groups_ply, monkeypatch):
+    monkeypatch.chdir(two_groups_ply.parent)
+    with pytest.raises(RuntimeError, match="No file was named"):
+        bpy.ops.ft2os.import_scene(filepath="")
+    assert not bpy.data.pointclouds
+
+
 def test_invalid_values_are_counted_and_can_be_left_out(tmp_path):
     ball = scenes.ball(30)
     ball.means[4, 1] = np.nan

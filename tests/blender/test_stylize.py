@@ -99,6 +99,21 @@ def test_a_prompt_that_says_nothing_is_refused_and_changes_nothing(pair, prompt,
     assert not len(pair["ball"].ft2os.looks)
 
 
+def test_a_full_disk_is_reported_and_changes_nothing(pair, full_disk):
+    before = bits(pair["ball"])
+    ask(pair["ball"])
+    full_disk(4096)
+    with pytest.raises(RuntimeError, match="Cannot write"):
+        bpy.ops.ft2os.stylize()
+    session = bpy.context.window_manager.ft2os
+    assert "Cannot write" in session.error
+    assert "requested" not in session.error  # numpy's own words
+    assert session.hint
+    assert not session.busy
+    assert bits(pair["ball"]) == before
+    assert not len(pair["ball"].ft2os.looks)
+
+
 def test_a_cancelled_job_leaves_the_object_or_a_partial_look(pair):
     job = begin(pair["ball"])
     job.cancel()

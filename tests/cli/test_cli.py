@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import resource
-import signal
+import os
+import sys
 
 import numpy as np
 import pytest
@@ -23,17 +23,6 @@ def scene(tmp_path):
     write_ply(path, two_groups())
     path.with_name("labels.json").write_text(json.dumps(LABELS))
     return path
-
-
-@pytest.fixture
-def small_files():
-    """A disk on which no file can grow beyond 8 KiB, as a full one would end it."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (8192, hard))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    signal.signal(signal.SIGXFSZ, before)
 
 
 def run(*words) -> int:
@@ -101,13 +90,31 @@ def test_a_place_that_cannot_be_written_is_told_before_the_work(scene, tmp_path,
     assert sorted(p.name for p in tmp_path.iterdir()) == ["folder.ply", "in"]
 
 
-def test_a_disk_without_room_changes_nothing(scene, tmp_path, capsys, small_files):
+def test_a_disk_without_room_changes_nothing(scene, tmp_path, capsys, full_disk):
+    full_disk(8192)
     out = tmp_path / "new" / "folder" / "o.ply"
     assert f"Cannot write {out}" in refused(capsys, "convert", scene, out)
     assert not (tmp_path / "new").exists()
     pictures = tmp_path / "pictures"
     assert "Cannot write" in refused(capsys, "render", scene, "--out", pictures, "--orbit", 1)
     assert not pictures.exists()
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full")
+@pytest.mark.parametrize("words", [["info"], ["info", "--json"]], ids=" ".join)
+def test_an_output_without_room_is_said(scene, capsys, monkeypatch, words):
+    with open("/dev/full", "w") as full:
+        monkeypatch.setattr(sys, "stdout", full)
+        assert run(*words, scene) == 1
+    assert "disk is full" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "setting", ["views=abc", "views=0", "pixels=1e99", "scale=NaN", "refine=3", "keep=2"]
+)
+def test_a_setting_that_makes_no_sense(scene, tmp_path, capsys, setting):
+    said = refused(capsys, *draft(scene, tmp_path / "o.ply", "--set", setting))
+    assert f"setting {setting.partition('=')[0]} cannot be" in said
 
 
 def test_labels_that_cannot_be_written_leave_the_old_scene(scene, tmp_path, capsys):

@@ -7,6 +7,7 @@ line itself is wrong, 130 stopped with Ctrl-C.
 from __future__ import annotations
 
 import argparse
+import errno
 import logging
 import os
 import sys
@@ -42,7 +43,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         format="ft2os: %(message)s",
     )
     try:
-        return args.run(args) or 0
+        code = args.run(args) or 0
+        sys.stdout.flush()  # so that a full disk behind our output is told here
+        return code
     except (KeyboardInterrupt, CancelledError):
         console.complain("Stopped; nothing was changed.")
         return INTERRUPTED
@@ -56,5 +59,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         console.complain(*lacking)
         return 1
     except BrokenPipeError:  # the reader of our output (head, less) has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
         return 0
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            raise
+        _drop_output()
+        where = error.filename or "The output"
+        console.complain(f"{where} cannot be written: the disk is full.", "Free some space.")
+        return 1
+
+
+def _drop_output() -> None:
+    """Let what is still buffered go nowhere, so that it does not fail again at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

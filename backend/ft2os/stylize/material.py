@@ -45,6 +45,18 @@ PRESETS = {
     "default": {},
     "fine": {"refine": True},
 }
+_LIMITS = {  # of what an override may be; whole numbers where the limits are
+    "views": (1, 1000),
+    "pixels": (16, 4096),
+    "largest": (1e-4, 10.0),
+    "limit": (1, 10_000_000),
+    "scale": (0.01, 100.0),
+    "keep": (0.0, 1.0),
+    "pull": (0.0, 1e6),
+    "iterations": (1, 10_000),
+    "refine": (False, True),
+    "refine_steps": (1, 100_000),
+}
 _SHARES = {"prepare": 1, "split": 4, "survey": 36, "paint": 24, "solve": 22, "match": 13, "refine": 160}
 """How long the stages take beside each other, measured; for the bar and the remaining time."""
 
@@ -61,7 +73,7 @@ def run(
     UnknownPromptError
         If it names none.
     RequestError
-        If the preset or a setting does not exist.
+        If the preset, a setting or its value does not exist.
     CancelledError
         Between steps; with the draft once there is one.
     """
@@ -82,6 +94,12 @@ def _settings(request: StylizeRequest) -> dict:
         raise RequestError(
             f"The material method has no setting {sorted(unknown)[0]!r}.", f"It has {', '.join(SETTINGS)}."
         )
+    for name, value in request.overrides.items():
+        low, high = _LIMITS[name]
+        kinds = (int, float) if isinstance(low, float) else (type(low),)
+        unset = name == "keep" and value is None
+        if not unset and not (type(value) in kinds and low <= value <= high):
+            raise RequestError(f"The setting {name} cannot be {value!r}.", f"Give it from {low} to {high}.")
     return {**SETTINGS, **PRESETS[request.preset], **request.overrides}
 
 
