@@ -200,3 +200,15 @@ def test_outside_the_group_every_bit_stays(grouping_scene, tmp_path, strength):
     assert [row for row, group in zip(written, after.group, strict=True) if group != 3] == before
     assert len(written) > len(before)
     assert (after.identity[after.group == 3, 0] == 9.0).all()
+
+
+@pytest.mark.parametrize("none", [np.int32(-7), np.float32(np.nan)])
+def test_unusual_marks_of_no_group_stay(scene, tmp_path, none):
+    gaussians = two_groups()
+    column = np.where(gaussians.group < 0, none, gaussians.group).astype(none.dtype)
+    rows = write_ply(scene, gaussians, change={"group": column})
+    out = tmp_path / "o.ply"
+    assert run(*draft(scene, out)) == 0
+    written = load_scene(out)
+    raw = written.gaussians.source.columns[written.gaussians.group != 3]
+    assert raw.tobytes() == rows[gaussians.group != 3].tobytes()

@@ -72,6 +72,10 @@ def test_an_empty_path_is_not_the_current_folder(ply, monkeypatch):
     refused("", "No file was named")
 
 
+def test_a_name_that_no_file_can_have(tmp_path):
+    refused(tmp_path / f"{'a' * 400}.ply", "too long")
+
+
 @pytest.mark.parametrize(
     ("column", "value"), [("y", np.nan), ("opacity", np.inf), ("f_dc_0", -np.inf), ("f_rest_3", np.nan)]
 )

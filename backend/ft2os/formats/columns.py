@@ -117,6 +117,13 @@ def deactivate(gaussians: Gaussians, raw: np.ndarray, out: np.ndarray) -> None:
             _put(out, IDENTITY, g.identity, raw, known)
 
 
+def read_group(column: np.ndarray) -> np.ndarray:
+    """Group ids of a file's column; what is negative or not finite counts as none.  [N] int32"""
+    if column.dtype.kind == "f":  # some tools know only float columns
+        column = np.nan_to_num(column, nan=-1.0, posinf=-1.0, neginf=-1.0)
+    return np.clip(column, -1, np.iinfo(np.int32).max).astype(np.int32)
+
+
 def _put(
     out: np.ndarray,
     names: tuple[str, ...],

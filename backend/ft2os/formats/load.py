@@ -69,14 +69,14 @@ def load_scene(path: str | Path, *, drop_invalid: bool = False, progress: Progre
 
 def find_ply(path: Path) -> Path:
     """The PLY file that ``path``, a file or an output folder, stands for."""
-    if not path.is_dir():
-        if path.suffix.lower() in _OTHER_FORMATS:
-            raise FileError(
-                f"{path.name}: {path.suffix.lower()} files are not supported yet.",
-                "Convert it to PLY first, for example with SuperSplat or splat-transform.",
-            )
-        return path
     try:
+        if not path.is_dir():
+            if path.suffix.lower() in _OTHER_FORMATS:
+                raise FileError(
+                    f"{path.name}: {path.suffix.lower()} files are not supported yet.",
+                    "Convert it to PLY first, for example with SuperSplat or splat-transform.",
+                )
+            return path
         runs = [(int(m[1]), p) for p in path.glob("point_cloud/*/") if (m := _ITERATION.fullmatch(p.name))]
         runs = [(n, p / "point_cloud.ply") for n, p in runs if (p / "point_cloud.ply").is_file()]
         if runs:

@@ -16,7 +16,7 @@ from plyfile import PlyData, PlyElement, PlyListProperty, PlyParseError
 
 from ft2os.errors import FileError
 from ft2os.files import read_error
-from ft2os.formats.columns import REQUIRED, activate, degree_of
+from ft2os.formats.columns import REQUIRED, activate, degree_of, read_group
 from ft2os.gaussians import Gaussians, Source
 
 _MAX_HEADER = 1 << 20
@@ -45,7 +45,7 @@ def read(path: str | Path) -> Gaussians:
         raise FileError(f"{path.name} is damaged: {error}.", "Export or download the file again.") from error
     columns = data["vertex"].data
     gaussians = activate(columns, degree_of(columns.dtype.names) or 0)
-    group = _read_group(columns)
+    group = read_group(columns["group"]) if "group" in columns.dtype.names else None
     others = tuple(e for e in data.elements if e.name != "vertex")
     comments = tuple(data.comments)
     source = Source(columns, sha256, path.resolve(), comments, group=group, others=others)
@@ -129,12 +129,3 @@ def _row_bytes(element: PlyElement, text: bool) -> int:
         np.dtype(p.list_dtype()[0] if isinstance(p, PlyListProperty) else p.dtype()).itemsize
         for p in element.properties
     )
-
-
-def _read_group(columns: np.ndarray) -> np.ndarray | None:
-    if "group" not in columns.dtype.names:
-        return None
-    group = columns["group"]
-    if group.dtype.kind == "f":  # some tools know only float columns
-        group = np.nan_to_num(group, nan=-1.0, posinf=-1.0, neginf=-1.0)
-    return np.clip(group, -1, np.iinfo(np.int32).max).astype(np.int32)

@@ -25,6 +25,7 @@ from ft2os.formats.columns import (
     ROTATION,
     SCALE,
     deactivate,
+    read_group,
     rest_names,
 )
 from ft2os.gaussians import Gaussians
@@ -135,7 +136,8 @@ def _rows(gaussians: Gaussians, inherit: np.ndarray | None, grouped: bool = True
             out[name] = np.where(parents >= 0, raw[name], 0)
     deactivate(gaussians, raw, out)
     if gaussians.group is not None and "group" in dtype.names:
-        out["group"] = gaussians.group
+        same = read_group(out["group"]) == gaussians.group  # −7 and NaN mean −1 too, and stay what they are
+        out["group"] = np.where(same, out["group"], gaussians.group)
     elif "group" in dtype.names:
         out["group"][gaussians.row < 0] = -1
     return out
