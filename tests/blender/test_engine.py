@@ -306,8 +306,9 @@ def test_a_picture_without_room_on_the_disk_is_said_and_kills_no_backend(tmp_pat
     f12(tmp_path / "small.png")
     worker = manager().running()
     shot.render.resolution_percentage = 100
-    full_disk(100_000)
-    assert "Cannot write" in render_and_catch()
+    with full_disk(100_000):
+        said = render_and_catch()
+    assert "Cannot write" in said
     assert "Cannot write" in bpy.context.window_manager.ft2os.error
     assert manager().running() is worker
 

@@ -102,8 +102,7 @@ def test_a_prompt_that_says_nothing_is_refused_and_changes_nothing(pair, prompt,
 def test_a_full_disk_is_reported_and_changes_nothing(pair, full_disk):
     before = bits(pair["ball"])
     ask(pair["ball"])
-    full_disk(4096)
-    with pytest.raises(RuntimeError, match="Cannot write"):
+    with pytest.raises(RuntimeError, match="Cannot write"), full_disk(4096):
         bpy.ops.ft2os.stylize()
     session = bpy.context.window_manager.ft2os
     assert "Cannot write" in session.error

@@ -91,12 +91,13 @@ def test_a_place_that_cannot_be_written_is_told_before_the_work(scene, tmp_path,
 
 
 def test_a_disk_without_room_changes_nothing(scene, tmp_path, capsys, full_disk):
-    full_disk(8192)
-    out = tmp_path / "new" / "folder" / "o.ply"
-    assert f"Cannot write {out}" in refused(capsys, "convert", scene, out)
+    out, pictures = tmp_path / "new" / "folder" / "o.ply", tmp_path / "pictures"
+    with full_disk(8192):
+        converting = refused(capsys, "convert", scene, out)
+        drawing = refused(capsys, "render", scene, "--out", pictures, "--orbit", 1)
+    assert f"Cannot write {out}" in converting
     assert not (tmp_path / "new").exists()
-    pictures = tmp_path / "pictures"
-    assert "Cannot write" in refused(capsys, "render", scene, "--out", pictures, "--orbit", 1)
+    assert "Cannot write" in drawing
     assert not pictures.exists()
 
 
