@@ -1,0 +1,118 @@
+"""Files and folders that are no scene, or not one that can be read: refused before memory is taken."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ft2os.errors import FileError, InvalidValuesError, RequestError
+from ft2os.formats import load_scene, save_ply
+from ft2os.formats.columns import REQUIRED
+from tests.scenes import LABELS, ball, two_groups, write_ply
+
+HEADER = b"ply\nformat binary_little_endian 1.0\n"
+PROPERTIES = b"".join(b"property float %s\n" % name.encode() for name in REQUIRED)
+ROW = bytes(14 * 4)
+END = b"end_header\n"
+
+
+def vertex(count: int | str) -> bytes:
+    return HEADER + b"element vertex %s\n" % str(count).encode() + PROPERTIES
+
+
+def as_text(content: bytes) -> bytes:
+    return content.replace(b"binary_little_endian", b"ascii")
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"ply\n" + b"comment x\n" * 200_000 + END, "no end"),
+        (HEADER + END, "no points"),
+        (vertex("9" * 5000) + END + ROW, "makes no sense"),
+        (vertex("many") + END + ROW, "makes no sense"),
+        (vertex(1) + b"property float x\n" + END + ROW, "makes no sense"),
+        (vertex(1) + b"property strange y2\n" + END + ROW, "makes no sense"),
+        (vertex(1) + "property float é\n".encode() + END + ROW, "makes no sense"),
+        (vertex(1) + b"property list uchar int many\n" + END + ROW + b"\0", "lists"),
+        (vertex(1) + b"property float f_rest_0\n" + END + ROW + b"abcd", "1 f_rest"),
+        (vertex(1) + b"element face 99999999999\nproperty list uchar int v\n" + END + ROW, "cut short"),
+        (HEADER + b"element vertex 1\nproperty uint packed_position\n" + END + b"abcd", "compressed"),
+        (as_text(vertex(10**15)) + END + b"1 2\n", "cut short"),
+        (as_text(vertex(1)) + END + b"a " * 14, "damaged"),
+    ],
+)
+def test_a_ply_that_cannot_be_read(tmp_path: Path, content: bytes, words: str) -> None:
+    (tmp_path / "scene.ply").write_bytes(content)
+    with pytest.raises(FileError, match=words) as caught:
+        load_scene(tmp_path / "scene.ply")
+    assert caught.value.hint.endswith(".")
+    assert "\n" not in caught.value.message
+
+
+@pytest.mark.parametrize("text", [False, True])
+def test_every_cut_of_a_file_is_refused(tmp_path: Path, text: bool) -> None:
+    write_ply(tmp_path / "whole.ply", ball(3), text=text)
+    content = (tmp_path / "whole.ply").read_bytes().rstrip(b"\n")
+    end = content.rindex(b" ") if text else len(content)  # text cut inside its last number still is text
+    for length in range(0, end, 13):
+        (tmp_path / "cut.ply").write_bytes(content[:length])
+        with pytest.raises(FileError):
+            load_scene(tmp_path / "cut.ply")
+
+
+def test_a_quaternion_of_length_0_and_a_scale_beyond_floats_count_as_invalid(tmp_path: Path) -> None:
+    quat, scale = np.ones(20, np.float32), np.zeros(20, np.float32)
+    quat[4], scale[11] = 0, 1000
+    change = {f"rot_{i}": quat for i in range(4)} | {"scale_1": scale}
+    rows = write_ply(tmp_path / "in.ply", ball(20), change=change)
+    with pytest.raises(InvalidValuesError, match="2 of the 20"):
+        load_scene(tmp_path / "in.ply")
+    read = load_scene(tmp_path / "in.ply", drop_invalid=True).gaussians
+    save_ply(tmp_path / "out.ply", read)
+    assert (tmp_path / "out.ply").read_bytes().endswith(np.delete(rows, [4, 11]).tobytes())
+
+
+def test_missing_files_and_odd_folders(tmp_path: Path) -> None:
+    for path, words in ((tmp_path / "no.ply", "no file"), (tmp_path, "not an output folder")):
+        with pytest.raises(FileError, match=words):
+            load_scene(path)
+    (tmp_path / "a.splat").write_bytes(b"x")
+    with pytest.raises(FileError, match="not supported yet"):
+        load_scene(tmp_path / "a.splat")
+    for name in ("a.ply", "b.ply"):
+        write_ply(tmp_path / name, ball(3))
+    with pytest.raises(FileError, match="several"):
+        load_scene(tmp_path)
+
+
+def test_the_newest_iteration_is_taken(tmp_path: Path) -> None:
+    for iteration, n in (("iteration_7000", 3), ("iteration_30000", 4), ("iteration_x", 5)):
+        (tmp_path / "point_cloud" / iteration).mkdir(parents=True)
+        write_ply(tmp_path / "point_cloud" / iteration / "point_cloud.ply", ball(n))
+    assert len(load_scene(tmp_path).gaussians) == 4
+
+
+def test_groups_are_found_by_id_name_or_part_of_a_name(tmp_path: Path) -> None:
+    save_ply(tmp_path / "in.ply", two_groups(20, 0), labels=LABELS)
+    scene = load_scene(tmp_path)
+    assert [scene.resolve_group(t) for t in ("3", "Ball", "small", "-1", "rest")] == [3, 3, 7, -1, -1]
+    with pytest.raises(RequestError, match="no group 'truck'") as caught:
+        scene.resolve_group("truck")
+    assert caught.value.hint == "Known groups: 3 (ball), 7 (small ball)."
+    with pytest.raises(RequestError, match="More than one"):
+        scene.resolve_group("all")  # a part of both names
+
+
+@pytest.mark.parametrize("touched", [False, True], ids=["a copy", "written anew"])
+def test_a_disk_that_fills_up_leaves_the_old_file_and_nothing_partial(tmp_path, full_disk, touched) -> None:
+    write_ply(tmp_path / "in.ply", ball(5000))
+    write_ply(tmp_path / "out.ply", ball(3))
+    before = (tmp_path / "out.ply").read_bytes()
+    read = load_scene(tmp_path / "in.ply").gaussians
+    with full_disk(4096), pytest.raises(FileError, match="Cannot write"):
+        save_ply(tmp_path / "out.ply", read.replace(means=read.means + 1) if touched else read)
+    assert (tmp_path / "out.ply").read_bytes() == before
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["in.ply", "out.ply"]
