@@ -107,6 +107,9 @@ def choose_camera(bpy, name: str, size: int) -> None:
     scene.render.resolution_percentage = 100
     scene.world = scene.world or bpy.data.worlds.new("Studio")
     scene.world.color = BACKDROP
+    for node in scene.world.node_tree.nodes if scene.world.node_tree else ():  # a new world of 5.0 has nodes
+        if node.type == "BACKGROUND":
+            node.inputs["Color"].default_value = (*BACKDROP, 1.0)
     scene.render.resolution_x = round(scene.render.resolution_x * size / longer)
     scene.render.resolution_y = round(scene.render.resolution_y * size / longer)
 
