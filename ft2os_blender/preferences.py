@@ -105,8 +105,10 @@ def settings() -> Settings:
             'Press "Install backend" in the Preferences of Splat Style, or choose a Python there.',
         )
     own = get()
-    env = (("FT2OS_DEVICE", own.device),) if own and own.device != "auto" else ()
-    return Settings(found.python, env, log_file())
+    env = {"FT2OS_DEVICE": own.device} if own and own.device != "auto" else {}
+    if not bpy.app.online_access:
+        env["HF_HUB_OFFLINE"] = "1"  # the CLIP method would otherwise fetch a named model's weights
+    return Settings(found.python, tuple(env.items()), log_file())
 
 
 def log_file() -> Path:

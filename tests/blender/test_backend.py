@@ -95,6 +95,19 @@ def test_installing_offline_is_refused(own, monkeypatch):
     assert room("preferences").installer is None
 
 
+def test_the_backend_may_only_download_where_blender_may(own):
+    system = bpy.context.preferences.system
+    before = system.use_online_access
+    try:
+        for allowed in (False, True):
+            system.use_online_access = allowed
+            offline = dict(room("preferences").settings().env).get("HF_HUB_OFFLINE")
+            assert offline == (None if bpy.app.online_access else "1")
+            assert bpy.app.online_access == allowed
+    finally:
+        system.use_online_access = before
+
+
 def test_an_unfitting_base_python_is_refused(tmp_path):
     find = room("setup.find")
     with pytest.raises(BackendError, match="not a Python"):
