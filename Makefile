@@ -66,7 +66,7 @@ lint: .venv/.installed
 	$(VENV) -m ft2os.warm
 	@touch $@
 
-# bpy.app tells 4.5; an environment holds one bpy and the test runner, nothing of ours.
+# Each of these holds one bpy and the test runner, nothing of ours: as in an artist's Blender.
 .venv-blender/.installed: scripts/system_libraries.sh
 	@$(MAKE) --no-print-directory blender-venv DIR=.venv-blender BPY=4.5
 .venv-blender-%/.installed: scripts/system_libraries.sh

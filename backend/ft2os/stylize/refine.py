@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from ft2os.errors import MissingError
+from ft2os.stylize.relief import CEILING
 from ft2os.stylize.survey import Survey
 
 LAYER = "relu3_1"
@@ -84,7 +85,7 @@ def run(
         loss.backward()
         optimizer.step()
         with torch.no_grad():
-            now.clamp_(0, 0.985)
+            now.clamp_(0, CEILING)
         show(step, float(loss.detach()), now.detach().numpy())
     return now.detach().numpy()
 

@@ -16,6 +16,7 @@ DETAIL_LIMIT = 0.5
 BRIGHT = 0.5  # of bright detail: white parts would push every material to the pale end of its palette
 GAIN = (0.3, 1.5)
 WHITE = 0.94  # where the shoulder begins to hold bright parts back
+CEILING = 0.985  # what no channel passes
 
 
 def detail(luminance: np.ndarray, mask: np.ndarray, median: float, spread: float) -> np.ndarray:
@@ -45,31 +46,20 @@ def relight(
 ) -> np.ndarray:  # [P', 3]
     """The texture with the original's luminance structure brought back, and whites held."""
     width = luminance.shape[1]
-    own = np.zeros_like(luminance)
-    own[mask] = np.log(colours @ LUMA + 0.03)
-    wanted = np.where(mask, np.log(luminance + 0.06), 0)
-    gain = np.zeros(int(mask.sum()), np.float32)
-    # Band by band: what the original has beyond a blur replaces a share of what the texture has there.
-    for inner, outer, share in ((0.0, FINE, 0.9), (FINE, COARSE, 0.8), (COARSE, None, 0.25)):
-        band_wanted, band_own = (
-            _band(wanted, mask, inner, outer, width),
-            _band(own, mask, inner, outer, width),
-        )
-        gain += share * keep * (band_wanted - 0.3 * band_own)
+    # What the original has beyond a blur, less some of what the texture has there, band by band. Blurs are
+    # linear, so both go through them together.
+    lack = np.where(mask, np.log(luminance + 0.06), 0)
+    lack[mask] -= 0.3 * np.log(colours @ LUMA + 0.03)
+    features, forms = (masked_blur(lack, mask, share * width) for share in (FINE, COARSE))
+    bands = 0.9 * (lack - features) + 0.8 * (features - forms) + 0.25 * (forms - lack[mask].mean())
+    gain = keep * bands[mask]
     return shoulder(colours * np.exp(np.clip(gain, np.log(GAIN[0]), np.log(GAIN[1])))[:, None])
-
-
-def _band(image: np.ndarray, mask: np.ndarray, inner: float, outer: float | None, width: int) -> np.ndarray:
-    """What a picture has between two blurs, at the masked pixels; ``outer`` None is the mean."""
-    fine = image if inner == 0 else masked_blur(image, mask, inner * width)
-    coarse = image[mask].mean() if outer is None else masked_blur(image, mask, outer * width)
-    return (fine - coarse)[mask]
 
 
 def shoulder(colours: np.ndarray) -> np.ndarray:
     """Values bent so that they near 1 without reaching it, by the pixel's largest channel (hue is kept)."""
     peak = np.maximum(colours.max(axis=-1, keepdims=True), 1e-6)
     over = np.maximum(peak - WHITE, 0)
-    room = 0.985 - WHITE
+    room = CEILING - WHITE
     held = np.where(peak > WHITE, WHITE + room * (1 - np.exp(-over / room)), peak)
     return colours * (held / peak)
