@@ -36,7 +36,7 @@ SCENE_VIEWS = (0, 3, 21, 12)
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("out", type=Path)
-    parser.add_argument("--preset", default="default")
+    parser.add_argument("--preset", default="standard")
     parser.add_argument("--json", type=Path, help="write the figures here too")
     args = parser.parse_args()
     data = Path(os.environ.get("FT2OS_TEST_DATA", "../shared/data"))

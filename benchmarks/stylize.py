@@ -172,7 +172,7 @@ def run(scene: Scene, group: int, steps: int) -> dict:
             context=context,
             prompt=PROMPT,
             method=method,
-            preset="seed" if method == "clip" else "default",
+            preset="seed" if method == "clip" else "standard",
             seed=SEED,
             overrides=overrides,
             cameras=cameras,

@@ -23,11 +23,11 @@ METHODS = [
     ("material", "Material", "Solid materials matched to the words of the prompt: seconds, no network"),
     ("clip", "CLIP", "Optimise the colours against a vision-language model: minutes, needs its weights"),
 ]
-_DEFAULT = ("default", "Default", "The quality that the method was tuned for", 0)
+_STANDARD = ("standard", "Standard", "The quality that the method was tuned for", 0)
 _DRAFT = ("draft", "Draft", "Faster and rougher", 1)
 _PAPER = ("seed", "Paper", "The published settings, for comparison", 2)
-_FINE = ("fine", "Fine", "Crisper, some seconds more; needs the full backend and VGG16's weights", 3)
-PRESETS = {"material": [_DEFAULT, _DRAFT, _FINE], "clip": [_DEFAULT, _DRAFT, _PAPER]}
+_HIGH = ("high", "High", "Crisper, some seconds more; needs the full backend and VGG16's weights", 3)
+PRESETS = {"material": [_DRAFT, _STANDARD, _HIGH], "clip": [_DRAFT, _STANDARD, _HIGH, _PAPER]}
 
 
 def _show(self: bpy.types.PropertyGroup, context: bpy.types.Context) -> None:
@@ -75,7 +75,7 @@ def _presets(self: bpy.types.PropertyGroup, context: bpy.types.Context) -> list[
 
 
 def _method_changed(self: bpy.types.PropertyGroup, context: bpy.types.Context) -> None:
-    self.preset = "default"  # the other method may not have the one that was chosen
+    self.preset = "standard"  # the other method may not have the one that was chosen
 
 
 class FT2OS_Scene(bpy.types.PropertyGroup):
@@ -87,7 +87,7 @@ class FT2OS_Scene(bpy.types.PropertyGroup):
         options={"TEXTEDIT_UPDATE"},
     )
     method: EnumProperty(name="Method", items=METHODS, default="material", update=_method_changed)
-    preset: EnumProperty(name="Preset", items=_presets, default=0)
+    preset: EnumProperty(name="Preset", items=_presets, default=0)  # the number of "standard"
     seed: IntProperty(name="Seed", description="Another seed, another variation", default=0, min=0)
 
 

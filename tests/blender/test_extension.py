@@ -93,7 +93,7 @@ def test_presets_follow_the_method():
     wanted.method = "clip"
     wanted.preset = "seed"
     wanted.method = "material"
-    assert wanted.preset == "default"
+    assert wanted.preset == "standard"
 
 
 def test_polls_explain_themselves(pair):

@@ -94,8 +94,8 @@ def test_fine_brings_the_texture_nearer_to_the_material(data_dir, monkeypatch):
     monkeypatch.setenv("FT2OS_TEST_DATA", str(data_dir))
     g = ball(80, 0, 1)
     losses = []
-    fine = StylizeRequest(g, "lava", preset="fine", overrides={**SMALL, "views": 4, "refine_steps": 12})
-    result = stylize(fine, progress=lambda p: losses.append(p.loss) if p.stage == "refine" else None)
+    high = StylizeRequest(g, "lava", preset="high", overrides={**SMALL, "views": 4, "refine_steps": 12})
+    result = stylize(high, progress=lambda p: losses.append(p.loss) if p.stage == "refine" else None)
     draft = stylize(StylizeRequest(g, "lava", overrides={**SMALL, "views": 4}))
     assert np.mean(losses[-4:]) < np.mean(losses[:4])
     assert not np.array_equal(result.look.dc, draft.look.dc)
@@ -110,7 +110,7 @@ def test_fine_says_at_once_what_it_lacks(monkeypatch, tmp_path):
     monkeypatch.setenv("HOME", str(tmp_path))
     stages = []
     with pytest.raises(MissingError, match="VGG16"):
-        stylize(StylizeRequest(ball(60), "lava", preset="fine"), progress=lambda p: stages.append(p.stage))
+        stylize(StylizeRequest(ball(60), "lava", preset="high"), progress=lambda p: stages.append(p.stage))
     assert not stages
 
 

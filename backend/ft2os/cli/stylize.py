@@ -29,7 +29,7 @@ def add(verbs: argparse._SubParsersAction) -> None:
     parser.add_argument("--prompt", required=True, metavar="TEXT", help="the look, such as 'lava'")
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="the PLY file to write")
     parser.add_argument("--method", choices=("material", "clip"), default="material")
-    parser.add_argument("--preset", choices=("default", "draft", "fine", "seed"), default="default")
+    parser.add_argument("--preset", choices=("draft", "standard", "high", "seed"), default="standard")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="another number, another variation")
     parser.add_argument(
         "--set",

@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 
@@ -17,7 +18,12 @@ from ft2os.errors import RequestError
 from ft2os.gaussians import Gaussians
 from ft2os.looks import Look
 
-METHODS = {"material": "ft2os.stylize.material", "clip": "ft2os.stylize.clip"}
+METHODS = {
+    "material": "ft2os.stylize.material",
+    "clip": "ft2os.stylize.clip",
+    "image": "ft2os.stylize.image",
+}
+PRESETS = ("draft", "standard", "high")  # of every method; ``clip`` has the paper's too, ``seed``
 MAX_SEED = 2**31 - 1  # what Blender's integers and the kernels' hashes hold
 
 
@@ -32,23 +38,31 @@ class StylizeRequest:
     context : Gaussians, optional
         The rest of the scene. No method uses it yet: both look at the object alone.
     prompt : str
+        May be empty where there is a style image.
     object_name : str, optional
         The object's own noun, which says nothing of the material ("truck with flames").
     method : str
         A key of `METHODS`.
     preset : str
-        The method's presets; ``default`` is there for each.
+        One of `PRESETS`, or another that the method has.
     seed : int
     overrides : dict
         Settings of the method by name.
     cameras : list of Camera, optional
         The scene's own cameras. ``clip`` judges from those that see the object (from an orbit without any);
         ``material`` ignores them and looks from rings of its own, since a solid texture goes all around.
+    style_image : Path, optional
+        A picture whose style the object should take.
+    checkpoint : Path, optional
+        Where a long run keeps its state as it goes, so that it can go on after a crash or a cancel. The file
+        is gone once the run has ended well.
+    resume : bool
+        Go on from ``checkpoint``, if it is there; the same run to the bit as one that was never broken off.
 
     Raises
     ------
     RequestError
-        If the prompt is empty or the object has no Gaussians.
+        If there is neither a prompt nor a style image, or the object has no Gaussians.
     """
 
     target: Gaussians
@@ -56,13 +70,16 @@ class StylizeRequest:
     context: Gaussians | None = None
     object_name: str | None = None
     method: str = "material"
-    preset: str = "default"
+    preset: str = "standard"
     seed: int = 0
     overrides: dict = field(default_factory=dict)
     cameras: list[Camera] | None = None
+    style_image: Path | None = None
+    checkpoint: Path | None = None
+    resume: bool = False
 
     def __post_init__(self) -> None:
-        if not self.prompt.strip():
+        if not self.prompt.strip() and self.style_image is None:
             raise RequestError(
                 "The prompt is empty.", "Say what the object should become, for example: lava."
             )
@@ -72,7 +89,21 @@ class StylizeRequest:
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a run stands; ``preview`` is uint8 [H, W, 3], ``eta_s`` the seconds that remain."""
+    """Where a run stands.
+
+    Parameters
+    ----------
+    stage : str
+    step, total : int
+    eta_s : float, optional
+        Seconds that remain.
+    loss : float, optional
+    preview : ndarray, uint8, [H, W, 3], optional
+    metrics : dict
+        The terms of the loss by name.
+    partial : callable, optional
+        Makes the result as it is now; dear, so only for who wants the colours of a preview.
+    """
 
     stage: str
     step: int
@@ -81,6 +112,7 @@ class Progress:
     loss: float | None = None
     preview: np.ndarray | None = None
     metrics: dict = field(default_factory=dict)
+    partial: Callable[[], StylizeResult] | None = None
 
 
 @dataclass(frozen=True)

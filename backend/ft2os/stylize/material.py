@@ -2,7 +2,7 @@
 
 The prompt names a solid texture. The object is split so that it can carry one, looked at from all around, and
 in every pixel painted: texture at the surface point, the object's own light and dark kept. One linear solve
-then finds the colours that show those pictures. The preset ``fine`` adds feature matching, where VGG16's
+then finds the colours that show those pictures. The preset ``high`` adds feature matching, where VGG16's
 weights are on the machine: crisper, and some 12 s more on two cores.
 """
 
@@ -42,8 +42,8 @@ SETTINGS = {
 }
 PRESETS = {
     "draft": {"views": 12, "pixels": 176, "limit": 40_000, "iterations": 14},
-    "default": {},
-    "fine": {"refine": True},
+    "standard": {},
+    "high": {"refine": True},
 }
 _LIMITS = {  # of what an override may be; whole numbers where the limits are
     "views": (1, 1000),

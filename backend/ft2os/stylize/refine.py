@@ -34,14 +34,14 @@ def weights() -> Path:
         from ft2os.guidance.perceptual import find_vgg
     except ImportError as error:
         raise MissingError(
-            "The preset 'fine' needs torch, which is not installed.",
-            "Install the extra: pip install 'ft2os[engine]', or use the preset 'default'.",
+            "The preset 'high' needs torch, which is not installed.",
+            "Install the extra: pip install 'ft2os[engine]', or use the preset 'standard'.",
         ) from error
     path = find_vgg()
     if path is None:
         raise MissingError(
-            "The preset 'fine' needs VGG16's weights, and there are none on this machine.",
-            "Put vgg16-397923af.pth into the folder that FT2OS_WEIGHTS names, or use the preset 'default'.",
+            "The preset 'high' needs VGG16's weights, and there are none on this machine.",
+            "Put vgg16-397923af.pth into the folder that FT2OS_WEIGHTS names, or use the preset 'standard'.",
         )
     return path
 

@@ -49,7 +49,7 @@ def read_request(composer: Composer, params: dict[str, Any]) -> StylizeRequest:
         prompt=need(params, "prompt", str),
         object_name=need(params, "object_name", str, None),
         method=need(params, "method", str, "material"),
-        preset=need(params, "preset", str, "default"),
+        preset=need(params, "preset", str, "standard"),
         seed=need(params, "seed", int, 0),
         overrides=need(params, "overrides", dict, {}),
         cameras=_cameras(params, frame),

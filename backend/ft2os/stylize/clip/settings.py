@@ -74,8 +74,9 @@ class Settings:
 PRESETS = {
     "seed": Settings(),
     # At a temperature of 1 the gradient is nearly the same whatever the score (p ≈ 0.10); 0.07 is NeRF-Art's.
-    "default": Settings(temperature=0.07, fade_sh=True),
+    "standard": Settings(temperature=0.07, fade_sh=True),
     "draft": Settings(temperature=0.07, fade_sh=True, epochs=4),
+    "high": Settings(temperature=0.07, fade_sh=True, epochs=40),
 }
 
 
