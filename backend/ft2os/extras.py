@@ -13,6 +13,7 @@ PACKAGES = {  # extra -> {module: distribution}
         "scipy": "scipy",
         "PIL": "pillow",
         "rich": "rich",
+        "psutil": "psutil",
     },
     "engine": {
         "torch": "torch",

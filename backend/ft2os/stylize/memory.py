@@ -1,0 +1,266 @@
+"""Whether a job fits into the memory, asked before it starts, and the batch that does.
+
+A method describes what it is about to hold as a `Job` and calls ``fit_batch``: it gets the batch it wanted, a
+smaller one where that does not fit, or a ``RequestError`` that says what is lacking and what would fit.
+The figures are estimates from measured runs, meant to be right to within a factor of two. The environment
+variable ``FT2OS_MEMORY`` (bytes) says how much a job may take, in place of what the machine has to spare.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ft2os.errors import RequestError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+log = logging.getLogger(__name__)
+
+MEMORY_ENV = "FT2OS_MEMORY"
+_SHARE = 0.8  # of what is free: the rest is for whatever else the machine does meanwhile
+_ENTRY = 16  # bytes of a weight: value and column, in W and in its transpose
+_PIXEL = 120  # bytes a pixel of a view: surface points, normals, luminance, original, target
+_GAUSSIAN = 900  # bytes each, of degree 3: the object, the split set, their colours, targets and orders
+_MOVED = 16  # bytes a number that an optimiser moves: itself, its gradient, Adam's two moments
+_DRAWN = 260  # bytes a Gaussian and view of a batch that the rasterizer draws and goes back through
+_DENSITY = 0.125  # Gaussians that show in a pixel, over the square root of how many there are
+_BACKWARD = 1.35  # what a network takes at its peak over what it keeps for the way back
+_LEAST_VIEWS, _LEAST_PIXELS = 6, 96  # below these no advice is given: the result would not be worth it
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a run is about to hold.
+
+    Parameters
+    ----------
+    gaussians : int
+        Of the object, after splitting.
+    views : int
+        Kept in their linear form; 0 where a rasterizer draws every step.
+    pixels : int
+        Side of a view.
+    per_picture : int
+        Bytes that a network keeps of one picture until the gradient has come back: ``kept_bytes``.
+    pictures : int
+        How many pictures the network sees for each view of a batch: the view itself and its crops.
+    moved : int
+        Numbers a Gaussian that an optimiser moves: 3 for colours, 14 with geometry, 59 with all bands.
+    rasterized : bool
+        Whether the steps draw with the rasterizer.
+    fixed : int
+        Bytes of anything else that stays: cached features, a network that is yet to be loaded.
+    """
+
+    gaussians: int
+    views: int
+    pixels: int
+    per_picture: int = 0
+    pictures: int = 1
+    moved: int = 0
+    rasterized: bool = False
+    fixed: int = 0
+
+    def parts(self, batch: int) -> dict[str, int]:
+        """Bytes by what they are for, with ``batch`` views a step."""
+        area = self.pixels**2
+        entries = self.views * area * _DENSITY * self.gaussians**0.5
+        drawn = batch * _DRAWN * self.gaussians if self.rasterized else 0
+        return {
+            "views": int(entries * _ENTRY + self.views * area * _PIXEL),
+            "gaussians": self.gaussians * (_GAUSSIAN + _MOVED * self.moved) + drawn,
+            "judge": int(batch * self.pictures * (self.per_picture * _BACKWARD + area * 48)),
+            "other": self.fixed,
+        }
+
+    def bytes(self, batch: int) -> int:
+        """Bytes in all, with ``batch`` views a step."""
+        return sum(self.parts(batch).values())
+
+
+@dataclass(frozen=True)
+class Fit:
+    """The batch that fits, of how many were wanted, and the bytes: needed with it, and free to use."""
+
+    batch: int
+    wanted: int
+    needed: int
+    available: int
+
+    def stats(self) -> dict[str, int]:
+        """For a result's ``stats["memory"]``."""
+        return asdict(self)
+
+
+def fit_batch(wanted: int, job: Job, *, device: str = "cpu") -> Fit:
+    """The largest batch up to ``wanted`` with which the job fits.
+
+    Call it once everything that is shared between runs is loaded (the judge, its weights) and before anything
+    that the job describes is made; use ``fit.batch`` and put ``fit.stats()`` into ``stats["memory"]``. A
+    lowered batch is logged. A method without batches (``material``) wants 1.
+
+    Parameters
+    ----------
+    wanted : int
+        Views a step, at least 1.
+    job : Job
+    device : str
+        "cpu" or "cuda", where the job will live.
+
+    Raises
+    ------
+    RequestError
+        If not even one view a step fits; its hint names what would.
+    """
+    room = available(device)
+    batch = next((b for b in range(wanted, 0, -1) if job.bytes(b) <= room), 0)
+    if not batch:
+        raise _refusal(job, room, device)
+    fit = Fit(batch, wanted, job.bytes(batch), room)
+    if batch < wanted:
+        log.warning(
+            "%s are free: %d views a step instead of %d, which would take %s",
+            _text(room), batch, wanted, _text(job.bytes(wanted)),
+        )  # fmt: skip
+    return fit
+
+
+def available(device: str = "cpu") -> int:
+    """Bytes that a job may take on a device: ``FT2OS_MEMORY``, else a share of what is free.
+
+    Raises
+    ------
+    RequestError
+        If ``FT2OS_MEMORY`` is no positive whole number.
+    """
+    told = os.environ.get(MEMORY_ENV, "").strip()
+    if told:
+        if not told.isdecimal() or not int(told):
+            raise RequestError(f"{MEMORY_ENV} is {told!r}.", "Set it to a number of bytes, or not at all.")
+        return int(told)
+    return int(_SHARE * (_free_cuda() if device.startswith("cuda") else _free_cpu()))
+
+
+def kept_bytes(network: Callable[[Tensor], Tensor], side: int, device: str = "cpu") -> int:
+    """Bytes that a frozen network keeps of one picture [1, 3, side, side] until the gradient has come back.
+
+    Counted, so that it holds for any network: what two pictures keep less what one does, since the weights
+    are there anyway.
+    """
+    return _kept(network, 2, side, device) - _kept(network, 1, side, device)
+
+
+def _kept(network: Callable[[Tensor], Tensor], batch: int, side: int, device: str) -> int:
+    import torch
+
+    kept: dict[int, int] = {}
+
+    def note(tensor: Tensor) -> Tensor:
+        kept[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
+        return tensor
+
+    pictures = torch.full((batch, 3, side, side), 0.5, device=device, requires_grad=True)
+    with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
+        last = network(pictures)  # held: a storage that is freed would give its place to another
+    del last
+    return sum(kept.values())
+
+
+def _free_cuda() -> int:
+    import torch
+
+    free, _ = torch.cuda.mem_get_info()
+    # What torch's allocator holds but does not use is free to us, though not to the driver.
+    return free + torch.cuda.memory_reserved() - torch.cuda.memory_allocated()
+
+
+def _free_cpu() -> int:
+    import psutil
+
+    return min([psutil.virtual_memory().available, *_free_in_groups()])
+
+
+def _free_in_groups(proc: Path = Path("/proc/self/cgroup"), root: Path = Path("/sys/fs/cgroup")) -> list[int]:
+    """What the control groups of this process leave it (Linux, containers), one figure a limit.
+
+    Version 2 has one tree, version 1 one of its own for memory; either is read from the process's own group
+    up to the root, since each may set a limit.
+    """
+    try:
+        lines = proc.read_text().splitlines()
+    except OSError:
+        return []
+    found = []
+    for line in lines:
+        number, _, rest = line.partition(":")
+        kinds, _, path = rest.partition(":")
+        if number == "0":
+            tree, names = root, ("memory.max", "memory.current", "inactive_file")
+        elif "memory" in kinds.split(","):
+            tree = root / "memory"
+            names = ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
+        else:
+            continue
+        group = tree / path.lstrip("/")
+        # In a container the group's own path need not exist below the root that one sees.
+        folders = [group, *[parent for parent in group.parents if parent.is_relative_to(tree)]]
+        found += [left for folder in folders if (left := _free_in_group(folder, *names)) is not None]
+    return found
+
+
+def _free_in_group(folder: Path, limit: str, usage: str, inactive: str) -> int | None:
+    try:
+        most, used = (folder / limit).read_text().strip(), int((folder / usage).read_text())
+        # Pages of files that were read count as used, but go when memory is short.
+        facts = dict(line.split() for line in (folder / "memory.stat").read_text().splitlines())
+    except (OSError, ValueError):
+        return None
+    return None if most == "max" else max(0, int(most) - used + int(facts.get(inactive, 0)))
+
+
+def _refusal(job: Job, room: int, device: str) -> RequestError:
+    needed = _text(job.bytes(1))
+    where = "on the GPU" if device.startswith("cuda") else "of memory"
+    return RequestError(
+        f"This needs about {needed} {where}, and {_text(room)} may be used.",
+        f"{_advice(job, room)} {MEMORY_ENV} sets how many bytes may be used.",
+    )
+
+
+def _advice(job: Job, room: int) -> str:
+    """What would fit, in the words of the settings."""
+    if replace(job, per_picture=0).bytes(1) <= room:
+        return "Choose a smaller judge, for example model ViT-S-32-alt."
+    fewer = _largest(lambda n: replace(job, views=n), _LEAST_VIEWS, job.views, room)
+    if fewer:
+        return f"Choose {fewer} views instead of {job.views}, or the preset draft."
+    smaller = _largest(lambda n: replace(job, pixels=n), _LEAST_PIXELS, job.pixels, room)
+    if smaller:
+        return f"Choose pictures of {smaller} pixels instead of {job.pixels}, or the preset draft."
+    both = replace(job, views=min(job.views, _LEAST_VIEWS), pixels=min(job.pixels, _LEAST_PIXELS))
+    fewest = _largest(lambda n: replace(both, gaussians=n), 1000, job.gaussians, room)
+    if fewest:
+        return f"Lower the limit of Gaussians to {fewest:,} with {both.views} views of {both.pixels} pixels."
+    return "Close other programs, or use a machine with more memory."
+
+
+def _largest(changed: Callable[[int], Job], low: int, high: int, room: int) -> int | None:
+    """The largest number from ``low`` to below ``high`` with which one view a step fits."""
+    best = None
+    while low < high:
+        middle = (low + high) // 2
+        if changed(middle).bytes(1) <= room:
+            best, low = middle, middle + 1
+        else:
+            high = middle
+    return best
+
+
+def _text(size: int) -> str:
+    return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{max(size / 1e6, 0.1):.0f} MB"
