@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ft2os.cli import console
-from ft2os.errors import RequestError
 
 if TYPE_CHECKING:
     from ft2os.formats import Scene
@@ -21,9 +20,11 @@ def add(verbs: argparse._SubParsersAction) -> None:
         console.add_scene(parser)
         parser.add_argument("--json", action="store_true", help="machine-readable output")
         parser.set_defaults(run=run)
-    convert = verbs.add_parser("convert", help="write a scene as one PLY file, groups included")
+    convert = verbs.add_parser("convert", help="write a scene in another format")
     console.add_scene(convert)
-    convert.add_argument("out", metavar="OUT", type=Path, help="the file to write, .ply")
+    convert.add_argument(
+        "out", metavar="OUT", type=Path, help="the file to write; its ending names the format"
+    )
     convert.set_defaults(run=run_convert)
 
 
@@ -42,7 +43,8 @@ def run_info(args: argparse.Namespace) -> None:
         print(f"  {'bounds' if axis == 'x' else '':<10}  {axis} {a:.4g} … {b:.4g}")
     print(f"  groups      {len(scene.group_ids())}")
     print(f"  cameras     {facts['cameras']}")
-    print(f"  properties  {' '.join(shortened(facts['properties']))}")
+    if facts["properties"]:
+        print(f"  properties  {' '.join(shortened(facts['properties']))}")
 
 
 def run_groups(args: argparse.Namespace) -> None:
@@ -60,21 +62,18 @@ def run_groups(args: argparse.Namespace) -> None:
 
 
 def run_convert(args: argparse.Namespace) -> None:
-    """Write a scene as a PLY; a file that needs no change is copied byte for byte."""
+    """Write a scene; a PLY that needs no change is copied byte for byte."""
     from dataclasses import replace
 
-    from ft2os.formats import save_ply
+    from ft2os.formats import registry, save_scene
 
-    if args.out.suffix.lower() != ".ply":
-        raise RequestError(
-            f"Cannot write {args.out.suffix or 'that kind of'} files yet.", "Name a .ply file."
-        )
+    registry.for_writing(args.out)  # before the work
     scene = _load(args)
     gaussians = scene.gaussians
     if scene.format == "gaussian-grouping" and gaussians.group is not None:
         # The classifier stays behind, so the groups that it makes go into a column.
         gaussians = gaussians.replace(source=replace(gaussians.source, group=None))
-    save_ply(args.out, gaussians, labels=scene.labels)
+    save_scene(args.out, gaussians, labels=scene.labels)
     print(args.out)
 
 
@@ -90,7 +89,7 @@ def describe(scene: Scene) -> dict[str, object]:
         "bounds": {"min": g.means.min(axis=0), "max": g.means.max(axis=0)},
         "groups": list_groups(scene),
         "cameras": len(scene.cameras),
-        "properties": list(g.source.columns.dtype.names),
+        "properties": list(g.source.columns.dtype.names) if g.source is not None else [],
     }
 
 

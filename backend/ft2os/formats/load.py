@@ -1,4 +1,4 @@
-"""Finding a scene: a PLY file, or the output folder of Inria's 3DGS or Gaussian Grouping.
+"""Finding a scene: a file of any format, or the output folder of Inria's 3DGS or Gaussian Grouping.
 
 Everything that lies beside the Gaussians and belongs to them is picked up: group names, the classifier that
 turns identity features into groups, cameras.
@@ -18,14 +18,13 @@ from ft2os.cameras import inria
 from ft2os.cameras.camera import Camera
 from ft2os.errors import FileError, InvalidValuesError
 from ft2os.files import read_error
-from ft2os.formats import grouping, ply
+from ft2os.formats import grouping, registry
 from ft2os.formats.columns import IDENTITY, REQUIRED, degree_of, matrix, rest_names
 from ft2os.formats.scene import Scene
 from ft2os.gaussians import Gaussians
 
 log = logging.getLogger(__name__)
 _ITERATION = re.compile(r"iteration_(\d+)")
-_OTHER_FORMATS = {".splat", ".spz", ".ksplat", ".sog"}
 Progress = Callable[[str, int, int], None]
 
 
@@ -35,7 +34,8 @@ def load_scene(path: str | Path, *, drop_invalid: bool = False, progress: Progre
     Parameters
     ----------
     path : path
-        A PLY file, or a folder: ``point_cloud/iteration_N/point_cloud.ply`` (the highest N), or one PLY.
+        A file of one of ``registry.FORMATS``, or a folder: ``point_cloud/iteration_N/point_cloud.ply`` (the
+        highest N), or one with a single scene in it.
     drop_invalid : bool
         Leave out Gaussians with NaN or infinite values instead of refusing the file.
     progress : callable, optional
@@ -54,56 +54,47 @@ def load_scene(path: str | Path, *, drop_invalid: bool = False, progress: Progre
     """
     report = progress or (lambda stage, step, total: None)
     if not str(path):  # Path("") would be the current folder
-        raise FileError("No file was named.", "Choose a PLY file or the output folder of a 3DGS training.")
-    file = find_ply(Path(path))
+        raise FileError("No file was named.", "Choose a splat file or the output folder of a 3DGS training.")
+    file = find_file(Path(path))
     report("reading", 0, 3)
-    gaussians = ply.read(file)
+    form = registry.for_reading(file)
+    gaussians = form.read(file)
     report("checking values", 1, 3)
     gaussians = _without_invalid(gaussians, file, drop_invalid)
     report("finding groups", 2, 3)
-    gaussians, kind = _grouped(gaussians, file)
+    gaussians, kind = _grouped(gaussians, file) if form is registry.PLY else (gaussians, form.name)
     scene = Scene(gaussians, _labels(file), _cameras(file), file, kind, _settings(file))
     report("done", 3, 3)
     return scene
 
 
-def find_ply(path: Path) -> Path:
-    """The PLY file that ``path``, a file or an output folder, stands for."""
+def find_file(path: Path) -> Path:
+    """The file that ``path``, a file or an output folder, stands for."""
     try:
         if not path.is_dir():
-            if path.suffix.lower() in _OTHER_FORMATS:
-                raise FileError(
-                    f"{path.name}: {path.suffix.lower()} files are not supported yet.",
-                    "Convert it to PLY first, for example with SuperSplat or splat-transform.",
-                )
             return path
         runs = [(int(m[1]), p) for p in path.glob("point_cloud/*/") if (m := _ITERATION.fullmatch(p.name))]
         runs = [(n, p / "point_cloud.ply") for n, p in runs if (p / "point_cloud.ply").is_file()]
         if runs:
             return max(runs)[1]
-        files = sorted(p for p in path.iterdir() if p.suffix.lower() == ".ply" and p.is_file())
+        files = sorted(p for p in path.iterdir() if registry.by_name(p) and p.is_file())
     except OSError as error:
         raise read_error(path, error) from error
     if len(files) == 1:
         return files[0]
     named = ", ".join(p.name for p in files[:5])
     if files:
-        raise FileError(f"{path} holds several PLY files ({named}).", "Name the one you mean.")
+        raise FileError(f"{path} holds several scenes ({named}).", "Name the one you mean.")
     raise FileError(
         f"{path} is not an output folder: it has no point_cloud/iteration_N/point_cloud.ply.",
-        "Choose a PLY file or the folder that a 3DGS training has written.",
+        "Choose a splat file or the folder that a 3DGS training has written.",
     )
 
 
 def _without_invalid(gaussians: Gaussians, file: Path, drop: bool) -> Gaussians:
     bad = gaussians.invalid()
-    columns = gaussians.source.columns
-    # The raw numbers too: an infinite logit has a finite opacity, but no tool means it.
-    names = REQUIRED + rest_names(degree_of(columns.dtype.names) or 0)
-    names += IDENTITY if gaussians.identity is not None else ()
-    for start in range(0, len(bad), 1 << 16):
-        rows = slice(start, start + (1 << 16))
-        bad[rows] |= ~np.isfinite(matrix(columns[rows], names)).all(axis=1)
+    if gaussians.source is not None:
+        bad |= _invalid_rows(gaussians.source.columns, gaussians.identity is not None)
     count = int(bad.sum())
     if not count:
         return gaussians
@@ -117,6 +108,16 @@ def _without_invalid(gaussians: Gaussians, file: Path, drop: bool) -> Gaussians:
         raise FileError(f"All Gaussians in {file.name} have NaN or infinite values.", "Use another file.")
     log.info("left out %d Gaussians with NaN or infinite values", count)
     return gaussians.subset(~bad)
+
+
+def _invalid_rows(columns: np.ndarray, identity: bool) -> np.ndarray:
+    """True where a raw number is not finite: an infinite logit has a finite opacity, but no tool means it."""
+    names = REQUIRED + rest_names(degree_of(columns.dtype.names) or 0) + (IDENTITY if identity else ())
+    bad = np.zeros(len(columns), bool)
+    for start in range(0, len(bad), 1 << 16):
+        rows = slice(start, start + (1 << 16))
+        bad[rows] = ~np.isfinite(matrix(columns[rows], names)).all(axis=1)
+    return bad
 
 
 def _grouped(gaussians: Gaussians, file: Path) -> tuple[Gaussians, str]:

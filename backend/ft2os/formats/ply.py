@@ -87,6 +87,11 @@ def _check(path: Path, stream: io.BufferedIOBase) -> None:
     _check_properties(path, header)
     if not counts[[e.name for e in header].index("vertex")]:
         raise FileError(f"{path.name} holds 0 Gaussians.", "Choose a file that has some.")
+    check_size(path, stream, header, counts, start)
+
+
+def check_size(path: Path, stream: io.BufferedIOBase, header: PlyData, counts: list[int], start: int) -> None:
+    """Refuse a file that is shorter than its header says."""
     needed = sum(n * _row_bytes(e, header.text) for n, e in zip(counts, header, strict=True))
     there = stream.seek(0, io.SEEK_END) - start
     if there < needed:
@@ -100,11 +105,6 @@ def _check(path: Path, stream: io.BufferedIOBase) -> None:
 def _check_properties(path: Path, header: PlyData) -> None:
     vertex = header["vertex"]
     names = {p.name for p in vertex.properties}
-    if "packed_position" in names:
-        raise FileError(
-            f"{path.name} is a compressed PLY, which is not supported yet.",
-            "Convert it to a plain PLY first, for example with SuperSplat or splat-transform.",
-        )
     missing = [n for n in REQUIRED if n not in names]
     if missing:
         raise FileError(

@@ -1,0 +1,206 @@
+"""PlayCanvas' compressed PLY: chunks of 256 Gaussians, each packed into 16 bytes beside the chunk's bounds.
+
+plyfile reads the file; the packing is ours, because the libraries that read and write it right are compiled
+(gsply through numba, gaussforge) and Blender's Python must not carry them. Position, log scale and colour are
+fractions of their chunk's bounds, rotation is the three smaller components in 10 bits each, and higher bands,
+where there are any, one byte in −4..4. Layout: PlayCanvas' splat-transform and engine (MIT).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from plyfile import PlyData, PlyElement, PlyParseError
+
+from ft2os.errors import FileError
+from ft2os.files import read_error
+from ft2os.formats import columns, ply
+from ft2os.gaussians import C0, Gaussians, with_degree
+
+CHUNK = 256
+PACKED = ("packed_position", "packed_rotation", "packed_scale", "packed_color")
+_BOUNDS = tuple(f"{end}_{axis}" for end in ("min", "max") for axis in "xyz")
+_SCALE_BOUNDS = tuple(f"{end}_scale_{axis}" for end in ("min", "max") for axis in "xyz")
+_COLOUR_BOUNDS = tuple(f"{end}_{channel}" for end in ("min", "max") for channel in "rgb")
+_AXIS_BITS = (11, 10, 11)
+_ROTATION_BITS = 10
+_SMALLER = np.sqrt(0.5)  # the three smaller components of a unit quaternion lie in ±√½
+_OTHERS = np.array([[1, 2, 3], [0, 2, 3], [0, 1, 3], [0, 1, 2]])  # components, without the largest
+_SCALE_CLAMP = 20.0  # of the log scale, as the other writers do: a scale of 0 would stretch the chunk
+_SH_SPAN = 8.0
+
+
+def read(path: Path) -> Gaussians:
+    """The Gaussians of a compressed PLY file, degree 0 to 3.
+
+    Raises
+    ------
+    FileError
+        If the file is missing, cut short, or its elements do not fit together.
+    """
+    try:
+        with path.open("rb") as stream:
+            degree = _check(path, stream)
+        data = PlyData.read(str(path), mmap="r")
+    except OSError as error:
+        raise read_error(path, error) from error
+    except (PlyParseError, ValueError, MemoryError) as error:
+        raise FileError(f"{path.name} is damaged: {error}.", "Export or download the file again.") from error
+    vertex, chunk = data["vertex"].data, data["chunk"].data
+    packed = {name: np.ascontiguousarray(vertex[name]) for name in PACKED}
+    with np.errstate(
+        over="ignore", invalid="ignore"
+    ):  # hostile bounds: `Gaussians.invalid` finds what they make
+        return _unpacked(packed, chunk, _read_bands(data, degree))
+
+
+def write(path: Path, gaussians: Gaussians) -> None:
+    """Write a compressed PLY: order kept, degrees above 3 and everything but the Gaussians left out."""
+    chunk = np.empty(
+        -(-len(gaussians) // CHUNK), [(n, "<f4") for n in _BOUNDS + _SCALE_BOUNDS + _COLOUR_BOUNDS]
+    )
+    vertex = np.empty(len(gaussians), [(n, "<u4") for n in PACKED])
+    scales = np.clip(columns.log(gaussians.scales), -_SCALE_CLAMP, _SCALE_CLAMP)
+    position = _fractions(gaussians.means, chunk, _BOUNDS)
+    scale = _fractions(scales, chunk, _SCALE_BOUNDS)
+    colour = _fractions(gaussians.base_colours.astype(np.float32), chunk, _COLOUR_BOUNDS)
+    vertex["packed_position"] = _pack(position, _AXIS_BITS)
+    vertex["packed_scale"] = _pack(scale, _AXIS_BITS)
+    vertex["packed_color"] = _pack(np.column_stack([colour, gaussians.opacities]), (8, 8, 8, 8))
+    vertex["packed_rotation"] = _pack_rotation(gaussians.quats)
+    elements = [PlyElement.describe(chunk, "chunk"), PlyElement.describe(vertex, "vertex")]
+    degree = min(gaussians.degree, 3)
+    if degree:
+        elements.append(PlyElement.describe(_pack_bands(with_degree(gaussians.sh, degree)), "sh"))
+    PlyData(elements, byte_order="<").write(str(path))
+
+
+def _check(path: Path, stream) -> int:
+    """The degree, once the header holds what is needed and the file what the header promises."""
+    header, counts, start = ply.read_header(path, stream)
+    count = {element.name: n for element, n in zip(header, counts, strict=True)}
+    names = {element.name: [p.name for p in element.properties] for element in header}
+    have = set(names.get("vertex", ())) >= set(PACKED)
+    have &= set(names.get("chunk", ())) >= set(_BOUNDS + _SCALE_BOUNDS)
+    if not have or header.text:
+        raise FileError(
+            f"{path.name} is not a compressed PLY as PlayCanvas writes it.", "Export or download it again."
+        )
+    ply.check_size(path, stream, header, counts, start)
+    if not count["vertex"]:
+        raise FileError(f"{path.name} holds 0 Gaussians.", "Choose a file that has some.")
+    degree = columns.degree_of(names.get("sh", ()))
+    if count["chunk"] * CHUNK < count["vertex"] or degree is None or degree > 3:
+        raise FileError(
+            f"{path.name} is damaged: its chunks or bands do not fit its Gaussians.",
+            "Export or download it again.",
+        )
+    if degree and count["sh"] != count["vertex"]:
+        raise FileError(
+            f"{path.name} is damaged: {count['sh']:,} rows of bands for {count['vertex']:,} Gaussians.",
+            "Export or download it again.",
+        )
+    return degree
+
+
+def _unpacked(packed: dict[str, np.ndarray], chunk: np.ndarray, bands: np.ndarray) -> Gaussians:
+    n = len(packed["packed_position"])
+    of_chunk = np.arange(n) // CHUNK
+    colour = _unpack(packed["packed_color"], (8, 8, 8, 8))
+    opacities = np.ascontiguousarray(colour[:, 3])
+    base = colour[:, :3]
+    if set(_COLOUR_BOUNDS) <= set(chunk.dtype.names):  # files of before 2024 have none
+        base = _within(base, chunk, _COLOUR_BOUNDS, of_chunk)
+    sh = np.concatenate([((base - 0.5) / C0)[:, None], bands], axis=1)
+    return Gaussians(
+        means=_within(_unpack(packed["packed_position"], _AXIS_BITS), chunk, _BOUNDS, of_chunk),
+        quats=_unpack_rotation(packed["packed_rotation"]),
+        scales=columns.exp(
+            _within(_unpack(packed["packed_scale"], _AXIS_BITS), chunk, _SCALE_BOUNDS, of_chunk)
+        ),
+        opacities=opacities,
+        sh=sh.astype(np.float32),
+    )
+
+
+def _fractions(values: np.ndarray, chunk: np.ndarray, names: tuple[str, ...]) -> np.ndarray:
+    """``values`` [N, 3] as fractions of their chunk's bounds, which are noted in ``chunk``."""
+    starts = np.arange(0, len(values), CHUNK)
+    low, high = np.minimum.reduceat(values, starts), np.maximum.reduceat(values, starts)
+    for i in range(3):
+        chunk[names[i]], chunk[names[3 + i]] = low[:, i], high[:, i]
+    of_chunk = np.arange(len(values)) // CHUNK
+    span = (high - low)[of_chunk]
+    return (values - low[of_chunk]) / np.where(span > 0, span, 1)
+
+
+def _within(
+    fractions: np.ndarray, chunk: np.ndarray, names: tuple[str, ...], of_chunk: np.ndarray
+) -> np.ndarray:
+    """The inverse of `_fractions`.  [N, 3] float32"""
+    low, high = columns.matrix(chunk, names[:3]), columns.matrix(chunk, names[3:])
+    return (low[of_chunk] + fractions * (high - low)[of_chunk]).astype(np.float32)
+
+
+def _pack(fractions: np.ndarray, bits: tuple[int, ...]) -> np.ndarray:
+    """Fractions [N, C] as one 32-bit word, the first in the highest bits."""
+    word = np.zeros(len(fractions), np.uint32)
+    for i, b in enumerate(bits):
+        top = (1 << b) - 1
+        level = np.clip(np.rint(fractions[:, i] * top), 0, top).astype(np.uint32)
+        word = (word << np.uint32(b)) | level
+    return word
+
+
+def _unpack(word: np.ndarray, bits: tuple[int, ...]) -> np.ndarray:
+    """The inverse of `_pack`.  [N, C] float32"""
+    out = np.empty((len(word), len(bits)), np.float32)
+    shift = sum(bits)
+    for i, b in enumerate(bits):
+        shift -= b
+        top = (1 << b) - 1
+        out[:, i] = ((word >> np.uint32(shift)) & np.uint32(top)).astype(np.float32) / np.float32(top)
+    return out
+
+
+def _pack_rotation(quats: np.ndarray) -> np.ndarray:
+    """Which component is the largest in 2 bits, the others (its sign made positive) in 10 bits each."""
+    largest = np.abs(quats).argmax(axis=1)
+    rows = np.arange(len(quats))
+    sign = np.where(quats[rows, largest] < 0, -1, 1)[:, None]
+    others = quats[rows[:, None], _OTHERS[largest]] * sign
+    word = _pack(others * (0.5 / _SMALLER) + 0.5, (_ROTATION_BITS,) * 3)
+    return word | (largest.astype(np.uint32) << np.uint32(3 * _ROTATION_BITS))
+
+
+def _unpack_rotation(word: np.ndarray) -> np.ndarray:
+    """The inverse of `_pack_rotation`.  [N, 4] wxyz, unit"""
+    others = (_unpack(word, (_ROTATION_BITS,) * 3) - 0.5) * (2 * _SMALLER)
+    largest = word >> np.uint32(3 * _ROTATION_BITS)
+    rows = np.arange(len(word))
+    quats = np.empty((len(word), 4), np.float32)
+    quats[rows[:, None], _OTHERS[largest]] = others
+    quats[rows, largest] = np.sqrt(np.maximum(1 - (others**2).sum(axis=1), 0))
+    return quats / np.linalg.norm(quats, axis=1, keepdims=True)
+
+
+def _pack_bands(sh: np.ndarray) -> np.ndarray:
+    """Bands from degree 1 as bytes, channel-major like f_rest.  [N] structured"""
+    rest = sh[:, 1:].transpose(0, 2, 1).reshape(len(sh), -1)
+    # A byte stands for the middle of its 256th; the outermost two for the ends.
+    level = np.clip(np.floor((rest / _SH_SPAN + 0.5) * 256), 0, 255).astype(np.uint8)
+    rows = np.empty(len(sh), [(f"f_rest_{i}", "u1") for i in range(rest.shape[1])])
+    rows.view(np.uint8).reshape(len(sh), -1)[:] = level
+    return rows
+
+
+def _read_bands(data: PlyData, degree: int) -> np.ndarray:
+    """Bands from degree 1.  [N, K-1, 3] float32"""
+    n = len(data["vertex"].data)
+    if not degree:
+        return np.zeros((n, 0, 3), np.float32)
+    level = columns.matrix(data["sh"].data, columns.rest_names(degree))
+    value = np.where(level == 0, 0, np.where(level == 255, 1, (level + 0.5) / 256))
+    rest = ((value - 0.5) * _SH_SPAN).astype(np.float32)
+    return rest.reshape(n, 3, -1).transpose(0, 2, 1)

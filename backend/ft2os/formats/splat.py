@@ -1,0 +1,64 @@
+"""antimatter15's .splat: 32 bytes a Gaussian, no header, colour without direction.
+
+Our own, since the layout is one numpy dtype; gaussforge, which reads and writes it right, is a compiled wheel
+that Blender's Python must not carry. Position and scale are exact; colour, opacity and rotation have 8 bits.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from ft2os.errors import FileError
+from ft2os.files import read_error
+from ft2os.gaussians import C0, Gaussians
+
+ROW = np.dtype([("position", "<f4", 3), ("scale", "<f4", 3), ("rgba", "u1", 4), ("rotation", "u1", 4)])
+_MIDDLE = 128  # of a rotation's byte, and its span
+
+
+def read(path: Path) -> Gaussians:
+    """The Gaussians of a .splat file, degree 0.
+
+    Raises
+    ------
+    FileError
+        If the file is missing, empty, or no whole number of rows.
+    """
+    try:
+        size = path.stat().st_size
+        if not size or size % ROW.itemsize:
+            raise FileError(
+                f"{path.name} has {size:,} bytes, which is no whole number of Gaussians of {ROW.itemsize}.",
+                "Export or download the file again.",
+            )
+        rows = np.memmap(path, ROW, "r")
+    except OSError as error:
+        raise read_error(path, error) from error
+    rgba = rows["rgba"].astype(np.float32) / np.float32(255)
+    quats = (rows["rotation"].astype(np.float32) - _MIDDLE) / _MIDDLE
+    with np.errstate(invalid="ignore"):  # no rotation at all becomes NaN, which `Gaussians.invalid` finds
+        quats /= np.linalg.norm(quats, axis=1, keepdims=True)
+    return Gaussians(
+        means=np.array(rows["position"]),
+        quats=quats,
+        scales=np.array(rows["scale"]),
+        opacities=rgba[:, 3].copy(),
+        sh=((rgba[:, None, :3] - np.float32(0.5)) / np.float32(C0)).astype(np.float32),
+    )
+
+
+def write(path: Path, gaussians: Gaussians) -> None:
+    """Write a .splat file; degrees above 0 are left out and colours beyond 0..1 are cut."""
+    rows = np.empty(len(gaussians), ROW)
+    rows["position"] = gaussians.means
+    rows["scale"] = gaussians.scales
+    rows["rgba"][:, :3] = _byte(gaussians.base_colours * 255)
+    rows["rgba"][:, 3] = _byte(gaussians.opacities * 255)
+    rows["rotation"] = _byte(gaussians.quats * _MIDDLE + _MIDDLE)
+    rows.tofile(path)
+
+
+def _byte(values: np.ndarray) -> np.ndarray:
+    return np.clip(np.rint(values), 0, 255).astype(np.uint8)
