@@ -15,17 +15,13 @@ from pathlib import Path
 import numpy as np
 from scipy.spatial import cKDTree
 
-from ft2os.cameras.camera import stack
-from ft2os.errors import CancelledError, RequestError
-from ft2os.gaussians import C0, Gaussians
-from ft2os.looks import Look
+from ft2os.errors import CancelledError
 from ft2os.materials import Material, match
-from ft2os.stylize import Progress, StylizeRequest, StylizeResult, relief
-from ft2os.stylize.floaters import substantial
+from ft2os.stylize import Progress, StylizeRequest, StylizeResult, canvas, overrides, relief
+from ft2os.stylize.canvas import Canvas
 from ft2os.stylize.measure import measure
-from ft2os.stylize.split import split
-from ft2os.stylize.survey import LUMA, Frame, Survey, cameras_around, frame_of, survey, visibility
-from ft2os.tiles import render
+from ft2os.stylize.overrides import flag, number, optional, whole
+from ft2os.stylize.survey import LUMA, Survey
 from ft2os.tiles.solve import solve_colours, surface_weights
 
 SETTINGS = {
@@ -45,19 +41,19 @@ PRESETS = {
     "standard": {},
     "high": {"refine": True},
 }
-_LIMITS = {  # of what an override may be; whole numbers where the limits are
-    "views": (1, 1000),
-    "pixels": (16, 4096),
-    "largest": (1e-4, 10.0),
-    "limit": (1, 10_000_000),
-    "scale": (0.01, 100.0),
-    "keep": (0.0, 1.0),
-    "pull": (0.0, 1e6),
-    "iterations": (1, 10_000),
-    "refine": (False, True),
-    "refine_steps": (1, 100_000),
+_KINDS = {  # what an override may be
+    "views": whole(1, 1000, 16),
+    "pixels": whole(16, 4096, 208),
+    "largest": number(1e-4, 10, 0.006),
+    "limit": whole(1, 10_000_000, 72_000),
+    "scale": number(0.01, 100, 1.15),
+    "keep": optional(number(0, 1, 0.6)),
+    "pull": number(0, 1e6, 0.01),
+    "iterations": whole(1, 10_000, 28),
+    "refine": flag(),
+    "refine_steps": whole(1, 100_000, 40),
 }
-_SHARES = {"prepare": 1, "split": 4, "survey": 36, "paint": 24, "solve": 22, "match": 13, "refine": 160}
+_SHARES = {**canvas.STAGES, "paint": 24, "solve": 22, "refine": 160}
 """How long the stages take beside each other, measured; for the bar and the remaining time."""
 
 
@@ -85,21 +81,7 @@ def run(
 
 
 def _settings(request: StylizeRequest) -> dict:
-    if request.preset not in PRESETS:
-        raise RequestError(
-            f"The material method has no preset {request.preset!r}.", f"Choose one of {', '.join(PRESETS)}."
-        )
-    unknown = set(request.overrides) - set(SETTINGS)
-    if unknown:
-        raise RequestError(
-            f"The material method has no setting {sorted(unknown)[0]!r}.", f"It has {', '.join(SETTINGS)}."
-        )
-    for name, value in request.overrides.items():
-        low, high = _LIMITS[name]
-        kinds = (int, float) if isinstance(low, float) else (type(low),)
-        unset = name == "keep" and value is None
-        if not unset and not (type(value) in kinds and low <= value <= high):
-            raise RequestError(f"The setting {name} cannot be {value!r}.", f"Give it from {low} to {high}.")
+    overrides.check("material", PRESETS, request.preset, _KINDS, request.overrides)
     return {**SETTINGS, **PRESETS[request.preset], **request.overrides}
 
 
@@ -118,6 +100,9 @@ class _Session:
         self._progress, self._cancelled = progress, cancelled
         self.started = time.perf_counter()
         self.seconds: dict[str, float] = {}
+        self.losses: list[float] = []
+        self._stage: str | None = None
+        self._since = self.started
         self.words: dict = {}
         self.partial: StylizeResult | None = None
         self.vgg: Path | None = None
@@ -128,38 +113,22 @@ class _Session:
         self.keep = material.keep if settings["keep"] is None else float(settings["keep"])
 
     def run(self) -> StylizeResult:
-        rows, whole = self._stage("prepare", self._object)
-        frame = frame_of(whole)
-        fine, parent = self._stage("split", lambda: self._split(whole, frame))
-        surveys = self._stage("survey", lambda: self._survey(fine))
-        start, targets = self._stage("paint", lambda: self._paint(fine, surveys, frame))
-        colours = self._stage("solve", lambda: self._solve(surveys, targets, start))
-        neutral = self._stage("match", lambda: self._match(whole, fine, surveys))
-        result = self.partial = self._result(rows[parent], fine, neutral, colours, surveys)
-        self._report("match", 1.0, preview=_preview(surveys[0], colours))
-        refined = self._refine(surveys, colours, targets)
-        return result if refined is None else self._result(rows[parent], fine, neutral, refined, surveys)
+        made = canvas.prepare(
+            self.request.target,
+            **{name: self.settings[name] for name in ("views", "pixels", "largest", "limit")},
+            tick=self._report,
+        )
+        start, targets = self._paint(made)
+        colours = self._solve(made.surveys, targets, start)
+        result = self.partial = self._result(made, colours)
+        self._report("solve", 1.0, preview=_preview(made.surveys[0], colours))
+        refined = self._refine(made.surveys, colours, targets)
+        return result if refined is None else self._result(made, refined)
 
-    def _object(self) -> tuple[np.ndarray, Gaussians]:
-        rows = np.flatnonzero(substantial(self.request.target)).astype(np.int32)
-        return rows, self.request.target.subset(rows)
-
-    def _split(self, whole: Gaussians, frame: Frame) -> tuple[Gaussians, np.ndarray]:
-        limit = max(self.settings["limit"], min(2 * len(whole), len(whole) + 60_000))
-        return split(whole, self.settings["largest"] * frame.extent, limit, visibility(whole))
-
-    def _survey(self, fine: Gaussians) -> list[Survey]:
-        cameras = cameras_around(fine, self.settings["views"], self.settings["pixels"])
-        surveys = []
-        for i, camera in enumerate(cameras):
-            surveys.append(survey(fine, camera))
-            self._report("survey", (i + 1) / len(cameras))
-        return surveys
-
-    def _paint(
-        self, fine: Gaussians, surveys: list[Survey], frame: Frame
-    ) -> tuple[np.ndarray, list[np.ndarray]]:
-        """Colours [N, 3] at the Gaussians' centres, and every view's target picture."""
+    def _paint(self, made: Canvas) -> tuple[np.ndarray, list[np.ndarray]]:
+        """Colours [M, 3] at the Gaussians' centres, and every view's target picture."""
+        self._report("paint", 0.0)
+        fine, surveys, frame = made.fine, made.surveys, made.frame
         seen = np.concatenate([s.luminance[s.mask] for s in surveys])
         median, spread = (float(np.median(seen)), float(seen.std())) if len(seen) else (0.5, 0.1)
         targets = []
@@ -185,6 +154,7 @@ class _Session:
         return self.material.colour(points, height, detail, **settings)
 
     def _solve(self, surveys: list[Survey], targets: list[np.ndarray], start: np.ndarray) -> np.ndarray:
+        self._report("solve", 0.0)
         views = [s.view for s in surveys]
         return solve_colours(
             views,
@@ -195,16 +165,6 @@ class _Session:
             weights=[surface_weights(v) for v in views],
         )
 
-    def _match(self, whole: Gaussians, fine: Gaussians, surveys: list[Survey]) -> np.ndarray:
-        """Colours [N, 3] of the split set that show the unsplit object best: where strength nears 0."""
-        cameras = [s.view.camera for s in surveys]
-        viewmats, Ks = stack(cameras)
-        wanted = render(whole, viewmats, Ks, cameras[0].width, cameras[0].height).rgb
-        base = fine.base_colours.astype(np.float32)
-        targets = [w - s.original + s.view.image(base) for w, s in zip(wanted, surveys)]
-        views = [s.view for s in surveys]
-        return solve_colours(views, targets, base, pull=0.05, iterations=8, bounds=(-1.0, 2.0))
-
     def _refine(
         self, surveys: list[Survey], colours: np.ndarray, targets: list[np.ndarray]
     ) -> np.ndarray | None:
@@ -214,17 +174,14 @@ class _Session:
         from ft2os.stylize import refine
 
         steps = self.settings["refine_steps"]
-        self.seconds["refine"] = -time.perf_counter()
 
         def show(step: int, loss: float, now: np.ndarray) -> None:
             preview = _preview(surveys[0], now) if step % 5 == 0 else None
             self._report("refine", step / steps, loss=loss, preview=preview)
 
-        refined = refine.run(
+        return refine.run(
             surveys, colours, targets, self._exemplar(), self.vgg, steps, self.request.seed, show
         )
-        self.seconds["refine"] += time.perf_counter()
-        return refined
 
     def _exemplar(self, size: int = 192) -> np.ndarray:
         """The bare material on a plane through the object's middle.  [size, size, 3]"""
@@ -234,45 +191,28 @@ class _Session:
         colours = self._texture(points, (0.5 - y).astype(np.float32), flat, None)
         return np.asarray(colours, np.float32).reshape(size, size, 3)
 
-    def _result(
-        self,
-        parent: np.ndarray,
-        fine: Gaussians,
-        neutral: np.ndarray,
-        colours: np.ndarray,
-        surveys: list[Survey],
-    ) -> StylizeResult:
+    def _result(self, made: Canvas, colours: np.ndarray) -> StylizeResult:
+        self._enter(None)
         stats = {
+            "method": "material",
+            "preset": self.request.preset,
             **self.words,
-            "gaussians": len(fine),
-            "floaters": int(len(self.request.target) - len(np.unique(parent))),
-            "seconds": {k: round(v, 3) for k, v in self.seconds.items()},
-            "total_seconds": round(time.perf_counter() - self.started, 3),
-            **measure(surveys, colours),
+            "gaussians": len(made),
+            "floaters": len(self.request.target) - len(made.rows),
+            "stages": {name: round(seconds, 3) for name, seconds in self.seconds.items()},
+            "seconds": round(time.perf_counter() - self.started, 3),
+            "losses": list(self.losses),
+            "terms": {},
+            **measure(made.surveys, colours),
         }
-        look = Look(
-            parent=parent.astype(np.int32),
-            dc=((colours - 0.5) / C0).astype(np.float32),
-            dc0=((neutral - 0.5) / C0).astype(np.float32),
-            means=fine.means,
-            quats=fine.quats,
-            scales=fine.scales,
-            opacities=fine.opacities,
-            name=self.material.title,
-            prompt=self.request.prompt,
-            method="material",
-            seed=self.request.seed,
-            stats=stats,
-        )
-        return StylizeResult(look, stats)
+        return StylizeResult(made.look(self.request, colours, stats, name=self.material.title), stats)
 
-    def _stage(self, name: str, action: Callable):
-        self._check()
-        self._report(name, 0.0)
-        before = time.perf_counter()
-        result = action()
-        self.seconds[name] = time.perf_counter() - before
-        return result
+    def _enter(self, stage: str | None) -> None:
+        """Note when a stage begins, and so how long the one before it took."""
+        now = time.perf_counter()
+        if self._stage is not None:
+            self.seconds[self._stage] = self.seconds.get(self._stage, 0.0) + now - self._since
+        self._stage, self._since = stage, now
 
     def _check(self) -> None:
         if self._cancelled and self._cancelled():
@@ -280,7 +220,11 @@ class _Session:
 
     def _report(self, stage: str, part: float, *, loss=None, preview=None) -> None:
         """Say how far the whole run is; ``part`` is the finished share of this stage, 0..1."""
+        if stage != self._stage:
+            self._enter(stage)
         self._check()
+        if loss is not None:
+            self.losses.append(loss)
         if not self._progress:
             return
         stages = [name for name in _SHARES if name != "refine" or self.vgg]

@@ -1,0 +1,160 @@
+"""The canvas: an object made ready for new colours, the same way for every method.
+
+Specks are left out, what is too coarse to carry a texture is split, and the result is looked at from all
+around. A method only has to find colours for the finer set; ``Canvas.look`` turns them into a look whose
+strength blends from the object as it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from ft2os.cameras.camera import stack
+from ft2os.gaussians import C0, Gaussians
+from ft2os.looks import Look
+from ft2os.stylize import StylizeRequest
+from ft2os.stylize.floaters import substantial
+from ft2os.stylize.split import split
+from ft2os.stylize.survey import Frame, Survey, cameras_around, frame_of, survey, visibility
+from ft2os.tiles import render
+from ft2os.tiles.solve import solve_colours
+
+STAGES = {"prepare": 1, "split": 4, "survey": 36, "match": 13}
+"""What ``prepare`` does, and how long it takes beside each other, measured."""
+
+
+@dataclass(frozen=True)
+class Canvas:
+    """An object split finely, and what it looks like.
+
+    Parameters
+    ----------
+    rows : ndarray, int32, [R]
+        Rows of the target that make up the object; the others are specks.
+    whole : Gaussians
+        Those R, as they are.
+    fine : Gaussians
+        The M that stand for them.
+    parent : ndarray, int32, [M]
+        Row in the *target* that each comes from.
+    neutral : ndarray, float32, [M, 3]
+        Display-referred base colours with which ``fine`` shows ``whole`` best.
+    frame : Frame
+        The object's box.
+    surveys : list of Survey
+        ``fine`` seen from all around.
+    """
+
+    rows: np.ndarray
+    whole: Gaussians
+    fine: Gaussians
+    parent: np.ndarray
+    neutral: np.ndarray
+    frame: Frame
+    surveys: list[Survey]
+
+    def __len__(self) -> int:
+        return len(self.fine)
+
+    def look(
+        self,
+        request: StylizeRequest,
+        colours: np.ndarray,
+        stats: dict,
+        *,
+        target: dict[str, np.ndarray] | None = None,
+        name: str = "",
+    ) -> Look:
+        """The look that shows ``colours`` at full strength.
+
+        Parameters
+        ----------
+        request : StylizeRequest
+            Whose prompt, method and seed are noted.
+        colours : ndarray, [M, 3]
+            Display-referred.
+        stats : dict
+            Figures of the run.
+        target : dict of ndarray, optional
+            Geometry at full strength, see `Look`.
+        name : str
+            What the artist sees; the prompt if left out.
+        """
+        return Look(
+            parent=self.parent,
+            dc=((colours - 0.5) / C0).astype(np.float32),
+            dc0=((self.neutral - 0.5) / C0).astype(np.float32),
+            means=self.fine.means,
+            quats=self.fine.quats,
+            scales=self.fine.scales,
+            opacities=self.fine.opacities,
+            target=target,
+            name=name or request.prompt.strip(),
+            prompt=request.prompt,
+            method=request.method,
+            seed=request.seed,
+            stats=stats,
+        )
+
+
+def prepare(
+    target: Gaussians,
+    *,
+    views: int,
+    pixels: int,
+    largest: float,
+    limit: int,
+    tick: Callable[[str, float], None] | None = None,
+) -> Canvas:
+    """Make an object ready.
+
+    Parameters
+    ----------
+    target : Gaussians
+        The object alone.
+    views, pixels : int
+        How many pictures to survey it with, and their side.
+    largest : float
+        Longest axis after splitting, over the object's extent.
+    limit : int
+        Gaussians after splitting; or up to twice the object's own where that is more.
+    tick : callable, optional
+        Called as ``tick(stage, share)``: a key of `STAGES`, 0..1; may raise to stop.
+    """
+    tick = tick or (lambda stage, share: None)
+    tick("prepare", 0.0)
+    rows = np.flatnonzero(substantial(target)).astype(np.int32)
+    whole = target.subset(rows)
+    frame = frame_of(whole)
+    tick("split", 0.0)
+    most = max(limit, min(2 * len(whole), len(whole) + 60_000))
+    fine, parent = split(whole, largest * frame.extent, most, visibility(whole))
+    surveys = _surveys(fine, views, pixels, tick)
+    tick("match", 0.0)
+    neutral = _match(whole, fine, surveys)
+    tick("match", 1.0)
+    return Canvas(rows, whole, fine, rows[parent], neutral, frame, surveys)
+
+
+def _surveys(fine: Gaussians, views: int, pixels: int, tick: Callable[[str, float], None]) -> list[Survey]:
+    tick("survey", 0.0)
+    cameras = cameras_around(fine, views, pixels)
+    surveys = []
+    for i, camera in enumerate(cameras):
+        surveys.append(survey(fine, camera))
+        tick("survey", (i + 1) / len(cameras))
+    return surveys
+
+
+def _match(whole: Gaussians, fine: Gaussians, surveys: list[Survey]) -> np.ndarray:
+    """Colours [M, 3] of the split set that show the unsplit object best: where strength nears 0."""
+    cameras = [s.view.camera for s in surveys]
+    viewmats, Ks = stack(cameras)
+    wanted = render(whole, viewmats, Ks, cameras[0].width, cameras[0].height).rgb
+    base = fine.base_colours.astype(np.float32)
+    targets = [w - s.original + s.view.image(base) for w, s in zip(wanted, surveys)]
+    views = [s.view for s in surveys]
+    return solve_colours(views, targets, base, pull=0.05, iterations=8, bounds=(-1.0, 2.0))
