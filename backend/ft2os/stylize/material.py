@@ -13,26 +13,25 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from scipy.spatial import cKDTree
 
 from ft2os.errors import CancelledError
 from ft2os.materials import Material, match
-from ft2os.stylize import Progress, StylizeRequest, StylizeResult, canvas, overrides, relief
+from ft2os.stylize import Progress, StylizeRequest, StylizeResult, canvas, overrides, painting
 from ft2os.stylize.canvas import Canvas
 from ft2os.stylize.measure import measure
 from ft2os.stylize.overrides import flag, number, optional, whole
-from ft2os.stylize.survey import LUMA, Survey
-from ft2os.tiles.solve import solve_colours, surface_weights
+from ft2os.stylize.painting import Brush, Painted
+from ft2os.stylize.survey import Survey
 
 SETTINGS = {
     "views": 16,
     "pixels": 208,
     "largest": 0.006,  # longest axis after splitting, over the object's extent
     "limit": 72_000,  # Gaussians after splitting, or twice the object's own where that is more
-    "scale": 1.15,  # the pattern's size
+    "scale": painting.SCALE,
     "keep": None,  # 0..1 instead of the material's own
-    "pull": 0.01,
-    "iterations": 28,
+    "pull": painting.PULL,
+    "iterations": painting.ITERATIONS,
     "refine": False,  # feature matching; wants torch and VGG16's weights
     "refine_steps": 40,
 }
@@ -110,7 +109,7 @@ class _Session:
             from ft2os.stylize import refine
 
             self.vgg = refine.weights()
-        self.keep = material.keep if settings["keep"] is None else float(settings["keep"])
+        self.brush = Brush(material, request.seed, settings["scale"], settings["keep"])
 
     def run(self) -> StylizeResult:
         made = canvas.prepare(
@@ -118,78 +117,29 @@ class _Session:
             **{name: self.settings[name] for name in ("views", "pixels", "largest", "limit")},
             tick=self._report,
         )
-        start, targets = self._paint(made)
-        colours = self._solve(made.surveys, targets, start)
+        self._report("paint", 0.0)
+        painted = painting.paint(made, self.brush, lambda share: self._report("paint", share))
+        self._report("solve", 0.0)
+        how = {name: self.settings[name] for name in ("pull", "iterations")}
+        colours = painting.solve(made, painted, **how)
         result = self.partial = self._result(made, colours)
         self._report("solve", 1.0, preview=_preview(made.surveys[0], colours))
-        refined = self._refine(made.surveys, colours, targets)
-        return result if refined is None else self._result(made, refined)
+        return self._result(made, self._refined(made, painted, colours)) if self.vgg else result
 
-    def _paint(self, made: Canvas) -> tuple[np.ndarray, list[np.ndarray]]:
-        """Colours [M, 3] at the Gaussians' centres, and every view's target picture."""
-        self._report("paint", 0.0)
-        fine, surveys, frame = made.fine, made.surveys, made.frame
-        seen = np.concatenate([s.luminance[s.mask] for s in surveys])
-        median, spread = (float(np.median(seen)), float(seen.std())) if len(seen) else (0.5, 0.1)
-        targets = []
-        for i, s in enumerate(surveys):
-            points, height = frame.normalised(s.points)
-            detail = relief.detail(s.luminance, s.mask, median, spread)
-            colours = self._texture(points, height, detail, s.normals)
-            colours = relief.relight(colours, s.luminance, s.mask, self.keep)
-            target = np.zeros_like(s.original)
-            target[s.mask] = colours
-            targets.append(target * s.view.alpha.reshape(*s.mask.shape, 1))
-            self._report("paint", (i + 1) / len(surveys))
-        points, height = frame.normalised(fine.means)
-        luminance = np.clip(fine.base_colours, 0, 1) @ LUMA
-        shape = 0.45 * (_smoothed(fine.means, luminance) - median) / max(spread, 0.06)
-        start = self._texture(points, height, np.clip(shape, -0.5, 0.5).astype(np.float32), None)
-        return relief.shoulder(start).astype(np.float32), targets
-
-    def _texture(
-        self, points: np.ndarray, height: np.ndarray, detail: np.ndarray, normals: np.ndarray | None
-    ) -> np.ndarray:
-        settings = {"seed": self.request.seed, "scale": self.settings["scale"], "normals": normals}
-        return self.material.colour(points, height, detail, **settings)
-
-    def _solve(self, surveys: list[Survey], targets: list[np.ndarray], start: np.ndarray) -> np.ndarray:
-        self._report("solve", 0.0)
-        views = [s.view for s in surveys]
-        return solve_colours(
-            views,
-            targets,
-            start,
-            pull=self.settings["pull"],
-            iterations=self.settings["iterations"],
-            weights=[surface_weights(v) for v in views],
-        )
-
-    def _refine(
-        self, surveys: list[Survey], colours: np.ndarray, targets: list[np.ndarray]
-    ) -> np.ndarray | None:
-        """Feature matching, where it is wanted."""
-        if not self.settings["refine"]:
-            return None
+    def _refined(self, made: Canvas, painted: Painted, colours: np.ndarray) -> np.ndarray:
+        """Colours [M, 3] after feature matching."""
         from ft2os.stylize import refine
 
-        steps = self.settings["refine_steps"]
+        steps, surveys = self.settings["refine_steps"], made.surveys
 
         def show(step: int, loss: float, now: np.ndarray) -> None:
             preview = _preview(surveys[0], now) if step % 5 == 0 else None
             self._report("refine", step / steps, loss=loss, preview=preview)
 
+        material = painting.exemplar(self.brush)
         return refine.run(
-            surveys, colours, targets, self._exemplar(), self.vgg, steps, self.request.seed, show
+            surveys, colours, painted.targets, material, self.vgg, steps, self.request.seed, show
         )
-
-    def _exemplar(self, size: int = 192) -> np.ndarray:
-        """The bare material on a plane through the object's middle.  [size, size, 3]"""
-        y, x = (np.mgrid[0:size, 0:size].reshape(2, -1) + 0.5) / size - 0.5
-        points = np.stack([x, y, np.full_like(x, 0.137)], axis=1).astype(np.float32)
-        flat = np.zeros(len(points), np.float32)
-        colours = self._texture(points, (0.5 - y).astype(np.float32), flat, None)
-        return np.asarray(colours, np.float32).reshape(size, size, 3)
 
     def _result(self, made: Canvas, colours: np.ndarray) -> StylizeResult:
         self._enter(None)
@@ -238,9 +188,3 @@ class _Session:
 def _preview(s: Survey, colours: np.ndarray) -> np.ndarray:
     """One view over mid grey.  uint8 [H, W, 3]"""
     return (255 * np.clip(s.view.image(colours, (0.5, 0.5, 0.5)), 0, 1) + 0.5).astype(np.uint8)
-
-
-def _smoothed(means: np.ndarray, values: np.ndarray, neighbours: int = 8) -> np.ndarray:
-    """Mean of each point's nearest neighbours.  [N, 3], [N] -> [N]"""
-    _, near = cKDTree(means).query(means, k=min(neighbours, len(means)))
-    return values[near].reshape(len(means), -1).mean(axis=1)
