@@ -6,13 +6,14 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from ft2os.render.pulls import Pulls
 from ft2os.tiles import rasterizer
 
 
 class _Tiles(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx, means, quats, scales, opacities, colours, degree, viewmats, Ks, width, height, antialiased
+        ctx, means, quats, scales, opacities, colours, degree, viewmats, Ks, width, height, antialiased, pulls
     ):  # fmt: skip
         arrays = [x.detach().contiguous().numpy() for x in (means, quats, scales, opacities, colours)]
         done = rasterizer.forward(
@@ -21,15 +22,19 @@ class _Tiles(torch.autograd.Function):
         )  # fmt: skip
         # Saving the inputs makes torch notice when one is changed in place before the backward pass.
         ctx.save_for_backward(means, quats, scales, opacities, colours)
-        ctx.done = done
+        ctx.done, ctx.pulls = done, pulls
         return torch.from_numpy(done.blended.features), torch.from_numpy(done.blended.rest)
 
     @staticmethod
     @once_differentiable
     def backward(ctx, grad_features, grad_rest):
         _ = ctx.saved_tensors
-        gradients = rasterizer.backward(ctx.done, grad_features.numpy(), grad_rest.numpy())
-        return (*(torch.from_numpy(g) for g in gradients), *(None,) * 6)
+        sums = rasterizer.pixel_sums(ctx.done, grad_features.numpy(), grad_rest.numpy())
+        if ctx.pulls is not None:
+            found = tuple(torch.from_numpy(x) for x in rasterizer.screen_gradients(ctx.done, *sums))
+            ctx.pulls.provide(lambda: found)
+        gradients = rasterizer.parameter_gradients(ctx.done, *sums)
+        return (*(torch.from_numpy(g) for g in gradients), *(None,) * 7)
 
 
 def features(
@@ -44,8 +49,9 @@ def features(
     width: int,
     height: int,
     antialiased: bool,
+    pulls: Pulls | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Σ w·(rgb, z) [C, H, W, 4] and the transmittance left [C, H, W]; float32 on the CPU."""
     tensors = [x.to("cpu", torch.float32) for x in (means, quats, scales, opacities, colours)]
     cameras = [x.detach().to("cpu") for x in (viewmats, Ks)]
-    return _Tiles.apply(*tensors, degree, *cameras, width, height, antialiased)
+    return _Tiles.apply(*tensors, degree, *cameras, width, height, antialiased, pulls)

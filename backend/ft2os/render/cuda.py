@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from ft2os.cameras.camera import Camera
+from ft2os.render.pulls import Pulls
 from ft2os.tiles.layout import TILE
 
 _log = logging.getLogger(__name__)
@@ -36,6 +37,7 @@ def features(
     width: int,
     height: int,
     antialiased: bool,
+    pulls: Pulls | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Σ w·(rgb, z) [C, H, W, 4] and the transmittance left [C, H, W], on the means' device."""
     _tell_about_compiling()
@@ -46,7 +48,7 @@ def features(
         shape = (cameras, height, width)
         return means.new_zeros((*shape, 4)), means.new_ones(shape)
     colours = colours[0] if len(colours) == 1 else colours
-    drawn, alphas, _ = gsplat.rasterization(
+    drawn, alphas, info = gsplat.rasterization(
         means.float(), quats.float(), scales.float(), opacities.float(),
         colours.squeeze(-2).float() if degree < 0 else colours.float(),
         viewmats.to(means.device, torch.float32), Ks.to(means.device, torch.float32), width, height,
@@ -54,7 +56,11 @@ def features(
         packed=False,
         render_mode="RGB+D",
         rasterize_mode="antialiased" if antialiased else "classic",
+        absgrad=pulls is not None,
     )  # fmt: skip
+    if pulls is not None:
+        # gsplat's backward pass leaves ``absgrad`` on this tensor; before it, there is nothing to read.
+        pulls.provide(lambda: (info["means2d"].absgrad, (info["radii"] > 0).all(dim=-1)))
     return drawn, 1.0 - alphas.squeeze(-1)
 
 

@@ -12,6 +12,7 @@ from ft2os.kernels import ready
 from ft2os.tiles.binning import Bins, bin_splats
 from ft2os.tiles.blend import Blended, blend
 from ft2os.tiles.blend_backward import blend_backward
+from ft2os.tiles.layout import COEF_A, COEF_Q, COEF_S, SUM_U, SUM_Y
 from ft2os.tiles.projection import Splats, splat
 from ft2os.tiles.projection_backward import Gradients, project_backward
 
@@ -77,12 +78,40 @@ def forward(
 
 def backward(done: Pass, grad_features: np.ndarray, grad_rest: np.ndarray) -> Gradients:
     """Gradients of all parameters from those of the features [C, H, W, 4] and the rest [C, H, W]."""
-    sums, slots = blend_backward(done.splats, done.bins, done.blended, ready(grad_features), ready(grad_rest))
+    return parameter_gradients(done, *pixel_sums(done, grad_features, grad_rest))
+
+
+def pixel_sums(done: Pass, grad_features: np.ndarray, grad_rest: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The half of `backward` that walks through the pixels; see ``blend_backward``."""
+    return blend_backward(done.splats, done.bins, done.blended, ready(grad_features), ready(grad_rest))
+
+
+def parameter_gradients(done: Pass, sums: np.ndarray, slots: np.ndarray) -> Gradients:
+    """The half of `backward` that walks through the Gaussians."""
     p = done.parameters
     return project_backward(
         p.means, p.quats, p.scales, p.opacities, p.colours, p.degree, done.splats, sums, slots,
         antialiased=done.antialiased,
     )  # fmt: skip
+
+
+def screen_gradients(done: Pass, sums: np.ndarray, slots: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Gradient of every splat's centre on the screen, per pixel.
+
+    Returns
+    -------
+    gradient : ndarray, float32, [C, N, 2]
+    seen : ndarray, bool, [C, N]
+    """
+    seen = slots[1:] > slots[:-1]
+    gradient = np.zeros((len(seen), 2), np.float32)
+    if seen.any():
+        u, y = np.add.reduceat(sums[:, [SUM_U, SUM_Y]], slots[:-1][seen], axis=0, dtype=np.float64).T
+        a, s, q = done.splats.records[seen][:, [COEF_A, COEF_S, COEF_Q]].T.astype(np.float64)
+        # sigma = ½a·u² + ½q·dy² with u = dx + s·dy, and moving the centre lessens dx and dy.
+        gradient[seen] = -np.stack([a * u, s * a * u + q * y], axis=1)
+    shape = (len(done.splats.cams), done.splats.count)
+    return gradient.reshape(*shape, 2), seen.reshape(shape)
 
 
 def render(

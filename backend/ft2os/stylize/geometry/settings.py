@@ -1,0 +1,60 @@
+"""The numbers of the second gear."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+# Adam's learning rates at the start; ``position`` is times the object's extent. They are some ten times the
+# paper's, which has thousands of steps to move things in, and they fall to ``Settings.slowest``.
+RATES = {
+    "colour": 0.01,
+    "sh": 0.0005,
+    "opacity": 0.02,
+    "scale": 0.015,
+    "rotation": 0.01,
+    "position": 2e-3,
+}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Settings of `deform`.
+
+    Parameters
+    ----------
+    steps, batch : int
+        Steps of Adam, and views a step.
+    background : tuple of 3 floats, optional
+        Behind the object; random for each picture when None, so that no colour can pass for emptiness.
+    needle, anchor, spill : float
+        Weights of the terms; 0 leaves one out. The judge's loss counts once.
+    spill_every, spill_views : int
+        A full-scene render of so many views at every so manieth step.
+    reach : float
+        How far a Gaussian may move from its start, in extents of the object, whatever the judge says. The
+        mask of the spill term is dilated by as much.
+    densify : tuple of float
+        Shares of the steps at which the most pulled Gaussians are split.
+    split_share : float
+        How many of them each time.
+    growth : float
+        Most Gaussians at the end, times those at the start.
+    slowest : float
+        The last step's learning rates over the first's.
+    """
+
+    steps: int = 120
+    batch: int = 4
+    background: tuple[float, float, float] | None = None
+    needle: float = 1.0
+    anchor: float = 0.1
+    spill: float = 1000.0
+    spill_every: int = 4
+    spill_views: int = 2
+    reach: float = 0.15
+    densify: tuple[float, ...] = (0.25, 0.5)
+    split_share: float = 0.02
+    growth: float = 1.5
+    slowest: float = 0.1
+    rates: Mapping[str, float] = field(default_factory=lambda: dict(RATES))
