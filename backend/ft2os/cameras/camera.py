@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
+
+_MAX_SIDE = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -22,6 +25,8 @@ class Camera:
         Pixels.
     name : str
         The image's name, without a folder.
+    photo : Path, optional
+        The picture that the capture took there.
     """
 
     viewmat: np.ndarray
@@ -29,6 +34,7 @@ class Camera:
     width: int
     height: int
     name: str = ""
+    photo: Path | None = None
 
     @property
     def position(self) -> np.ndarray:
@@ -53,3 +59,24 @@ def stack(cameras: Sequence[Camera]) -> tuple[np.ndarray, np.ndarray]:
     """``viewmats`` [C, 4, 4] and ``Ks`` [C, 3, 3] of cameras that share a size, contiguous float32."""
     viewmats = np.stack([c.viewmat for c in cameras]).astype(np.float32)
     return viewmats, np.stack([c.K for c in cameras]).astype(np.float32)
+
+
+def checked(camera: Camera) -> Camera:
+    """The camera itself, if it makes sense: what files say may be anything.
+
+    Raises
+    ------
+    ValueError
+        If it has no size or a huge one, holds NaN or infinite values, or its axes are not perpendicular.
+    """
+    width, height, K, viewmat = camera.width, camera.height, camera.K, camera.viewmat.astype(np.float64)
+    if not (0 < width <= _MAX_SIDE and 0 < height <= _MAX_SIDE):
+        raise ValueError(f"its size is {width}×{height}")
+    if not (np.isfinite(viewmat).all() and np.isfinite(K).all()):
+        raise ValueError("it holds NaN or infinite values")
+    rotation = viewmat[:3, :3]
+    if min(K[0, 0], K[1, 1]) <= 0 or np.abs(rotation @ rotation.T - np.eye(3)).max() > 1e-2:
+        raise ValueError("its focal length or rotation makes no sense")
+    if np.linalg.det(rotation) < 0:
+        raise ValueError("its pose is mirrored")
+    return camera

@@ -12,12 +12,10 @@ from pathlib import Path
 
 import numpy as np
 
-from ft2os.cameras.camera import Camera
+from ft2os.cameras.camera import Camera, checked
 from ft2os.errors import FileError
-from ft2os.files import read_error, replacing
-
-_MAX_BYTES = 256 << 20
-_MAX_SIDE = 1 << 16
+from ft2os.files import replacing
+from ft2os.strict_json import read_json
 
 
 def read(path: str | Path) -> list[Camera]:
@@ -29,14 +27,7 @@ def read(path: str | Path) -> list[Camera]:
         If the file is not one.
     """
     path = Path(path)
-    try:
-        if path.stat().st_size > _MAX_BYTES:
-            raise FileError(f"{path.name} is too large to be a list of cameras.", "Choose a cameras.json.")
-        entries = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise read_error(path, error) from error
-    except (ValueError, RecursionError) as error:
-        raise FileError(f"{path.name} is not valid JSON: {error}.", "Choose a cameras.json.") from error
+    entries = read_json(path)
     if not isinstance(entries, list):
         raise FileError(f"{path.name} is not a list of cameras.", "Choose a cameras.json of a 3DGS tool.")
     cameras = []
@@ -60,23 +51,16 @@ def write(path: str | Path, cameras: Sequence[Camera]) -> None:
 
 def _camera(entry: dict) -> Camera:
     width, height = int(entry["width"]), int(entry["height"])
-    if not (0 < width <= _MAX_SIDE and 0 < height <= _MAX_SIDE):
-        raise ValueError(f"its size is {width}×{height}")
     rotation = np.array(entry["rotation"], np.float64)
     centre = np.array(entry["position"], np.float64)
-    focal = np.array([entry["fx"], entry["fy"]], np.float64)
-    middle = np.array([entry.get("cx", width / 2), entry.get("cy", height / 2)], np.float64)
     if rotation.shape != (3, 3) or centre.shape != (3,):
         raise ValueError("its pose has the wrong shape")
-    if not np.isfinite(np.concatenate([rotation.ravel(), centre, focal, middle])).all():
-        raise ValueError("it holds NaN or infinite values")
-    if focal.min() <= 0 or np.abs(rotation @ rotation.T - np.eye(3)).max() > 1e-2:
-        raise ValueError("its focal length or rotation makes no sense")
+    middle = float(entry.get("cx", width / 2)), float(entry.get("cy", height / 2))
     viewmat = np.eye(4)
     viewmat[:3, :3] = rotation.T
     viewmat[:3, 3] = -rotation.T @ centre
-    K = np.array([[focal[0], 0, middle[0]], [0, focal[1], middle[1]], [0, 0, 1]], np.float32)
-    return Camera(viewmat.astype(np.float32), K, width, height, str(entry.get("img_name", "")))
+    K = np.array([[entry["fx"], 0, middle[0]], [0, entry["fy"], middle[1]], [0, 0, 1]], np.float32)
+    return checked(Camera(viewmat.astype(np.float32), K, width, height, str(entry.get("img_name", ""))))
 
 
 def _entry(i: int, camera: Camera) -> dict:

@@ -14,8 +14,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ft2os.cameras import inria
+from ft2os.cameras import load_cameras
 from ft2os.cameras.camera import Camera
+from ft2os.cameras.files import find_cameras
 from ft2os.errors import FileError, InvalidValuesError
 from ft2os.files import read_error
 from ft2os.formats import grouping, registry
@@ -158,8 +159,9 @@ def _read_labels(path: Path) -> dict[int, str]:
 
 def _cameras(file: Path) -> list[Camera]:
     for folder in _folders(file):
-        if (folder / "cameras.json").is_file():
-            return inria.read(folder / "cameras.json")
+        found = find_cameras(folder)
+        if found is not None:
+            return load_cameras(found)
     return []
 
 

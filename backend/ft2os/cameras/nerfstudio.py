@@ -1,0 +1,140 @@
+"""``transforms.json`` of nerfstudio and instant-ngp: camera-to-world poses with y up and z backward.
+
+What nerfstudio exports as splats lies in its training's own frame: the ``dataparser_transforms.json`` beside
+the file is applied where there is one. Distortion is left out, with a warning that names it.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from ft2os.cameras.camera import Camera, checked
+from ft2os.errors import FileError
+from ft2os.files import replacing
+from ft2os.strict_json import read_json
+
+log = logging.getLogger(__name__)
+
+_TO_OPENGL = np.diag([1.0, -1.0, -1.0, 1.0])
+_BENDS = ("k1", "k2", "k3", "k4", "p1", "p2")
+_ENDINGS = ("", ".png", ".jpg", ".jpeg")  # NeRF's synthetic scenes leave it out
+
+
+def read(path: str | Path, size_of: Callable[[Path], tuple[int, int]] | None = None) -> list[Camera]:
+    """Cameras of a ``transforms.json``, in file order; ``photo`` where the image is found.
+
+    Parameters
+    ----------
+    path : path
+    size_of : callable, optional
+        Gives (width, height) of a picture file, for files that say neither ``w`` nor ``h``.
+
+    Raises
+    ------
+    FileError
+        If the file is not one.
+    """
+    path = Path(path)
+    data = read_json(path)
+    if not isinstance(data, dict) or not isinstance(data.get("frames"), list):
+        raise FileError(f"{path.name} has no list of frames.", "Choose a transforms.json.")
+    try:
+        placed = _dataparser(path.with_name("dataparser_transforms.json"))
+        cameras = [_camera({**data, **frame}, path.parent, placed, size_of) for frame in data["frames"]]
+    except (KeyError, TypeError, ValueError, OverflowError, np.linalg.LinAlgError) as error:
+        reason = f"{error} is missing" if isinstance(error, KeyError) else str(error)
+        raise FileError(f"{path.name} cannot be used: {reason}.", "Export the cameras again.") from error
+    bent = sorted({k for frame in (data, *data["frames"]) for k in _BENDS if frame.get(k)})
+    if bent or "FISHEYE" in str(data.get("camera_model", "")):
+        log.warning(
+            "%s bends its pictures (%s); the bending is left out, so photos overlay roughly",
+            path.name,
+            ", ".join(bent) or data["camera_model"],
+        )
+    return cameras
+
+
+def write(path: str | Path, cameras: Sequence[Camera]) -> None:
+    """Write cameras so that `read`, nerfstudio and instant-ngp give them again."""
+    data = {"camera_model": "OPENCV", "frames": [_frame(i, camera) for i, camera in enumerate(cameras)]}
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps(data, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def _camera(
+    frame: dict,
+    folder: Path,
+    placed: tuple[np.ndarray, float],
+    size_of: Callable[[Path], tuple[int, int]] | None,
+) -> Camera:
+    name = str(frame.get("file_path", ""))
+    photo = _photo(folder, name)
+    if "w" in frame and "h" in frame:
+        width, height = int(frame["w"]), int(frame["h"])
+    elif photo is not None and size_of is not None:
+        width, height = size_of(photo)
+    else:
+        raise KeyError("the size of the pictures (w, h)")
+    pose = np.array(frame["transform_matrix"], np.float64)
+    if pose.shape == (3, 4):
+        pose = np.vstack([pose, [0, 0, 0, 1]])
+    if pose.shape != (4, 4):
+        raise ValueError("a transform_matrix has the wrong shape")
+    turn, scale = placed
+    pose = turn @ pose
+    pose[:3, 3] *= scale
+    viewmat = np.linalg.inv(pose @ _TO_OPENGL)
+    K = _intrinsics(frame, width, height)
+    return checked(Camera(viewmat.astype(np.float32), K, width, height, Path(name).stem, photo))
+
+
+def _intrinsics(frame: dict, width: int, height: int) -> np.ndarray:
+    fx = _focal(frame, "x", width)
+    fy = _focal(frame, "y", height)
+    if fx is None and fy is None:
+        raise KeyError("a focal length (fl_x or camera_angle_x)")
+    cx, cy = float(frame.get("cx", width / 2)), float(frame.get("cy", height / 2))
+    return np.array([[fx or fy, 0, cx], [0, fy or fx, cy], [0, 0, 1]], np.float32)
+
+
+def _focal(frame: dict, axis: str, pixels: int) -> float | None:
+    if frame.get(f"fl_{axis}"):
+        return float(frame[f"fl_{axis}"])
+    angle = frame.get(f"camera_angle_{axis}")
+    return 0.5 * pixels / math.tan(0.5 * float(angle)) if angle else None
+
+
+def _photo(folder: Path, name: str) -> Path | None:
+    """The picture that a frame names; nothing outside the folder's own tree is touched."""
+    if not name or Path(name).is_absolute() or ".." in Path(name).parts:
+        return None
+    return next((p for end in _ENDINGS if (p := folder / f"{name}{end}").is_file()), None)
+
+
+def _dataparser(path: Path) -> tuple[np.ndarray, float]:
+    """nerfstudio's move and scale of the poses it trains with; none where there is no such file."""
+    if not path.is_file():
+        return np.eye(4), 1.0
+    data = read_json(path)
+    turn = np.vstack([np.array(data["transform"], np.float64).reshape(3, 4), [0, 0, 0, 1]])
+    return turn, float(data["scale"])
+
+
+def _frame(i: int, camera: Camera) -> dict:
+    pose = np.linalg.inv(camera.viewmat.astype(np.float64)) @ _TO_OPENGL
+    return {
+        "file_path": camera.name or f"{i:05d}",
+        "w": camera.width,
+        "h": camera.height,
+        "fl_x": float(camera.K[0, 0]),
+        "fl_y": float(camera.K[1, 1]),
+        "cx": float(camera.K[0, 2]),
+        "cy": float(camera.K[1, 2]),
+        "transform_matrix": pose.tolist(),
+    }
