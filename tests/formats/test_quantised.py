@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
+import struct
+
 import numpy as np
 import pytest
 
@@ -50,9 +53,46 @@ def test_compressed_ply_is_within_its_steps(tmp_path, degree, n):
     assert np.abs(h.sh[:, 1:] - g.sh[:, 1:]).max(initial=0) <= 0.5 * 8 / 256 + 1e-6
 
 
-@pytest.mark.parametrize("name", ["a.splat", "a.compressed.ply"])
+@pytest.mark.parametrize("degree", [0, 1, 2, 3, 4])
+def test_spz_is_within_its_steps(tmp_path, degree):
+    g = ball(500, degree=degree, seed=7, radius=3.0)
+    save_scene(tmp_path / "a.spz", g)
+    h = load_scene(tmp_path / "a.spz").gaussians
+    assert np.abs(h.means - g.means).max() <= 1e-6  # 24 bits over the scene's own reach
+    assert np.abs(np.log(h.scales) - np.log(g.scales)).max() <= 0.5 / 16 + 1e-5
+    assert np.abs(h.opacities - g.opacities).max() <= 0.5 / 255 + 1e-6
+    assert np.abs(h.sh[:, 0] - g.sh[:, 0]).max() <= 0.5 / (0.15 * 255) + 1e-5
+    assert np.abs(h.sh[:, 1:] - g.sh[:, 1:]).max(initial=0) <= 0.5 / 128 + 1e-6
+    assert rotations_differ(h.quats, g.quats) < 0.006
+
+
+@pytest.mark.parametrize("version", ["raw", "v2", "v3", "v4"])
+def test_spz_of_the_reference_encoder(data_dir, version):
+    """Four unturned Gaussians on the corners of a square; v2 and raw have rotations in 8 bits."""
+    if version == "v4":
+        pytest.importorskip("zstandard")
+    g = load_scene(data_dir / "scenes" / "minimal" / f"minimal-{version}.spz").gaussians
+    corners = [[1, 0, 1], [0, 0, 1], [1, 0, 0], [0, 0, 0]]
+    np.testing.assert_allclose(np.abs(g.means), corners, atol=1e-3)  # v3's z has the other sign
+    np.testing.assert_allclose(g.scales, 0.1, rtol=0.02)
+    np.testing.assert_allclose(g.opacities, 0.9, atol=0.003)
+    assert rotations_differ(g.quats, np.tile([1.0, 0, 0, 0], (4, 1))) < 0.02
+    red, green = g.base_colours[:, 0], g.base_colours[:, 1]
+    assert red[1] > red[0] + 0.3
+    assert green[2] > green[0] + 0.3
+
+
+def test_a_promise_that_no_file_keeps_is_refused_before_memory_is_taken(tmp_path):
+    header = struct.pack("<IIIBBBB", 0x5053474E, 3, 2**31, 3, 12, 0, 0)
+    for data in (header, gzip.compress(header + bytes(1000))):
+        (tmp_path / "a.spz").write_bytes(data)
+        with pytest.raises(FileError, match="promises"):
+            load_scene(tmp_path / "a.spz")
+
+
+@pytest.mark.parametrize("name", ["a.splat", "a.compressed.ply", "a.spz"])
 def test_a_second_round_changes_nothing_more(tmp_path, name):
-    g = ball(700, degree=3 if "ply" in name else 0, seed=6)
+    g = ball(700, degree=0 if "splat" in name else 3, seed=6)
     save_scene(tmp_path / name, g)
     once = load_scene(tmp_path / name).gaussians
     save_scene(tmp_path / f"again.{name}", once)
@@ -70,7 +110,7 @@ def test_the_biker_of_another_tool_is_read(data_dir):
     assert 3.1 < np.ptp(g.means[:, 1]) < 3.3
 
 
-@pytest.mark.parametrize("name", ["a.splat", "a.compressed.ply"])
+@pytest.mark.parametrize("name", ["a.splat", "a.compressed.ply", "a.spz"])
 def test_a_cut_file_is_refused(tmp_path, name):
     save_scene(tmp_path / name, ball(600, degree=0))
     whole = (tmp_path / name).read_bytes()

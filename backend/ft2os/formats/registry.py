@@ -88,7 +88,16 @@ SPLAT = Format(
     0,
     "view-dependent colour, groups, all but 8 bits of colour, opacity and rotation",
 )
-FORMATS = (PLY, COMPRESSED, SPLAT)
+SPZ = Format(
+    "spz",
+    "SPZ",
+    (".spz",),
+    "spz",
+    True,
+    4,
+    "groups, position beyond 24 bits, all but 8 bits of the rest (9 of rotation)",
+)
+FORMATS = (PLY, COMPRESSED, SPLAT, SPZ)
 
 
 def for_reading(path: Path) -> Format:
@@ -106,6 +115,8 @@ def for_reading(path: Path) -> Format:
         raise read_error(path, error) from error
     if head.startswith((b"ply\n", b"ply\r")):
         return COMPRESSED if _packed(head) else PLY
+    if head.startswith((b"NGSP", b"\x1f\x8b")):
+        return SPZ
     named = by_name(path)
     if named in (PLY, COMPRESSED):
         return PLY  # whose reader says what is wrong with it

@@ -1,0 +1,221 @@
+"""Niantic's .spz: attributes one after another, fixed-point and logarithmic, in gzip (v1–v3) or zstd (v4).
+
+Our own, since numpy and the standard library suffice for v1–v3 and Blender's Python must carry no compiled
+wheel; the libraries that read it right are C++. We write v3: rotations as the smallest three, higher bands
+with all 8 bits rather than the reference encoder's 5 and 4. Layout: nianticlabs/spz (MIT). Sizes are compared
+with the header before anything is unpacked.
+
+The format's text says that axes are right-up-back, but nothing in a file says so, and the converters in use
+(splat-transform, SuperSplat, gaussforge, gsply) put a PLY's right-down-forward numbers in as they are. So do
+we: their files come the right way up. A capture of Niantic's own app stands on its head: import it with Y up.
+"""
+
+from __future__ import annotations
+
+import itertools
+import struct
+import zlib
+from pathlib import Path
+
+import numpy as np
+
+from ft2os.errors import FileError, MissingError
+from ft2os.files import read_error
+from ft2os.formats import columns
+from ft2os.gaussians import Gaussians
+
+MAGIC = 0x5053474E  # "NGSP"
+_HEADER = struct.Struct("<IIIBBBB")  # magic, version, count, degree, fractional bits, flags, streams (v4)
+_TABLE_AT = struct.Struct("<I")  # v4: where the table of streams begins
+_STREAM = struct.Struct("<QQ")  # its compressed and its own size
+_COLOUR_SCALE = 0.15
+_SMALLER = np.float32(np.sqrt(0.5))
+_MOST = 100  # times smaller than what is in it: no real file is, a bomb would be
+_MAX_FRACTION_BITS = 20
+
+
+def read(path: Path) -> Gaussians:
+    """The Gaussians of a .spz file, versions 1 to 4, degree 0 to 4.
+
+    Raises
+    ------
+    FileError
+        If the file is missing, damaged, or of a version that is not known.
+    MissingError
+        If it is a v4 and no zstd is installed.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise read_error(path, error) from error
+    try:
+        header, streams = _streams(data)
+        return _decoded(header, streams)
+    except (ValueError, struct.error, zlib.error) as error:
+        raise FileError(f"{path.name} is damaged: {error}.", "Export or download the file again.") from error
+
+
+def write(path: Path, gaussians: Gaussians) -> None:
+    """Write a .spz file of version 3; groups and further properties are left out."""
+    reach = float(np.abs(gaussians.means).max(initial=1e-6))
+    bits = int(np.clip(np.floor(23 - np.log2(reach * 1.0001)), 0, _MAX_FRACTION_BITS))
+    fixed = np.rint(gaussians.means.astype(np.float64) * (1 << bits))
+    fixed = np.clip(fixed, -(1 << 23), (1 << 23) - 1).astype("<i4")
+    colours = gaussians.sh[:, 0] * (_COLOUR_SCALE * 255) + 127.5
+    parts = [
+        _HEADER.pack(MAGIC, 3, len(gaussians), gaussians.degree, bits, 0, 0),
+        fixed.view(np.uint8).reshape(-1, 4)[:, :3].tobytes(),
+        _byte(gaussians.opacities * 255).tobytes(),
+        _byte(colours).tobytes(),
+        _byte((columns.log(gaussians.scales) + 10) * 16).tobytes(),
+        _pack_rotations(gaussians.quats).tobytes(),
+        _byte(gaussians.sh[:, 1:] * 128 + 128).tobytes(),
+    ]
+    packer = zlib.compressobj(6, zlib.DEFLATED, 31)
+    with path.open("wb") as stream:
+        for part in parts:
+            stream.write(packer.compress(part))
+        stream.write(packer.flush())
+
+
+def _streams(data: bytes) -> tuple[tuple[int, int, int, int], list[np.ndarray]]:
+    """(version, count, degree, fractional bits) and the six attributes' bytes, checked against each other."""
+    packed = data[:2] == b"\x1f\x8b"
+    head = zlib.decompressobj(31).decompress(data, _HEADER.size) if packed else data[: _HEADER.size]
+    magic, version, count, degree, bits, _, streams = _HEADER.unpack(head)
+    if magic != MAGIC or not 1 <= version <= 4:
+        raise ValueError(f"it is no .spz of version 1 to 4 (version {version})")
+    if not count or degree > 4 or bits > 23:
+        raise ValueError(f"its header says {count} Gaussians of degree {degree}")
+    sizes = _sizes(version, count, degree)
+    if sum(sizes) > _MOST * len(data) + 4096:
+        raise ValueError(f"its header promises {count:,} Gaussians in {len(data):,} bytes")
+    if version == 4:
+        parts = _zstd_streams(data, streams, sizes)
+    else:
+        parts = _gzip_streams(data if packed else None, data, sizes)
+    return (version, count, degree, bits), [np.frombuffer(part, np.uint8) for part in parts]
+
+
+def _sizes(version: int, count: int, degree: int) -> list[int]:
+    """Bytes of positions, opacities, colours, scales, rotations and higher bands."""
+    each = (6 if version == 1 else 9, 1, 3, 3, 3 if version < 3 else 4, 3 * ((degree + 1) ** 2 - 1))
+    return [count * size for size in each]
+
+
+def _gzip_streams(packed: bytes | None, data: bytes, sizes: list[int]) -> list[bytes]:
+    total, whole = _HEADER.size + sum(sizes), True
+    if packed is not None:
+        unpacker = zlib.decompressobj(31)
+        data = unpacker.decompress(packed, total + 1)  # vendors' extensions may follow
+        whole = len(data) > total or unpacker.eof
+    if len(data) < total or not whole:
+        raise ValueError("it is cut short")
+    ends = np.cumsum([_HEADER.size, *sizes])
+    return [data[a:b] for a, b in itertools.pairwise(ends)]
+
+
+def _zstd_streams(data: bytes, count: int, sizes: list[int]) -> list[bytes]:
+    (at,) = _TABLE_AT.unpack_from(data, _HEADER.size)
+    table = [_STREAM.unpack_from(data, at + i * _STREAM.size) for i in range(count)]
+    wanted = [size for size in sizes if size]
+    if [size for _, size in table] != wanted:
+        raise ValueError("its streams do not fit its header")
+    parts, at = [], at + count * _STREAM.size
+    for packed, size in table:
+        if at + packed > len(data):
+            raise ValueError("it is cut short")
+        parts.append(_unzstd(data[at : at + packed], size))
+        at += packed
+    return parts + [b""] * (len(sizes) - len(parts))
+
+
+def _unzstd(packed: bytes, size: int) -> bytes:
+    """One zstd stream of exactly ``size`` bytes."""
+    try:
+        from compression import zstd  # Python 3.14
+
+        reader, failure = zstd.ZstdDecompressor(), zstd.ZstdError
+        unpack = lambda: reader.decompress(packed, size)  # noqa: E731
+    except ImportError:
+        try:
+            import zstandard
+        except ImportError as error:
+            raise MissingError(
+                "A .spz of version 4 needs the package zstandard, which is not installed.",
+                "Install the backend: pip install 'ft2os[lite]'.",
+            ) from error
+        reader, failure = zstandard.ZstdDecompressor(max_window_size=1 << 27), zstandard.ZstdError
+        unpack = lambda: reader.stream_reader(packed).read(size)  # noqa: E731
+    try:
+        out = unpack()
+    except failure as error:
+        raise ValueError(str(error)) from error
+    if len(out) != size:
+        raise ValueError("a stream is shorter than its header says")
+    return out
+
+
+def _decoded(header: tuple[int, int, int, int], streams: list[np.ndarray]) -> Gaussians:
+    version, count, degree, bits = header
+    positions, opacities, colours, scales, rotations, bands = streams
+    sh = np.empty((count, (degree + 1) ** 2, 3), np.float32)
+    sh[:, 0] = (colours.reshape(-1, 3) / np.float32(255) - np.float32(0.5)) / np.float32(_COLOUR_SCALE)
+    sh[:, 1:] = (bands.reshape(count, -1, 3).astype(np.float32) - 128) / 128
+    rotations = rotations.reshape(count, -1)
+    return Gaussians(
+        means=_positions(positions, version, bits),
+        quats=_smallest_three(rotations) if version >= 3 else _first_three(rotations),
+        scales=np.exp(scales.reshape(-1, 3).astype(np.float32) / 16 - 10),
+        opacities=opacities.astype(np.float32) / np.float32(255),
+        sh=sh,
+    )
+
+
+def _positions(raw: np.ndarray, version: int, bits: int) -> np.ndarray:
+    """Half floats, or signed 24-bit numbers with ``bits`` behind the point.  [N, 3] float32"""
+    if version == 1:
+        return raw.view("<f2").reshape(-1, 3).astype(np.float32)
+    wide = np.zeros((len(raw) // 3, 4), np.uint8)
+    wide[:, 1:] = raw.reshape(-1, 3)
+    return ((wide.view("<i4")[:, 0] >> 8).astype(np.float64) / (1 << bits)).astype(np.float32).reshape(-1, 3)
+
+
+def _first_three(raw: np.ndarray) -> np.ndarray:
+    """x, y, z of versions 1 and 2; w is what is missing to length 1.  [N, 4] wxyz"""
+    xyz = raw.astype(np.float32) / np.float32(127.5) - 1
+    w = np.sqrt(np.maximum(1 - (xyz**2).sum(axis=1, keepdims=True), 0))
+    return columns.normalise(np.concatenate([w, xyz], axis=1))
+
+
+def _smallest_three(raw: np.ndarray) -> np.ndarray:
+    """Three components in 9 bits and a sign; the two highest bits say which is left out.  [N, 4] wxyz"""
+    word = np.ascontiguousarray(raw).view("<u4")[:, 0]
+    largest = word >> 30
+    xyzw = np.empty((len(word), 4), np.float32)
+    for i in (3, 2, 1, 0):
+        here = largest != i
+        part = (word & 511).astype(np.float32) * (_SMALLER / 511) * np.where(word & 512, -1, 1)
+        xyzw[:, i] = np.where(here, part, 0)
+        word = np.where(here, word >> 10, word)
+    rest = np.sqrt(np.maximum(1 - (xyzw**2).sum(axis=1), 0))
+    xyzw[np.arange(len(xyzw)), largest] = rest
+    return columns.normalise(np.concatenate([xyzw[:, 3:], xyzw[:, :3]], axis=1))
+
+
+def _pack_rotations(quats: np.ndarray) -> np.ndarray:
+    """The inverse of `_smallest_three`.  [N] uint32"""
+    xyzw = np.concatenate([quats[:, 1:], quats[:, :1]], axis=1)
+    rows = np.arange(len(xyzw))
+    largest = np.abs(xyzw).argmax(axis=1)
+    xyzw = xyzw * np.where(xyzw[rows, largest] < 0, -1, 1)[:, None]
+    word = largest.astype("<u4")
+    for i in range(4):
+        size = np.minimum(np.rint(np.abs(xyzw[:, i]) / _SMALLER * 511), 511).astype("<u4")
+        part = (word << 10) | np.where(xyzw[:, i] < 0, 512, 0).astype("<u4") | size
+        word = np.where(largest == i, word, part)
+    return word
+
+
+def _byte(values: np.ndarray) -> np.ndarray:
+    return np.clip(np.rint(values), 0, 255).astype(np.uint8)
