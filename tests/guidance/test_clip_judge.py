@@ -1,5 +1,6 @@
 """The judge's doors (folder, name, tag), its preprocessing, and how fast missing weights are said."""
 
+import copy
 import time
 
 import numpy as np
@@ -11,6 +12,8 @@ torch = pytest.importorskip("torch")
 
 from ft2os.errors import MissingError, RequestError  # noqa: E402
 from ft2os.guidance import clip_judge, weights  # noqa: E402
+from ft2os.guidance.compute import Compute  # noqa: E402
+from ft2os.stylize.memory import kept_bytes  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -146,3 +149,98 @@ def test_random_weights_are_asked_for_by_name_and_always_the_same(tmp_path):
     assert again is not first
     assert torch.equal(first.model.visual.proj, again.model.visual.proj)
     assert "random" in first.name
+
+
+def gradient(judge, images):
+    """Of one embedding number with respect to the pictures."""
+    images = images.clone().requires_grad_()
+    (found,) = torch.autograd.grad(judge.embed_images(images)[:, 0].sum(), images)
+    return found
+
+
+@pytest.mark.parametrize("precision", ["bf16", "fp16"])
+def test_half_precision_says_nearly_the_same(folder, precision):
+    judge = clip_judge.load(str(folder))
+    half = clip_judge.load(str(folder), precision=precision)
+    images = torch.rand(3, 3, 32, 32, generator=torch.Generator().manual_seed(1))
+    full, found = judge.embed_images(images), half.embed_images(images)
+    assert found.dtype == torch.float32
+    assert not torch.equal(full, found), "it was not computed in half precision"
+    torch.testing.assert_close(found, full, atol=0.02, rtol=0)
+    wanted, got = gradient(judge, images).flatten(), gradient(half, images).flatten()
+    assert torch.cosine_similarity(wanted, got, dim=0) > 0.995
+    assert got.norm() / wanted.norm() == pytest.approx(1, abs=0.03)
+
+
+def test_float16_keeps_gradients_that_it_cannot_hold():
+    convolution = torch.nn.Conv2d(3, 4, 1).requires_grad_(False)
+    pictures = torch.rand(1, 3, 4, 4, generator=torch.Generator().manual_seed(0)).requires_grad_()
+    small = 1e-8  # float16's smallest number is 6e-8
+    found = {}
+    for precision in ("fp32", "fp16"):
+        run = Compute(convolution, convolution, precision)
+        (found[precision],) = torch.autograd.grad((run(pictures) * small).sum(), pictures)
+    assert found["fp32"].abs().min() > 0
+    torch.testing.assert_close(found["fp16"], found["fp32"], rtol=0.05, atol=0)
+
+
+def test_a_cpu_judges_in_full_precision(folder):
+    judge = clip_judge.load(str(folder))
+    images = torch.rand(1, 3, 32, 32)
+    assert torch.equal(judge.embed_images(images), judge.using("fp32").embed_images(images))
+
+
+def test_an_unknown_precision_is_refused(folder):
+    with pytest.raises(RequestError, match="precision") as caught:
+        clip_judge.load(str(folder), precision="fp8")
+    assert "bf16" in caught.value.hint
+
+
+def test_convolutional_towers_are_laid_out_channels_last():
+    def last(network):
+        Compute(network, network)
+        return network[0].weight.is_contiguous(memory_format=torch.channels_last)
+
+    first, second = torch.nn.Conv2d(3, 8, 3), torch.nn.Conv2d(8, 8, 3)
+    assert last(torch.nn.Sequential(first, second))
+    assert not last(torch.nn.Sequential(torch.nn.Conv2d(3, 8, 3), torch.nn.Flatten()))
+
+
+def test_a_machine_without_a_compiler_judges_all_the_same(folder, monkeypatch, caplog):
+    def no_compiler(function):
+        def fail(*args):
+            raise RuntimeError("no C++ compiler\nand a long story")
+
+        return fail
+
+    monkeypatch.setattr(torch, "compile", no_compiler)
+    images = torch.rand(1, 3, 32, 32)
+    plain = clip_judge.load(str(folder)).embed_images(images)
+    judge = clip_judge.load(str(folder), compiled=True)
+    assert torch.equal(judge.embed_images(images), plain)
+    assert torch.equal(judge.embed_images(images), plain)
+    assert [record.getMessage() for record in caplog.records] == [
+        "the judge runs uncompiled: no C++ compiler"
+    ]
+
+
+def test_nothing_is_kept_for_gradients_of_weights(folder):
+    judge = clip_judge.load(str(folder))
+    frozen = kept_bytes(judge.embed_images, 32)
+    loose = copy.deepcopy(judge)
+    loose.model.requires_grad_(True)
+    assert frozen < 0.8 * kept_bytes(loose.embed_images, 32)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs CUDA")
+def test_on_cuda_it_judges_in_half_precision_and_agrees(folder):
+    judge = clip_judge.load(str(folder))
+    images = torch.rand(2, 3, 32, 32)
+    plain = judge.embed_images(images)
+    try:
+        judge.to("cuda")
+        found = judge.embed_images(images.cuda())
+        assert judge._compute.dtype(found.device) in (torch.bfloat16, torch.float16)
+        torch.testing.assert_close(found.cpu(), plain, atol=0.02, rtol=0)
+    finally:
+        judge.to("cpu")

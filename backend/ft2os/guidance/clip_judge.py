@@ -7,6 +7,7 @@ missing that is said at once. Losses live in ``ft2os.losses``.
 
 from __future__ import annotations
 
+import copy
 import json
 import logging
 import os
@@ -21,6 +22,7 @@ from torch import Tensor
 
 from ft2os.errors import MissingError, RequestError
 from ft2os.guidance import torchvision_shim, weights
+from ft2os.guidance.compute import Compute
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +38,7 @@ class ClipJudge:
     Parameters
     ----------
     model : torch.nn.Module
-        An open_clip model; its parameters are frozen here.
+        An open_clip model; its parameters are frozen here, so that a gradient goes to the pictures only.
     tokenizer : callable
         list of str to Tensor [T, context length].
     mean, std : tuple of 3 floats
@@ -52,6 +54,13 @@ class ClipJudge:
         self._mean = torch.tensor(mean).view(1, 3, 1, 1)
         self._std = torch.tensor(std).view(1, 3, 1, 1)
         self._texts: dict[str, Tensor] = {}
+        self._compute = Compute(model.visual, model.encode_image)
+
+    def using(self, precision: str = "auto", compiled: bool = False) -> ClipJudge:
+        """The same model and memory, its pictures computed otherwise: see ``ft2os.guidance.compute``."""
+        other = copy.copy(self)
+        other._compute = Compute(self.model.visual, self.model.encode_image, precision, compiled)
+        return other
 
     @property
     def image_size(self) -> int:
@@ -66,7 +75,8 @@ class ClipJudge:
     def to(self, device: torch.device | str) -> ClipJudge:
         """Move the model and all that it remembers."""
         self.model.to(device)
-        self._texts = {text: embedding.to(device) for text, embedding in self._texts.items()}
+        self._mean, self._std = self._mean.to(device), self._std.to(device)
+        self._texts.update({text: embedding.to(device) for text, embedding in self._texts.items()})
         return self
 
     def embed_images(
@@ -82,7 +92,7 @@ class ClipJudge:
         if images.shape[-2:] != (size, size):
             images = F.interpolate(images, (size, size), mode="bicubic", antialias=True)
         images = (images - self._mean.to(images)) / self._std.to(images)
-        return self.model.encode_image(images, normalize=True)
+        return F.normalize(self._compute(images), dim=-1)
 
     @torch.no_grad()
     def embed_texts(self, texts: list[str]) -> Tensor:  # [T, D]
@@ -94,7 +104,13 @@ class ClipJudge:
         return torch.stack([self._texts[text] for text in texts])
 
 
-def load(model: str | None = None, pretrained: str | None = None) -> ClipJudge:
+def load(
+    model: str | None = None,
+    pretrained: str | None = None,
+    *,
+    precision: str = "auto",
+    compiled: bool = False,
+) -> ClipJudge:
     """The judge of that name, loaded once a process.
 
     Parameters
@@ -105,16 +121,19 @@ def load(model: str | None = None, pretrained: str | None = None) -> ClipJudge:
         else ViT-B-32, which the paper uses.
     pretrained : str, optional
         A pretrained tag ("openai"), a checkpoint file, or "random". Ignored for a folder.
+    precision, compiled
+        How it computes, see ``ft2os.guidance.compute``; the defaults pay on every machine.
 
     Raises
     ------
     MissingError
         If open_clip or the weights are not on this machine and cannot be fetched; comes within seconds.
     RequestError
-        If the model or the tag does not exist, or a checkpoint does not fit.
+        If the model, the tag or the precision does not exist, or a checkpoint does not fit.
     """
     model = model or os.environ.get(MODEL_ENV) or DEFAULT_MODEL
-    return _load(model, pretrained or DEFAULT_WEIGHTS)
+    judge = _load(model, pretrained or DEFAULT_WEIGHTS)
+    return judge if precision == "auto" and not compiled else judge.using(precision, compiled)
 
 
 @lru_cache(maxsize=2)
