@@ -5,6 +5,7 @@
 #   make test-blender   the Blender tests on 4.2, 4.5 and 5.0, each in an environment of its own
 #   make extension      dist/ft2os_blender-<version>.zip
 #   make demo-scene     model, render and train the demo scene again (about half an hour on two cores)
+#   make gallery        docs/gallery: prompts × objects, before and after (about ten minutes on two cores)
 #   make lint           ruff
 #   make clean          everything that make made, environments included
 
@@ -23,7 +24,7 @@ ZIP := dist/ft2os_blender-$(VERSION).zip
 ZIP_SOURCES := $(shell find ft2os_blender backend/ft2os -type f -not -path '*/__pycache__/*' 2>/dev/null) \
                blender_manifest.toml pyproject.toml scripts/build_extension.py LICENSE
 
-.PHONY: demo test test-backend test-blender extension demo-scene lint clean
+.PHONY: demo test test-backend test-blender extension demo-scene gallery lint clean
 .SECONDARY:
 
 demo: .venv/.installed .venv-blender/.installed $(ZIP)
@@ -51,6 +52,9 @@ $(ZIP): .venv/.installed .venv-blender/.installed $(ZIP_SOURCES)
 
 demo-scene: .venv/.installed .venv-blender/.installed
 	scripts/demo_scene/run.sh
+
+gallery: .venv/.installed
+	$(VENV) -m scripts.gallery
 
 lint: .venv/.installed
 	$(VENV) -m ruff check .
