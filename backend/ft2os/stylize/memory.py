@@ -235,18 +235,19 @@ def _refusal(job: Job, room: int, device: str) -> RequestError:
 
 def _advice(job: Job, room: int) -> str:
     """What would fit, in the words of the settings."""
-    if replace(job, per_picture=0).bytes(1) <= room:
-        return "Choose a smaller judge, for example model ViT-S-32-alt."
     fewer = _largest(lambda n: replace(job, views=n), _LEAST_VIEWS, job.views, room)
     if fewer:
         return f"Choose {fewer} views instead of {job.views}, or the preset draft."
-    smaller = _largest(lambda n: replace(job, pixels=n), _LEAST_PIXELS, job.pixels, room)
-    if smaller:
-        return f"Choose pictures of {smaller} pixels instead of {job.pixels}, or the preset draft."
-    both = replace(job, views=min(job.views, _LEAST_VIEWS), pixels=min(job.pixels, _LEAST_PIXELS))
-    fewest = _largest(lambda n: replace(both, gaussians=n), 1000, job.gaussians, room)
-    if fewest:
-        return f"Lower the limit of Gaussians to {fewest:,} with {both.views} views of {both.pixels} pixels."
+    if job.per_picture and replace(job, per_picture=job.per_picture // 2).bytes(1) <= room:
+        return "Choose a smaller judge, for example the model ViT-S-32-alt."
+    small = replace(job, views=min(job.views, _LEAST_VIEWS))
+    pixels = _largest(lambda n: replace(small, pixels=n), _LEAST_PIXELS, job.pixels, room)
+    if pixels:
+        return f"Choose {small.views} views of {pixels} pixels instead of {job.views} of {job.pixels}."
+    small = replace(small, pixels=min(job.pixels, _LEAST_PIXELS))
+    limit = _largest(lambda n: replace(small, gaussians=n), 1000, job.gaussians, room)
+    if limit:
+        return f"Choose {small.views} views of {small.pixels} pixels and a limit of {limit} Gaussians."
     return "Close other programs, or use a machine with more memory."
 
 

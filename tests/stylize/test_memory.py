@@ -1,0 +1,174 @@
+"""Estimates beside measured peaks, the batch that fits, and what is said when nothing does."""
+
+import json
+import logging
+import re
+import subprocess
+import sys
+
+import pytest
+
+from ft2os.errors import RequestError
+from ft2os.stylize import memory
+from ft2os.stylize.memory import Job, available, fit_batch
+
+MEGABYTE = 1_000_000
+JUDGED = Job(gaussians=40_000, views=12, pixels=224, per_picture=20 * MEGABYTE, moved=3)
+
+pytest.importorskip("psutil")
+
+
+@pytest.fixture
+def room(monkeypatch):
+    """Give a job so many bytes."""
+    return lambda size: monkeypatch.setenv(memory.MEMORY_ENV, str(int(size)))
+
+
+# What a new process held at most while it did something, over what it held before, in bytes.
+MEASURE = """
+import ft2os.threads, json, resource, sys
+def held(): return int(open("/proc/self/statm").read().split()[1]) * resource.getpagesize()
+def peak(): return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+"""
+
+
+def measured(code: str) -> dict:
+    done = subprocess.run([sys.executable, "-c", MEASURE + code], capture_output=True, text=True, check=True)
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_the_estimate_of_a_material_run_is_near_its_measured_peak():
+    figures = measured("""
+from ft2os.stylize import StylizeRequest, stylize
+from tests.scenes import ball
+def run(**overrides): return stylize(StylizeRequest(target=ball(12000), prompt="lava", overrides=overrides))
+run(views=6, pixels=32, limit=13000, iterations=1)
+before = held()
+stats = run(views=14, pixels=200, limit=40000, iterations=4).stats
+print(json.dumps({"peak": peak() - before, "gaussians": stats["gaussians"]}))
+""")
+    estimate = Job(figures["gaussians"], views=14, pixels=200).bytes(1)
+    assert 0.5 < estimate / figures["peak"] < 2
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_the_estimate_of_a_judge_is_near_its_measured_peak():
+    pytest.importorskip("torch")
+    figures = measured("""
+import torch
+from ft2os.guidance import clip_judge
+from ft2os.stylize.memory import kept_bytes
+judge = clip_judge.load("ViT-S-32-alt", "random")
+def run(batch):
+    pictures = torch.rand(batch, 3, 224, 224, requires_grad=True)
+    judge.embed_images(pictures)[:, 0].sum().backward()
+run(1)
+each, before = kept_bytes(judge.embed_images, 224), held()
+run(16)
+print(json.dumps({"peak": peak() - before, "each": each}))
+""")
+    estimate = Job(gaussians=1, views=0, pixels=224, per_picture=figures["each"]).bytes(16)
+    assert 0.5 < estimate / figures["peak"] < 2
+
+
+def test_what_fits_is_left_as_it_was_wanted(room, caplog):
+    room(JUDGED.bytes(8))
+    fit = fit_batch(8, JUDGED)
+    assert (fit.batch, fit.wanted, fit.needed) == (8, 8, JUDGED.bytes(8))
+    assert not caplog.records
+    json.dumps(fit.stats())
+
+
+@pytest.mark.parametrize("batch", [7, 3, 1])
+def test_the_batch_is_lowered_until_it_fits_and_that_is_logged(room, caplog, batch):
+    caplog.set_level(logging.WARNING)
+    room(JUDGED.bytes(batch))
+    fit = fit_batch(8, JUDGED)
+    assert fit.batch == batch
+    assert fit.needed <= fit.available < JUDGED.bytes(batch + 1)
+    assert f"{batch} views a step instead of 8" in caplog.text
+
+
+@pytest.mark.parametrize("share", [0.95, 0.6, 0.35, 0.15, 0.08])
+def test_what_does_not_fit_is_refused_with_what_would(room, share):
+    job = Job(gaussians=60_000, views=16, pixels=208)
+    room(job.bytes(1) * share)
+    with pytest.raises(RequestError, match=r"needs about \d+ MB of memory, and \d+ MB may be used") as caught:
+        fit_batch(1, job)
+    hint = caught.value.hint
+    assert memory.MEMORY_ENV in hint
+    numbers = {
+        name: int(n) for n, name in re.findall(r"(\d+) (views|pixels|Gaussians)", hint.split("instead")[0])
+    }
+    limit = re.search(r"limit of (\d+)", hint)
+    advised = Job(
+        gaussians=int(limit[1]) if limit else job.gaussians,
+        views=numbers["views"],
+        pixels=numbers.get("pixels", job.pixels),
+    )
+    assert fit_batch(1, advised).batch == 1
+
+
+def test_a_judge_that_is_too_large_is_named(room):
+    job = Job(gaussians=1000, views=6, pixels=96, per_picture=900 * MEGABYTE)
+    room(700 * MEGABYTE)
+    with pytest.raises(RequestError) as caught:
+        fit_batch(1, job)
+    assert "smaller judge" in caught.value.hint
+
+
+def test_no_advice_where_nothing_helps(room):
+    room(1000)
+    with pytest.raises(RequestError) as caught:
+        fit_batch(4, JUDGED)
+    assert "more memory" in caught.value.hint
+
+
+@pytest.mark.parametrize("told", ["much", "-5", "0", "1.5e9"])
+def test_a_limit_that_is_no_number_of_bytes_is_refused(monkeypatch, told):
+    monkeypatch.setenv(memory.MEMORY_ENV, told)
+    with pytest.raises(RequestError, match=memory.MEMORY_ENV):
+        available()
+
+
+def test_what_is_free_is_asked_of_the_machine(monkeypatch):
+    monkeypatch.delenv(memory.MEMORY_ENV, raising=False)
+    import psutil
+
+    assert 0 < available() < psutil.virtual_memory().total
+
+
+def group(folder, **files):
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in files.items():
+        (folder / name.replace("_dot_", ".")).write_text(text)
+
+
+def test_limits_of_control_groups_count_at_every_level(tmp_path):
+    root, proc = tmp_path / "cgroup", tmp_path / "proc"
+    proc.write_text("0::/pod/job\n")
+    stat = "anon 100\ninactive_file 300\n"
+    group(root / "pod", memory_dot_max="5000", memory_dot_current="4000", memory_dot_stat=stat)
+    group(root / "pod/job", memory_dot_max="max", memory_dot_current="4000", memory_dot_stat=stat)
+    assert memory._free_in_groups(proc, root) == [1300]
+
+
+def test_limits_of_the_first_version_count_too_where_the_own_path_is_not_to_be_seen(tmp_path):
+    root, proc = tmp_path / "cgroup", tmp_path / "proc"
+    proc.write_text("5:cpu:/docker/abc\n4:memory:/docker/abc\n")
+    group(
+        root / "memory",
+        memory_dot_limit_in_bytes="9000\n",
+        memory_dot_usage_in_bytes="8500\n",
+        memory_dot_stat="total_inactive_file 100\n",
+    )
+    assert memory._free_in_groups(proc, root) == [600]
+    assert memory._free_in_groups(tmp_path / "none", root) == []
+
+
+def test_every_picture_of_a_network_keeps_the_same():
+    torch = pytest.importorskip("torch")
+    network = torch.nn.Sequential(torch.nn.Conv2d(3, 8, 3, padding=1), torch.nn.ReLU()).requires_grad_(False)
+    # The convolution keeps the picture (3 planes), the ReLU its own result (8 planes).
+    assert memory.kept_bytes(network, 16) == (3 + 8) * 16 * 16 * 4
