@@ -78,6 +78,8 @@ def find_file(path: Path) -> Path:
         runs = [(n, p / "point_cloud.ply") for n, p in runs if (p / "point_cloud.ply").is_file()]
         if runs:
             return max(runs)[1]
+        if (path / "meta.json").is_file() and (path / "means_l.webp").is_file():
+            return path / "meta.json"
         files = sorted(p for p in path.iterdir() if registry.by_name(p) and p.is_file())
     except OSError as error:
         raise read_error(path, error) from error

@@ -7,6 +7,7 @@ What a file holds counts, not what it is called, wherever the format has a mark 
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import io
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,8 +35,9 @@ class Format:
         The highest degree of spherical harmonics that it holds.
     loses : str
         What does not survive, in a few words.
-    needs : tuple of str
-        Packages besides numpy and plyfile; without them it is read and written by the backend only.
+    needs, write_needs : tuple of str
+        Packages besides numpy and plyfile for reading and, more, for writing. Where they are not installed,
+        as in Blender, the backend does it.
     """
 
     name: str
@@ -46,6 +48,7 @@ class Format:
     degree: int
     loses: str
     needs: tuple[str, ...] = ()
+    write_needs: tuple[str, ...] = ()
 
     def read(self, path: Path) -> Gaussians:
         """The Gaussians in a file of this format."""
@@ -55,9 +58,13 @@ class Format:
         """Write Gaussians to ``path``, which need not be the final place."""
         self._module().write(path, gaussians)
 
-    def light(self) -> bool:
-        """Whether this Python has all that the format needs."""
-        return all(importlib.util.find_spec(package) is not None for package in self.needs)
+    def readable(self) -> bool:
+        """Whether this Python has all that reading needs."""
+        return _installed(self.needs)
+
+    def writable(self) -> bool:
+        """Whether this Python has all that writing needs."""
+        return self.writes and _installed(self.needs + self.write_needs)
 
     def _module(self):
         try:
@@ -97,7 +104,19 @@ SPZ = Format(
     4,
     "groups, position beyond 24 bits, all but 8 bits of the rest (9 of rotation)",
 )
-FORMATS = (PLY, COMPRESSED, SPLAT, SPZ)
+KSPLAT = Format("ksplat", "KSplat", (".ksplat",), "ksplat", False, 3, "(read only)")
+SOG = Format(
+    "sog",
+    "SOG",
+    (".sog", "meta.json"),
+    "sog",
+    True,
+    3,
+    "groups, order, all but 8 bits of most, bands to a palette of 65,536",
+    needs=("PIL",),
+    write_needs=("gaussforge",),
+)
+FORMATS = (PLY, COMPRESSED, SPLAT, SPZ, KSPLAT, SOG)
 
 
 def for_reading(path: Path) -> Format:
@@ -117,6 +136,8 @@ def for_reading(path: Path) -> Format:
         return COMPRESSED if _packed(head) else PLY
     if head.startswith((b"NGSP", b"\x1f\x8b")):
         return SPZ
+    if head.startswith(b"PK\x03\x04"):
+        return SOG
     named = by_name(path)
     if named in (PLY, COMPRESSED):
         return PLY  # whose reader says what is wrong with it
@@ -150,6 +171,10 @@ def by_name(path: Path) -> Format | None:
     name = path.name.lower()
     endings = [(suffix, f) for f in FORMATS for suffix in f.suffixes if name.endswith(suffix)]
     return max(endings, key=lambda pair: len(pair[0]))[1] if endings else None
+
+
+def _installed(packages: tuple[str, ...]) -> bool:
+    return all(importlib.util.find_spec(package) is not None for package in packages)
 
 
 def _packed(head: bytes) -> bool:
