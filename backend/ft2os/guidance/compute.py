@@ -18,8 +18,9 @@ converts more than it saves. So a CPU judges in float32. A GPU judges in bfloat1
 else in float16 with scaled gradients; TF32 is not switched on, because every card that has it has bfloat16,
 and the switch would reach the camera matrices too. ``torch.compile`` takes 43 CPU seconds for ViT-B-32 and
 saves 0.09 of 2.04 for 8 pictures, 88 for MobileCLIP2-S0 and saves 0.19 of 0.87: either pays after some 470
-steps, more than a run has. It is off unless asked for, also on a GPU, where nobody has measured it yet. On the CPU the same pictures give the same bits; a GPU's
-bicubic, attention and blending gradients add in the order they come.
+steps, more than a run has. It is off unless asked for, also on a GPU, where nobody has measured it yet. On
+the CPU the same pictures give the same bits; a GPU's bicubic, attention and blending gradients add in the
+order they come.
 """
 
 from __future__ import annotations
