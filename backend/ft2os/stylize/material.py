@@ -52,6 +52,7 @@ _KINDS = {  # what an override may be
     "refine": flag(),
     "refine_steps": whole(1, 100_000, 40),
 }
+_MATCHED = ("relu3_1",)  # fine grain counts: the painted views have the rest right
 _SHARES = {**canvas.STAGES, "paint": 24, "solve": 22, "refine": 160}
 """How long the stages take beside each other, measured; for the bar and the remaining time."""
 
@@ -100,15 +101,16 @@ class _Session:
         self.started = time.perf_counter()
         self.seconds: dict[str, float] = {}
         self.losses: list[float] = []
+        self.terms: dict[str, list[float]] = {}
         self._stage: str | None = None
         self._since = self.started
         self.words: dict = {}
         self.partial: StylizeResult | None = None
         self.vgg: Path | None = None
         if settings["refine"]:  # asked for before anything is computed
-            from ft2os.stylize import refine
+            from ft2os.stylize import feature_match
 
-            self.vgg = refine.weights()
+            self.vgg = feature_match.weights("The preset 'high'")
         self.brush = Brush(material, request.seed, settings["scale"], settings["keep"])
 
     def run(self) -> StylizeResult:
@@ -128,18 +130,23 @@ class _Session:
 
     def _refined(self, made: Canvas, painted: Painted, colours: np.ndarray) -> np.ndarray:
         """Colours [M, 3] after feature matching."""
-        from ft2os.stylize import refine
+        from ft2os.guidance.perceptual import load_vgg
+        from ft2os.stylize import feature_match
+        from ft2os.stylize.feature_match import Matcher, Schedule, Terms
 
-        steps, surveys = self.settings["refine_steps"], made.surveys
+        steps, surveys, seed = self.settings["refine_steps"], made.surveys, self.request.seed
 
-        def show(step: int, loss: float, now: np.ndarray) -> None:
+        def show(step: int, loss: float, terms: dict[str, float], now: np.ndarray) -> None:
+            for name, value in terms.items():
+                self.terms.setdefault(name, []).append(value)
             preview = _preview(surveys[0], now) if step % 5 == 0 else None
             self._report("refine", step / steps, loss=loss, preview=preview)
 
-        material = painting.exemplar(self.brush)
-        return refine.run(
-            surveys, colours, painted.targets, material, self.vgg, steps, self.request.seed, show
-        )
+        exemplar = painting.exemplar(self.brush)
+        matcher = Matcher(load_vgg(self.vgg), [exemplar], layers=_MATCHED, seed=seed)
+        schedule = Schedule(steps, rate=0.015, seed=seed)
+        terms = Terms(match=1.0, hold=4.0)  # the painted views hold the object's light and dark in place
+        return feature_match.run(surveys, colours, painted.targets, matcher, terms, schedule, show)
 
     def _result(self, made: Canvas, colours: np.ndarray) -> StylizeResult:
         self._enter(None)
@@ -152,7 +159,7 @@ class _Session:
             "stages": {name: round(seconds, 3) for name, seconds in self.seconds.items()},
             "seconds": round(time.perf_counter() - self.started, 3),
             "losses": list(self.losses),
-            "terms": {},
+            "terms": {name: list(values) for name, values in self.terms.items()},
             **measure(made.surveys, colours),
         }
         return StylizeResult(made.look(self.request, colours, stats, name=self.material.title), stats)

@@ -1,0 +1,268 @@
+"""The method ``image``: an object takes palette and strokes of a picture, its form and face stay.
+
+Colours first, as ARF and StyleSplat found: the object's are moved to the picture's palette and its strokes
+laid over them, which is the preset ``draft`` and needs no network. Then feature matching on the linear form
+draws the strokes along the form, and a last coat brings back the picture's paints and the object's light and
+dark. A prompt beside the picture that names a material makes that the ground which is painted over ("lava" in
+Hokusai's ink); any other prompt is the look's title and changes nothing, and the figures say so.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from ft2os.errors import CancelledError, RequestError, UnknownPromptError
+from ft2os.guidance import style_image
+from ft2os.materials import Match, match
+from ft2os.stylize import Progress, StylizeRequest, StylizeResult, canvas, overrides, painting, picture_paint
+from ft2os.stylize.canvas import Canvas
+from ft2os.stylize.measure import measure
+from ft2os.stylize.overrides import number, whole
+from ft2os.stylize.painting import Brush, Painted
+from ft2os.stylize.survey import Survey
+
+log = logging.getLogger(__name__)
+
+SETTINGS = {
+    "views": 14,
+    "pixels": 208,
+    "largest": 0.006,  # longest axis after splitting, over the object's extent
+    "limit": 72_000,  # Gaussians after splitting, or twice the object's own where that is more
+    "stroke": 1.0,  # size of the strokes
+    "keep": 0.8,  # 0..1, how much of the object's light and dark stays
+    "steps": 60,  # of feature matching; 0 leaves it out, and VGG16's weights with it
+    "rate": 0.03,
+    "match": 1.0,  # weights of the loss, see feature_match.Terms
+    "content": 0.05,
+    "statistics": 2.0,
+    "smooth": 1.0,
+}
+PRESETS = {
+    "draft": {"views": 10, "pixels": 176, "limit": 40_000, "steps": 0},
+    "standard": {},
+    "high": {"views": 18, "pixels": 256, "largest": 0.0045, "limit": 140_000, "steps": 110},
+}
+_KINDS = {  # what an override may be
+    "views": whole(1, 1000, 14),
+    "pixels": whole(32, 4096, 208),
+    "largest": number(1e-4, 10, 0.006),
+    "limit": whole(1, 10_000_000, 72_000),
+    "stroke": number(0.1, 10, 1.5),
+    "keep": number(0, 1, 0.8),
+    "steps": whole(0, 100_000, 60),
+    "rate": number(1e-4, 1, 0.03),
+    "match": number(0, 1e3, 1),
+    "content": number(0, 1e3, 0.05),
+    "statistics": number(0, 1e3, 2),
+    "smooth": number(0, 1e3, 1),
+}
+_TERMS = ("match", "content", "statistics", "smooth")
+_SHRINK = 2
+_SIZES = (512, 720)  # of the picture that is matched with, for views of half of 208 pixels and strokes of 1
+_LARGEST = 2048  # of the same: a step matches samples of it, but all of it goes through the network once
+_PICTURE = 512  # of the one that is painted with
+_SHARES = {**canvas.STAGES, "ground": 24, "paint": 24, "solve": 10, "strokes": 170, "settle": 24}
+"""How long the stages take beside each other, measured; for the bar and the remaining time."""
+_PREVIEW_S = 0.8
+
+
+def run(
+    request: StylizeRequest,
+    progress: Callable[[Progress], None] | None = None,
+    cancelled: Callable[[], bool] | None = None,
+) -> StylizeResult:
+    """Give an object the style of a picture.
+
+    Raises
+    ------
+    RequestError
+        If there is no picture, or the preset, a setting or its value does not exist.
+    FileError
+        If the picture cannot be read.
+    MissingError
+        If torch or VGG16's weights are not here and the preset needs them; before anything is computed.
+    CancelledError
+        Between steps; with what there is once something is painted.
+    """
+    overrides.check("image", PRESETS, request.preset, _KINDS, request.overrides)
+    settings = {**SETTINGS, **PRESETS[request.preset], **request.overrides}
+    if request.style_image is None:
+        raise RequestError(
+            'The method "image" needs a picture of the style.', "Name one, or choose the method material."
+        )
+    weights = None
+    if settings["steps"]:
+        from ft2os.stylize import feature_match
+
+        weights = feature_match.weights(f'The preset "{request.preset}" of the method "image"')
+    picture = style_image.load(request.style_image)
+    return _Session(request, picture, weights, settings, progress, cancelled).run()
+
+
+class _Session:
+    """One run, stage by stage."""
+
+    def __init__(
+        self,
+        request: StylizeRequest,
+        picture: np.ndarray,  # [H, W, 3]
+        weights: Path | None,
+        settings: dict,
+        progress: Callable[[Progress], None] | None,
+        cancelled: Callable[[], bool] | None,
+    ) -> None:
+        self.request, self.picture, self.weights, self.settings = request, picture, weights, settings
+        self._progress, self._cancelled = progress, cancelled
+        self.small = picture_paint.resized(picture, min(_PICTURE, max(picture.shape[:2])))
+        self.started = self._since = self._shown = time.perf_counter()
+        self._stage: str | None = None
+        self.seconds: dict[str, float] = {}
+        self.losses: list[float] = []
+        self.terms: dict[str, list[float]] = {}
+        self.ground = _ground(request)
+        self._partial: Callable[[], StylizeResult] | None = None
+        skipped = set() if weights else {"strokes", "settle"}
+        skipped |= set() if self.ground else {"ground"}
+        self._shares = {name: share for name, share in _SHARES.items() if name not in skipped}
+
+    def run(self) -> StylizeResult:
+        made = canvas.prepare(
+            self.request.target,
+            **{name: self.settings[name] for name in ("views", "pixels", "largest", "limit")},
+            tick=self._report,
+        )
+        painted = self._paint(made)
+        self._report("solve", 0.0)
+        colours = picture_paint.solve(made, painted)
+        self._offer(made, colours)
+        self._report("solve", 1.0, preview=_preview(made.surveys[0], colours))
+        if self.weights:
+            colours = self._match(made, painted, colours)
+            self._report("settle", 0.0)
+            coat = picture_paint.settle(made, colours, self.small, self.settings["keep"])
+            colours = picture_paint.solve(made, coat)
+            self._offer(made, colours)
+            self._report("settle", 1.0, preview=_preview(made.surveys[0], colours))
+        return self._result(made, colours)
+
+    def _paint(self, made: Canvas) -> Painted:
+        under = Painted(made.neutral, [s.original for s in made.surveys])
+        if self.ground:
+            self._report("ground", 0.0)
+            brush = Brush(self.ground.material, self.request.seed)
+            under = painting.paint(made, brush, lambda share: self._report("ground", share))
+        self._report("paint", 0.0)
+        return picture_paint.paint(
+            made,
+            self.small,
+            under,
+            size=self.settings["stroke"],
+            keep=self.settings["keep"],
+            seed=self.request.seed,
+            tick=lambda share: self._report("paint", share),
+        )
+
+    def _match(self, made: Canvas, painted: Painted, colours: np.ndarray) -> np.ndarray:
+        """Colours [M, 3] after feature matching."""
+        from ft2os.guidance.perceptual import load_vgg
+        from ft2os.stylize import feature_match
+        from ft2os.stylize.feature_match import Matcher, Schedule, Terms
+
+        self._report("strokes", 0.0)
+        settings, seed, steps = self.settings, self.request.seed, self.settings["steps"]
+        scale = settings["stroke"] * settings["pixels"] / SETTINGS["pixels"]
+        sizes = [min(_LARGEST, max(64, round(size * scale))) for size in _SIZES]
+        exemplars = [picture_paint.resized(self.picture, size) for size in sizes]
+        matcher = Matcher(load_vgg(self.weights), exemplars, seed=seed)
+
+        def show(step: int, loss: float, terms: dict[str, float], now: np.ndarray) -> None:
+            self.losses.append(loss)
+            for name, value in terms.items():
+                self.terms.setdefault(name, []).append(value)
+            held = now.copy()
+            self._offer(made, held)
+            due = self._progress and time.perf_counter() - self._shown >= _PREVIEW_S
+            preview = _preview(made.surveys[0], held) if due or step == steps else None
+            self._report("strokes", step / steps, loss=loss, metrics=terms, preview=preview)
+
+        return feature_match.run(
+            made.surveys,
+            colours,
+            painted.targets,
+            matcher,
+            Terms(**{name: settings[name] for name in _TERMS}),
+            Schedule(steps, settings["rate"], _SHRINK, seed),
+            show,
+            style=self.small,
+            means=made.fine.means,
+        )
+
+    def _offer(self, made: Canvas, colours: np.ndarray) -> None:
+        """From now on a cancel keeps these colours."""
+        self._partial = lambda: self._result(made, colours)
+
+    def _result(self, made: Canvas, colours: np.ndarray) -> StylizeResult:
+        self._enter(self._stage)
+        prompt = self.request.prompt.strip()
+        stats = {
+            "method": "image",
+            "preset": self.request.preset,
+            "style_image": self.request.style_image.name,
+            "material": self.ground.material.name if self.ground else None,
+            "prompt_is": "title" if prompt and not self.ground else "ground" if prompt else None,
+            "gaussians": len(made),
+            "floaters": len(self.request.target) - len(made.rows),
+            "stages": {name: round(seconds, 3) for name, seconds in self.seconds.items()},
+            "seconds": round(time.perf_counter() - self.started, 3),
+            "losses": list(self.losses),
+            "terms": {name: list(values) for name, values in self.terms.items()},
+            **measure(made.surveys, colours),
+        }
+        name = prompt or self.request.style_image.stem
+        return StylizeResult(made.look(self.request, colours, stats, name=name), stats)
+
+    def _enter(self, stage: str | None) -> None:
+        """Note how long the stage so far has taken, and which one it is from now on."""
+        now = time.perf_counter()
+        if self._stage is not None:
+            self.seconds[self._stage] = self.seconds.get(self._stage, 0.0) + now - self._since
+        self._stage, self._since = stage, now
+
+    def _report(self, stage: str, part: float, *, loss=None, metrics=None, preview=None) -> None:
+        """Say how far the whole run is; ``part`` is the finished share of this stage, 0..1."""
+        if stage != self._stage:
+            self._enter(stage)
+        if self._cancelled and self._cancelled():
+            raise CancelledError(partial=self._partial() if self._partial else None)
+        if not self._progress:
+            return
+        if preview is not None:
+            self._shown = time.perf_counter()
+        names = list(self._shares)
+        whole = sum(self._shares.values())
+        done = sum(self._shares[name] for name in names[: names.index(stage)]) + part * self._shares[stage]
+        spent = time.perf_counter() - self.started
+        eta = spent * (whole - done) / done if done >= 0.05 * whole else None
+        step = round(100 * done / whole)
+        self._progress(Progress(stage, step, 100, eta, loss, preview, metrics or {}, self._partial))
+
+
+def _ground(request: StylizeRequest) -> Match | None:
+    """The material that the prompt names, if it names one: to be painted over."""
+    if not request.prompt.strip():
+        return None
+    try:
+        return match(request.prompt, object_name=request.object_name)
+    except UnknownPromptError:
+        log.info("%r names no material; it is the look's title, the style is the picture's", request.prompt)
+        return None
+
+
+def _preview(s: Survey, colours: np.ndarray) -> np.ndarray:
+    """One view over mid grey.  uint8 [H, W, 3]"""
+    return (255 * np.clip(s.view.image(colours, (0.5, 0.5, 0.5)), 0, 1) + 0.5).astype(np.uint8)
