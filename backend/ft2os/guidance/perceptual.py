@@ -7,6 +7,7 @@ The weights are looked for on this machine and never fetched.
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from pickle import UnpicklingError
 
@@ -75,15 +76,16 @@ def find_vgg() -> Path | None:
 
     Searched: the folder ``FT2OS_WEIGHTS``, ft2os' cache, torch's hub cache, ``FT2OS_TEST_DATA/perceptual``.
     """
+    return find_features(_NAMES)
+
+
+def find_features(patterns: Sequence[str]) -> Path | None:
+    """The first file of the searched folders that one of the glob ``patterns`` fits, or None."""
     folders = [*weights.weight_folders(), Path(torch.hub.get_dir()) / "checkpoints"]
     if os.environ.get(weights.TEST_DATA_ENV):
         folders.append(Path(os.environ[weights.TEST_DATA_ENV]) / "perceptual")
-    for folder in folders:
-        for pattern in _NAMES:
-            found = sorted(folder.glob(pattern))
-            if found:
-                return found[0]
-    return None
+    found = (path for folder in folders for pattern in patterns for path in sorted(folder.glob(pattern)))
+    return next(found, None)
 
 
 def load_vgg(path: Path | None = None) -> Vgg16:
@@ -108,7 +110,7 @@ def load_vgg(path: Path | None = None) -> Vgg16:
             f"Put torchvision's vgg16-397923af.pth into the folder that {weights.WEIGHTS_ENV} names, "
             "or set the regularisation factor to 0.",
         )
-    state = _read(Path(path))
+    state = read_state(Path(path))
     network = Vgg16()
     try:
         # Later convolutions and the classifier, where the file has them, are not needed.
@@ -118,7 +120,14 @@ def load_vgg(path: Path | None = None) -> Vgg16:
     return network.eval().requires_grad_(False)
 
 
-def _read(path: Path) -> dict[str, Tensor]:
+def read_state(path: Path) -> dict[str, Tensor]:
+    """The tensors of a .safetensors, .pth or .pt file by name, without running anything from it.
+
+    Raises
+    ------
+    MissingError, FileError
+        If there is no such file, or it is none of these.
+    """
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
@@ -127,6 +136,6 @@ def _read(path: Path) -> dict[str, Tensor]:
             return load_file(path)
         return torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:
-        raise MissingError(f"There is no file {path}.", "Name an existing VGG16 checkpoint.") from error
+        raise MissingError(f"There is no file {path}.", "Name an existing checkpoint.") from error
     except (OSError, RuntimeError, ValueError, EOFError, UnpicklingError, SafetensorError) as error:
         raise FileError(f"{path} cannot be read: {error}", _FIX) from error

@@ -1,0 +1,156 @@
+"""Evaluation: what a stylization did, measured by what had no part in making it.
+
+``evaluate`` takes a scene before and after and gives one report: plain values for JSON, and the pictures for
+a page. Each measure is a module of its own; ``rows`` says what the numbers mean, ``table`` and ``page`` lay
+them out. What cannot be measured on this machine is null beside its reason, never a guess.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from dataclasses import dataclass, field
+
+from ft2os.cameras import Camera
+from ft2os.errors import RequestError
+from ft2os.evaluate import consistency, form, gaussians, likeness, record, spill, text, views
+from ft2os.evaluate.pair import ALL, Pair, pair
+from ft2os.evaluate.record import Record
+from ft2os.evaluate.views import Drawn, Tick
+from ft2os.formats import Scene
+
+VERSION = 1
+VIEWS = 12
+
+
+@dataclass(frozen=True)
+class Question:
+    """What to evaluate.
+
+    Parameters
+    ----------
+    group : str
+        The object: an id or a name in BEFORE, or "all".
+    prompt : str
+        The look that was asked for; empty: what the run's record says.
+    source : str
+        What the object was, in words; empty: its group's name.
+    judge : (model, pretrained)
+        As ``clip_judge.load`` takes them; both None: a second CLIP that is on this machine.
+    cameras : list of Camera, optional
+        Instead of BEFORE's own.
+    views : int
+        How many of them.
+    """
+
+    group: str
+    prompt: str = ""
+    source: str = ""
+    judge: tuple[str | None, str | None] = (None, None)
+    cameras: list[Camera] | None = None
+    views: int = VIEWS
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """The answer: ``report`` holds JSON values; the pictures and the run's record are for the page."""
+
+    report: dict
+    pair: Pair
+    drawn: list[Drawn] = field(default_factory=list)
+    record: Record | None = None
+
+
+def evaluate(before: Scene, after: Scene, question: Question, tick: Tick | None = None) -> Evaluation:
+    """Measure what changed between two scenes.
+
+    Parameters
+    ----------
+    before, after : Scene
+    question : Question
+    tick : callable, optional
+        Called as ``tick(stage, step, total)``.
+
+    Returns
+    -------
+    Evaluation
+
+    Raises
+    ------
+    RequestError
+        If the group does not exist, nobody says what the prompt was, or the judge cannot be used.
+    """
+    started = time.perf_counter()
+    tick = tick or (lambda stage, step, total: None)
+    run = record.read(record.beside(after.path))
+    prompt = question.prompt.strip() or (run.prompt if run else "")
+    if not prompt:
+        raise RequestError("The prompt is empty.", "Say with --prompt what the object should have become.")
+    both = pair(before, after, question.group)
+    source = question.source.strip() or (run.source if run else "") or _noun(both, before)
+    objects = both.objects
+    cameras, kind = views.choose(
+        objects[0], before.cameras if question.cameras is None else question.cameras, question.views
+    )
+    white = before.settings.get("white_background") is True
+    drawn = views.scenes(both, cameras, tick, background=float(white))
+    windows = views.windows(both, cameras, tick)
+    moved = consistency.measure(*objects, cameras, tick)
+    tick("asking the networks", 0, 1)
+    guide = run.guide if run else ""
+    report = {
+        "format": "ft2os-evaluation",
+        "version": VERSION,
+        "before": str(before.path),
+        "after": str(after.path),
+        "group": {"id": both.group, "name": both.name, "note": both.note or None},
+        "prompt": prompt,
+        "source": source,
+        "views": {"count": len(cameras), "kind": kind, "names": [c.name for c in cameras]},
+        "text": text.measure(windows, prompt, source, judge=question.judge, guide=guide),
+        "spill": spill.measure(drawn, both),
+        "form": form.measure(windows) | likeness.measure(windows),
+        "consistency": moved,
+        "clipped": form.clipped(windows),
+        "gaussians": {"before": gaussians.measure(objects[0]), "after": gaussians.measure(objects[1])},
+        "run": _told(run),
+    }
+    report["evaluation"] = {"seconds": time.perf_counter() - started, "peak_memory": peak_memory()}
+    return Evaluation(report, both, drawn, run)
+
+
+def _noun(both: Pair, before: Scene) -> str:
+    """The object in words: its label, where it has one."""
+    label = before.labels.get(both.group, "") if both.group is not None else ""
+    if both.name == ALL or not label:
+        return "an object"
+    return f"{'an' if label[:1].casefold() in 'aeiou' else 'a'} {label}"
+
+
+def _told(run: Record | None) -> dict | None:
+    """What the run's record says, without the curves."""
+    if run is None:
+        return None
+    return {
+        "method": run.method or None,
+        "preset": run.preset or None,
+        "seed": run.seed,
+        "guide": run.guide or None,
+        "seconds": run.seconds,
+        "peak_memory": run.peak_memory,
+        "steps": len(run.losses),
+        "loss_first": run.losses[0] if run.losses else None,
+        "loss_last": run.losses[-1] if run.losses else None,
+    }
+
+
+def peak_memory() -> int | None:
+    """The most memory that this process has held so far, bytes; None where the system does not say."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        import psutil
+
+        return getattr(psutil.Process().memory_info(), "peak_wset", None)
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit

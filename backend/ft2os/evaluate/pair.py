@@ -1,0 +1,133 @@
+"""Which Gaussians are the object before and after, and which of the others were left as they are, to the bit.
+
+The object is one group, and Gaussians that a method adds carry the group of the ones they stand for. All the
+others are compared by their raw columns wherever both files have them: activated values would hide a bit that
+rounding swallows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ft2os.errors import RequestError
+from ft2os.formats import Scene
+from ft2os.formats.columns import REQUIRED
+from ft2os.gaussians import Gaussians, with_degree
+
+ALL = "all"
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two scenes that differ in one object.
+
+    Parameters
+    ----------
+    before, after : Gaussians
+        The whole scenes.
+    inside_before, inside_after : ndarray, bool, [N], [M]
+        The object's rows.
+    name : str
+        The group's name, ``"all"`` for the whole scene.
+    group : int or None
+        Its id in BEFORE.
+    changed : int
+        Gaussians outside the object whose bits AFTER does not have.
+    added : int
+        How many more there are outside the object in AFTER.
+    note : str
+        How the object was found in AFTER, where that was not by its group.
+    """
+
+    before: Gaussians
+    after: Gaussians
+    inside_before: np.ndarray
+    inside_after: np.ndarray
+    name: str
+    group: int | None
+    changed: int
+    added: int
+    note: str = ""
+
+    @property
+    def objects(self) -> tuple[Gaussians, Gaussians]:
+        """The object alone, before and after."""
+        return self.before.subset(self.inside_before), self.after.subset(self.inside_after)
+
+
+def pair(before: Scene, after: Scene, group: str) -> Pair:
+    """Find the object in both scenes.
+
+    Parameters
+    ----------
+    before, after : Scene
+    group : str
+        An id or a name in BEFORE, or "all".
+
+    Raises
+    ------
+    RequestError
+        If BEFORE has no such group, or nothing in AFTER can be the object.
+    """
+    a, b = before.gaussians, after.gaussians
+    if group.strip().casefold() == ALL:
+        return Pair(a, b, np.ones(len(a), bool), np.ones(len(b), bool), ALL, None, 0, 0)
+    group_id = before.resolve_group(group)
+    inside = before.mask(group_id)
+    kept = _rows(a, b)
+    note, inside_after = "", after.mask(group_id)
+    if b.group is None:  # another tool's file: the object is whatever the surroundings do not hold
+        inside_after = ~_found_in(kept[1], kept[0][~inside])
+        note = "AFTER has no groups: its object is every Gaussian that is not one of BEFORE's others."
+    if not inside_after.any():
+        raise RequestError(
+            f"AFTER has no Gaussians of the group {before.group_name(group_id)!r}.",
+            "Name the file that was made from BEFORE, with its groups.",
+        )
+    changed = int((~_found_in(kept[0][~inside], kept[1][~inside_after])).sum())
+    added = int((~inside_after).sum() - (~inside).sum())
+    return Pair(a, b, inside, inside_after, before.group_name(group_id), group_id, changed, added, note)
+
+
+def _rows(a: Gaussians, b: Gaussians) -> tuple[np.ndarray, np.ndarray]:
+    """Each Gaussian of both sets as one value that equals another's only if all bits do.  [N] and [M] void"""
+    if _raw(a) and _raw(b):
+        own = a.source.columns.dtype
+        # A new "group" column changes nothing that shows, and the group has said its part already.
+        names = [n for n in own.names if n in b.source.columns.dtype.names and n != "group"]
+        return tuple(_packed([g.source.columns[n][g.row] for n in names]) for g in (a, b))
+    degree = max(a.degree, b.degree)
+    return tuple(
+        _packed([g.means, g.quats, g.scales, g.opacities, with_degree(g.sh, degree)]) for g in (a, b)
+    )
+
+
+def _raw(g: Gaussians) -> bool:
+    """Whether the file's raw rows are those of a PLY, whose columns have the same meaning in every file."""
+    if g.source is None or g.row is None or not (g.row >= 0).all():
+        return False
+    return set(REQUIRED) <= set(g.source.columns.dtype.names)
+
+
+def _packed(columns: list[np.ndarray]) -> np.ndarray:
+    """Columns as one opaque value a row, in the machine's own byte order.  [N] void"""
+    flat = [np.ascontiguousarray(c, c.dtype.newbyteorder("=")).reshape(len(c), -1) for c in columns]
+    rows = np.concatenate([c.view(np.uint8).reshape(len(c), -1) for c in flat], axis=1)
+    return np.ascontiguousarray(rows).view(np.dtype((np.void, rows.shape[1]))).ravel()
+
+
+def _found_in(rows: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """True for each row that ``others`` has too, as often as it occurs there; order plays no part.  [N]"""
+    if len(rows) == len(others) and rows.tobytes() == others.tobytes():
+        return np.ones(len(rows), bool)
+    left: dict[bytes, int] = {}
+    for row in others.tolist():
+        left[row] = left.get(row, 0) + 1
+    found = np.zeros(len(rows), bool)
+    for i, row in enumerate(rows.tolist()):
+        if left.get(row, 0):
+            left[row] -= 1
+            found[i] = True
+    return found

@@ -1,0 +1,114 @@
+"""What ``ft2os stylize`` wrote about its run, beside the scene. Optional, and not to be trusted.
+
+A scene may come from anywhere and its record with it: sizes are bounded, types are checked, and what does not
+fit is left out. Nothing is measured from it; it only tells the time that the run took and which CLIP guided.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+from dataclasses import dataclass, field
+from pathlib import Path
+
+log = logging.getLogger(__name__)
+
+_MAX_BYTES = 64 << 20
+_MAX_STEPS = 200_000
+_MAX_TERMS = 32
+_MAX_TEXT = 500
+
+
+@dataclass(frozen=True)
+class Record:
+    """The run, as far as it is known.
+
+    ``seconds``, ``peak_memory`` (bytes), ``seed`` are None and the rest empty where the record does not say.
+    ``guide`` is the name of the CLIP that guided; ``losses`` [steps] and the ``terms`` by name are numbers.
+    """
+
+    prompt: str = ""
+    method: str = ""
+    preset: str = ""
+    guide: str = ""
+    source: str = ""
+    seed: int | None = None
+    seconds: float | None = None
+    peak_memory: float | None = None
+    losses: list[float] = field(default_factory=list)
+    terms: dict[str, list[float]] = field(default_factory=dict)
+
+
+def beside(scene: Path) -> Path | None:
+    """The record of a scene file, ``<name>.run.json``, with or without the scene's own ending; or None."""
+    for name in (f"{scene.name}.run.json", f"{scene.stem}.run.json"):
+        if scene.with_name(name).is_file():
+            return scene.with_name(name)
+    return None
+
+
+def read(path: Path | None) -> Record | None:
+    """The record in a file; None, with a warning, where it is none."""
+    if path is None:
+        return None
+    try:
+        if path.stat().st_size > _MAX_BYTES:
+            raise ValueError("it is too large")
+        found = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(found, dict):
+            raise ValueError("it is not an object")
+    except (OSError, ValueError, RecursionError) as error:
+        log.warning("%s is left aside: %s", path.name, error)
+        return None
+    stats = found["stats"] if isinstance(found.get("stats"), dict) else {}
+    found = {**stats, **found}
+    terms = found.get("terms")
+    return Record(
+        **{name: _text(found.get(name)) for name in ("prompt", "method", "preset", "source")},
+        guide=_guide(found),
+        seed=found["seed"] if type(found.get("seed")) is int and abs(found["seed"]) < 1 << 63 else None,
+        seconds=_number(found.get("seconds")),
+        peak_memory=_number(found.get("peak_memory")),
+        losses=_numbers(found.get("losses")),
+        terms={
+            _text(name): values
+            for name, raw in list(terms.items() if isinstance(terms, dict) else ())[:_MAX_TERMS]
+            if (values := _numbers(raw))
+        },
+    )
+
+
+def _guide(found: dict) -> str:
+    """The CLIP that guided: said by the run's figures, or by its settings."""
+    if isinstance(found.get("judge"), str):
+        return _text(found["judge"])
+    settings = found["settings"] if isinstance(found.get("settings"), dict) else {}
+    words = [_text(settings.get(name)) for name in ("model", "pretrained")]
+    return " ".join(words) if words[0] else ""
+
+
+def _text(value: object) -> str:
+    return value[:_MAX_TEXT] if isinstance(value, str) else ""
+
+
+def _number(value: object) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    try:
+        number = float(value)
+    except OverflowError:  # JSON's whole numbers have no end
+        return None
+    return number if math.isfinite(number) and number >= 0 else None
+
+
+def _numbers(values: object) -> list[float]:
+    """The finite numbers of a list, none where it holds anything else."""
+    if not isinstance(values, list) or len(values) > _MAX_STEPS:
+        return []
+    if not all(isinstance(v, int | float) and not isinstance(v, bool) for v in values):
+        return []
+    try:
+        return [float(v) for v in values if math.isfinite(v)]
+    except OverflowError:
+        return []
