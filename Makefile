@@ -24,7 +24,7 @@ ZIP := dist/ft2os_blender-$(VERSION).zip
 ZIP_SOURCES := $(shell find ft2os_blender backend/ft2os -type f -not -path '*/__pycache__/*' 2>/dev/null) \
                blender_manifest.toml pyproject.toml scripts/build_extension.py LICENSE
 
-.PHONY: demo test test-backend test-blender extension demo-scene gallery lint clean
+.PHONY: demo test test-backend test-blender extension demo-scene gallery fuzz lint clean
 .SECONDARY:
 
 demo: .venv/.installed .venv-blender/.installed $(ZIP)
@@ -55,6 +55,10 @@ demo-scene: .venv/.installed .venv-blender/.installed
 
 gallery: .venv/.installed
 	$(VENV) -m scripts.gallery
+
+# 2,000 damaged files of every format; `make test` reads 200 of each.
+fuzz: .venv/.installed
+	$(VENV) -m tests.formats.fuzz --count 2000
 
 lint: .venv/.installed
 	$(VENV) -m ruff check .

@@ -80,9 +80,10 @@ def read(folder: str | Path) -> list[Camera]:
     end = next(e for e in _READERS if (at / f"images.{e}").is_file() and (at / f"cameras.{e}").is_file())
     read_lenses, read_images = _READERS[end]
     try:
-        lenses = dict(read_lenses(at / f"cameras.{end}"))
-        photos = _photo_folder(at)
-        cameras = [_camera(lenses, photos, *entry) for entry in read_images(at / f"images.{end}")]
+        with np.errstate(all="ignore"):  # what wild numbers make, `checked` refuses
+            lenses = dict(read_lenses(at / f"cameras.{end}"))
+            photos = _photo_folder(at)
+            cameras = [_camera(lenses, photos, *entry) for entry in read_images(at / f"images.{end}")]
     except OSError as error:
         raise read_error(at, error) from error
     except (ValueError, KeyError, IndexError, struct.error, OverflowError) as error:

@@ -33,7 +33,8 @@ def read(path: str | Path) -> list[Camera]:
     cameras = []
     for i, entry in enumerate(entries):
         try:
-            cameras.append(_camera(entry))
+            with np.errstate(all="ignore"):  # what wild numbers make, `checked` refuses
+                cameras.append(_camera(entry))
         except (KeyError, TypeError, ValueError, OverflowError) as error:
             reason = f"{error} is missing" if isinstance(error, KeyError) else str(error)
             raise FileError(

@@ -46,7 +46,8 @@ def read(path: str | Path, size_of: Callable[[Path], tuple[int, int]] | None = N
         raise FileError(f"{path.name} has no list of frames.", "Choose a transforms.json.")
     try:
         placed = _dataparser(path.with_name("dataparser_transforms.json"))
-        cameras = [_camera({**data, **frame}, path.parent, placed, size_of) for frame in data["frames"]]
+        with np.errstate(all="ignore"):  # what wild numbers make, `checked` refuses
+            cameras = [_camera({**data, **frame}, path.parent, placed, size_of) for frame in data["frames"]]
     except (KeyError, TypeError, ValueError, OverflowError, np.linalg.LinAlgError) as error:
         reason = f"{error} is missing" if isinstance(error, KeyError) else str(error)
         raise FileError(f"{path.name} cannot be used: {reason}.", "Export the cameras again.") from error
