@@ -20,6 +20,7 @@ import sys
 import tempfile
 import time
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -114,8 +115,7 @@ def _change_a_number(data: bytearray, rng: random.Random) -> None:
 
 def hostile(sog: bytes | None) -> Iterator[tuple[str, bytes]]:
     """Bombs, lies and tricks, each with the ending it is read under."""
-    header = struct.pack("<IIIBBBB", 0x5053474E, 3, 40_000_000, 3, 12, 0, 0)
-    yield "spz", gzip.compress(header + bytes(64 << 20), 9)
+    yield "spz", _gzip_bomb(20_000_000)
     yield "spz", struct.pack("<IIIBBBBI", 0x5053474E, 4, 4, 0, 12, 0, 5, 32) + bytes(12) + b"\xff" * 80
     yield "ply", b"ply\nformat binary_little_endian 1.0\nelement vertex 99999999999999999999\nend_header\n"
     yield "ply", b"ply\nformat ascii 1.0\n" + b"comment x\n" * 100_000 + b"end_header\n"
@@ -134,6 +134,14 @@ def hostile(sog: bytes | None) -> Iterator[tuple[str, bytes]]:
     for count in (0, -1, 10**9, 2**63, "many"):
         changed = json.loads(files["meta.json"]) | {"count": count}
         yield "sog", _zip(files | {"meta.json": json.dumps(changed).encode()})
+
+
+def _gzip_bomb(count: int) -> bytes:
+    """A valid .spz of ``count`` Gaussians of degree 3 that are all zero: thousands of times smaller."""
+    packer = zlib.compressobj(1, zlib.DEFLATED, 31)
+    parts = [packer.compress(struct.pack("<IIIBBBB", 0x5053474E, 3, count, 3, 12, 0, 0))]
+    parts += [packer.compress(bytes(1 << 20)) for _ in range(count * 65 // (1 << 20) + 1)]
+    return b"".join(parts) + packer.flush()
 
 
 def _zip(files: dict[str, bytes]) -> bytes:
