@@ -45,7 +45,7 @@ class Entry:
         return (
             f"{self.seconds:.1f} s · {self.gaussians:,} Gaussians, {self.children:,} in the look · "
             f"light and dark kept (SSIM) {self.ssim:.2f} · blown white {100 * self.clipped:.2f} % · "
-            f"outside the object {spill} · needles {100 * self.needles_before:.1f} → "
+            f"outside the object {spill} · needles {100 * self.needles_before:.1f} to "
             f"{100 * self.needles_after:.1f} %"
         )
 
@@ -79,15 +79,16 @@ How to read the captions:
 - *light and dark kept*: luminance SSIM between before and after, on the object's pixels. 1 keeps every line;
   materials that are themselves bold (zebra, lava) or dark lower it.
 - *blown white*: the share of the object's pixels where all channels are at their end.
-- *outside the object*: PSNR over all pixels that the object does not touch. The Gaussians there keep their bits.
+- *outside the object*: PSNR over all pixels that the object does not touch. The Gaussians there keep
+  their bits.
 - *needles*: Gaussians more than ten times as long as wide, in the object and in its look.
 
 The methods here are *material* (offline, no weights) and *image* (a style picture; needs VGG16's features).
 There are no pictures of the method *clip*: no CLIP weights were at hand where the gallery was made.
 
-The robot and the plant are real captures under CC-BY-4.0: the robot by Stephane Agullo (sa3d.fr), the plant and
-the tarot cards by Marcel Padilla; put together in one scene and restyled here. The cow and the demo scene are
-CC0. The style images are Vincent van Gogh's *The Starry Night* and Katsushika Hokusai's *The Great Wave off
+The robot and the plant are real captures under CC-BY-4.0: the robot by Stephane Agullo (sa3d.fr), the plant
+and the tarot cards by Marcel Padilla; put together in one scene and restyled here. The cow and the demo scene
+are CC0. The style images are Vincent van Gogh's *The Starry Night* and Katsushika Hokusai's *The Great Wave off
 Kanagawa*, both in the public domain.
 """
 

@@ -49,7 +49,14 @@ def tiger(s: Surface) -> np.ndarray:
     return mix(colour, black, stripe)
 
 
-@material("leopard", "Leopard", "cheetah, jaguar, leopard print, animal print", detail_gain=1.3, keep=0.55)
+@material(
+    "leopard",
+    "Leopard",
+    "cheetah, jaguar, leopard print, animal print",
+    detail_gain=1.3,
+    keep=0.55,
+    scale=1.2,
+)
 def leopard(s: Surface) -> np.ndarray:
     """Rosettes: broken dark rings around tawny hearts on a golden coat."""
     q = s.warp(7, 0.022, salt=21)
@@ -113,6 +120,7 @@ def _scales(s: Surface, count: float) -> tuple[np.ndarray, ...]:
     "snakeskin, reptile, scaly, viper, lizard, crocodile, serpent",
     detail_gain=1.3,
     keep=0.55,
+    scale=1.4,
 )
 def snake(s: Surface) -> np.ndarray:
     """Keeled diamond scales with a dark saddle pattern and a wet sheen."""
@@ -143,7 +151,9 @@ def snake(s: Surface) -> np.ndarray:
     return mix(colour, "#0d0b06", 0.85 * smooth(0.07, 0.02, rim))
 
 
-@material("dragon", "Dragon scales", "mermaid, dragon scale, fish scale", detail_gain=0.75, keep=0.55)
+@material(
+    "dragon", "Dragon scales", "mermaid, dragon scale, fish scale", detail_gain=0.9, keep=0.55, scale=1.25
+)
 def dragon(s: Surface) -> np.ndarray:
     """Overlapping round scales, teal to violet, each with a bright rim, a keel and its neighbour's shadow."""
     rise, u, row, column = _scales(s, 12.0)

@@ -19,6 +19,7 @@ def _flat(s: Surface, code: str) -> np.ndarray:
     "knit, knitted, yarn, sweater, crochet, woolen, woollen, knitwear, jumper",
     detail_gain=1.3,
     keep=0.55,
+    scale=1.5,
 )
 def wool(s: Surface) -> np.ndarray:
     """Stockinette: columns of V stitches with twisted fibres, in a Nordic pattern of three colours."""
@@ -72,7 +73,9 @@ _SETT = (
 )
 
 
-@material("tartan", "Tartan", "plaid, kilt, flannel, checkered, gingham", detail_gain=1.3, keep=0.55)
+@material(
+    "tartan", "Tartan", "plaid, kilt, flannel, checkered, gingham", detail_gain=1.3, keep=0.55, scale=1.3
+)
 def tartan(s: Surface) -> np.ndarray:
     """Red sett with green and navy bands, white and yellow guard lines, woven as twill."""
     across, up = s.unrolled()

@@ -11,6 +11,11 @@ from ft2os.materials.surface import Surface
 _HEAT = "0 #070303, 0.16 #3a0703, 0.34 #8f1604, 0.52 #dd3b04, 0.7 #fa8410, 0.86 #fdc338, 1 #fdeba0"
 
 
+def _spark(s: Surface) -> np.ndarray:
+    """Extra heat [M] where the object itself is brightest: eyes, lamps and edges glow."""
+    return 0.3 * np.maximum(s.detail, 0) + 0.55 * smooth(0.09, 0.2, s.detail)
+
+
 @material(
     "lava",
     "Lava",
@@ -21,21 +26,21 @@ _HEAT = "0 #070303, 0.16 #3a0703, 0.34 #8f1604, 0.52 #dd3b04, 0.7 #fa8410, 0.86 
 )
 def lava(s: Surface) -> np.ndarray:
     """Dark cooled plates, lit from above, with glowing cracks where they part and where detail is bright."""
-    q = s.warp(4.0, 0.045, salt=1)
-    plates, chips = s.cells(6.0, salt=2, at=q), s.cells(15.0, salt=3, at=q)
+    q = s.warp(3.6, 0.06, salt=1)
+    plates, chips = s.cells(5.4, salt=2, at=q), s.cells(13.0, salt=3, at=q)
     heat = np.clip(0.5 + 0.75 * s.fbm(2.6, 3, salt=4) + 0.9 * s.detail, 0, 1)
-    wide = np.exp(-plates.border * (20 - 13 * heat)) * (0.45 + 0.75 * heat)
+    wide = np.exp(-plates.border * (19 - 10 * heat)) * (0.62 + 0.7 * heat)
     thin = np.exp(-chips.border * 22) * smooth(0.35, 0.9, heat) * 0.65
     ripple = s.fbm(22, 3, salt=5)
     glow = np.maximum(wide, thin) * (1 + 0.28 * ripple) + 0.10 * smooth(0.7, 1.0, heat)
-    glow = glow * np.exp(1.8 * s.detail) + 0.5 * np.maximum(s.detail, 0)
+    glow = glow * np.exp(1.8 * s.detail) + _spark(s)
 
     def rock(t: Surface) -> np.ndarray:
         return t.fbm(16, 4, salt=6)
 
     light = np.clip(0.45 + 0.55 * s.lit(rock, 0.016) + 0.25 * s.fbm(7, 3, salt=7) + 0.9 * s.detail, 0, 1)
-    crust = ramp(light, "0 #0b0808, 0.4 #231a1a, 0.75 #4a3a37, 1 #83706a")
-    crust = mix(crust, "#7a1c06", 0.75 * smooth(0.02, 0.30, glow))
+    crust = ramp(light, "0 #080606, 0.4 #1c1515, 0.75 #40322f, 1 #7d6a63")
+    crust = mix(crust, "#7a1c06", 0.7 * smooth(0.05, 0.34, glow))
     return mix(crust, ramp(np.clip(glow, 0, 1), _HEAT), smooth(0.22, 0.46, glow))
 
 
@@ -54,8 +59,8 @@ def flames(s: Surface) -> np.ndarray:
     q = s.warp(9.0, 0.028, salt=12, at=q)
     tongues = s.fbm(6.0, 4, salt=13, kind="ridge", at=q)
     body, wisps = s.fbm(4.2, 4, salt=14, at=q), s.fbm(17.0, 4, salt=15, kind="ridge", at=q)
-    heat = 0.16 + 0.62 * tongues + 0.42 * body + 0.22 * (wisps - 0.35) + 0.22 * (1 - s.height)
-    heat = heat + 0.85 * s.detail
+    heat = -0.14 + 1.0 * tongues + 0.55 * body + 0.2 * (wisps - 0.35) + 0.20 * (1 - s.height)
+    heat = heat + 0.8 * s.detail + 0.4 * _spark(s)
     colour = ramp(
         heat, "0 #0b0404, 0.16 #380704, 0.32 #8d1303, 0.5 #e04405, 0.68 #fb9013, 0.86 #fdcb40, 1 #fdf0b4"
     )
@@ -103,8 +108,9 @@ def lightning(s: Surface) -> np.ndarray:
     cloud = 0.40 + 0.36 * s.fbm(3.2, 5, salt=34) + 0.9 * s.detail
     storm = ramp(cloud, "0 #060818, 0.4 #151d46, 0.75 #2f3c80, 1 #6f81c8")
     arc = np.maximum(
-        np.exp(-trunk.border * 60) * (0.5 + 0.6 * power), 0.85 * np.exp(-twig.border * 60) * power
+        np.exp(-trunk.border * 34) * (0.6 + 0.6 * power), 0.85 * np.exp(-twig.border * 38) * power
     )
+    arc = np.maximum(arc, _spark(s))
     halo = np.maximum(np.exp(-trunk.border * 12), 0.6 * np.exp(-twig.border * 13) * power)
     glow = mix(storm, "#6a4ff0", 0.72 * halo)
     return mix(glow, ramp(arc, "0 #5562f2, 0.5 #86bcfb, 1 #eef7fb"), smooth(0.15, 0.6, arc))

@@ -89,7 +89,12 @@ def candy(s: Surface) -> np.ndarray:
 
 
 @material(
-    "cheese", "Cheese", "cheddar, swiss cheese, cheesy, gouda, emmental, parmesan", detail_gain=0.9, keep=0.6
+    "cheese",
+    "Cheese",
+    "cheddar, swiss cheese, cheesy, gouda, emmental, parmesan",
+    detail_gain=0.9,
+    keep=0.6,
+    scale=1.2,
 )
 def cheese(s: Surface) -> np.ndarray:
     """Yellow cheese with round holes of three sizes, shaded like bowls."""
@@ -103,7 +108,7 @@ def cheese(s: Surface) -> np.ndarray:
         r = hole.distance / radius
         bowl = s.lit(lambda t, f=freq, k=salt: t.cells(f, salt=k, jitter=0.9).distance, 0.05 / freq) * freq
         inside = smooth(1.04, 0.94, r) * (hole.pick > 0.42)
-        dark = ramp(0.42 - 2.2 * bowl * 0.15 + 0.25 * r, "0 #7d4206, 0.5 #c07f18, 1 #efc052")
+        dark = ramp(0.25 - 2.2 * bowl * 0.15 + 0.25 * r, "0 #6d3704, 0.5 #b06d10, 1 #efc052")
         colour = mix(colour, dark, inside)
         rim = np.exp(-(((r - 1.06) / 0.05) ** 2)) * (hole.pick > 0.42)
         colour = mix(colour, "#fbedb8", 0.5 * rim)
@@ -138,6 +143,7 @@ def watermelon(s: Surface) -> np.ndarray:
     "icing, sprinkles, doughnut, donut, cupcake, cake, birthday cake, ice cream, gelato",
     detail_gain=0.85,
     keep=0.6,
+    scale=1.7,
 )
 def frosting(s: Surface) -> np.ndarray:
     """Pink icing in soft folds with coloured sprinkles strewn over it."""

@@ -10,7 +10,7 @@ from ft2os.materials.surface import Surface
 
 
 def _stars(s: Surface, colour: np.ndarray, salt: int) -> np.ndarray:
-    for layer, (freq, size) in enumerate(((13, 0.13), (26, 0.15), (48, 0.20))):
+    for layer, (freq, size) in enumerate(((10, 0.15), (19, 0.18), (38, 0.22))):
         star = s.cells(freq, salt=salt + layer)
         core = smooth(size, size * 0.25, star.distance) * (star.pick > 0.62)
         tint = ramp(star.other, "0 #ffd2a1, 0.4 #fff6ea, 0.7 #e8f0ff, 1 #a9c4ff")
@@ -32,7 +32,7 @@ def galaxy(s: Surface) -> np.ndarray:
     q = s.warp(1.8, 0.18, salt=1, octaves=5)
     gas, glow = s.fbm(2.2, 6, salt=2, gain=0.58, at=q), s.fbm(2.8, 5, salt=3, at=q)
     thread = s.fbm(4.5, 5, salt=4, kind="ridge", at=q)
-    tone = 0.30 + 0.42 * gas + 0.30 * (thread - 0.35) + 0.9 * s.detail
+    tone = 0.36 + 0.48 * gas + 0.34 * (thread - 0.35) + 0.9 * s.detail
     colour = ramp(
         tone, "0 #05040f, 0.2 #150f38, 0.4 #3d1d76, 0.58 #8a2c93, 0.74 #d8609b, 0.88 #f7ab8e, 1 #fde8cf"
     )
@@ -80,7 +80,7 @@ def aurora(s: Surface) -> np.ndarray:
     q = s.warp((2.2, 0.5, 2.2), 0.16, salt=21, octaves=3)
     night = ramp(
         0.25 + 0.35 * s.height + 0.1 * s.fbm(2, 3, salt=22) + 0.7 * s.detail,
-        "0 #030a17, 0.5 #0a1d3c, 1 #1d3f6e",
+        "0 #040d1f, 0.5 #0e2650, 1 #26508a",
     )
     colour = _stars(s, night, 23)
     for layer in range(3):
@@ -90,7 +90,7 @@ def aurora(s: Surface) -> np.ndarray:
         light = np.clip(edge * np.clip(ray, 0.1, 1.5), 0, 1) * (0.9 - 0.15 * layer)
         fall = np.clip(sheet * 2.4 + 0.15, 0, 1)
         tint = ramp(fall, "0 #d9f7c0, 0.15 #6df5a0, 0.4 #1fd6a2, 0.65 #2f8fd0, 1 #8a3fd0")
-        colour = mix(colour, tint, 0.88 * light)
+        colour = mix(colour, tint, 0.95 * np.minimum(1.35 * light, 1))
     return shade(colour, 1 + 0.4 * s.detail)
 
 
@@ -167,6 +167,7 @@ def neon(s: Surface) -> np.ndarray:
     "circuit, circuit board, microchip, electronics, motherboard",
     detail_gain=0.6,
     keep=0.6,
+    scale=1.5,
 )
 def circuit(s: Surface) -> np.ndarray:
     """Green board with copper traces that turn at right angles, soldered pads and black chips."""

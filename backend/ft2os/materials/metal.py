@@ -11,16 +11,18 @@ from ft2os.materials.surface import Surface
 
 def _room(s: Surface, salt: int, wobble: float = 0.30) -> np.ndarray:
     """Brightness [M] of a room mirrored in the surface: dark floor, bright horizon, ceiling with lamps."""
-    bend = wobble * s.fbm(3.0, 3, salt=salt) + 0.05 * s.fbm(14, 3, salt=salt + 1) + 0.55 * s.detail
+    bend = wobble * s.fbm(3.0, 3, salt=salt) + 0.03 * s.fbm(14, 3, salt=salt + 1) + 0.55 * s.detail
     up = -s.normal[:, 1] + bend
     around = np.arctan2(s.normal[:, 2], s.normal[:, 0]) + 0.9 * s.fbm(2.2, 3, salt=salt + 2)
     horizon = np.exp(-(((up - 0.10) / 0.10) ** 2))
-    floor = smooth(-1.0, 0.02, up) * 0.30 + 0.16
-    sky = 0.30 + 0.30 * smooth(0.1, 1.1, up)
+    floor = smooth(-1.0, 0.02, up) * 0.34 + 0.12
+    sky = 0.34 + 0.34 * smooth(0.1, 1.1, up)
     lamps = smooth(0.35, 0.95, np.cos(2 * around + 0.6)) * smooth(0.22, 0.5, up) * smooth(1.1, 0.6, up)
     base = np.where(up < 0.06, floor, sky)
     base = base + (floor - base) * smooth(0.10, 0.02, up)
-    return base + 0.34 * horizon + 0.55 * lamps + 0.14 * s.fbm(6, 3, salt=salt + 3)
+    # A sun: the highlight that says polish; from the normal alone, so that it lies still from every side.
+    sun = smooth(0.72, 0.98, s.facing() + 0.12 * bend)
+    return base + 0.34 * horizon + 0.55 * lamps + 0.5 * sun + 0.06 * s.fbm(6, 3, salt=salt + 3)
 
 
 def _scratches(s: Surface, salt: int) -> np.ndarray:
@@ -36,7 +38,7 @@ def _mirror(s: Surface, salt: int, stops: str, wear: float = 0.06) -> np.ndarray
 def gold(s: Surface) -> np.ndarray:
     """Polished gold: brown-black reflections, warm mid tones, pale lamps."""
     colour = _mirror(
-        s, 1, "0 #1f0f02, 0.18 #5b3206, 0.38 #a76d11, 0.56 #d9a52b, 0.74 #f2cb58, 0.9 #f9e79b, 1 #fcf5d2"
+        s, 1, "0 #241103, 0.16 #64380a, 0.34 #ad7112, 0.52 #dea728, 0.72 #f3c647, 0.9 #fadf7c, 1 #fcefb8"
     )
     dents = s.lit(lambda t: t.fbm(9, 2, salt=10), 0.03)
     return shade(colour, 1 + 0.22 * dents)
@@ -53,9 +55,9 @@ def silver(s: Surface) -> np.ndarray:
 @material("copper", "Copper", "coppery, rose gold", detail_gain=0.6, keep=0.6)
 def copper(s: Surface) -> np.ndarray:
     """Warm copper with heat-tinted patches of purple and orange."""
-    colour = _mirror(s, 41, "0 #1c0703, 0.2 #5c200c, 0.42 #a74a22, 0.6 #d87a4a, 0.8 #f2ae84, 1 #fbe2cc")
+    colour = _mirror(s, 41, "0 #1c0703, 0.2 #5c200c, 0.42 #a74a22, 0.6 #d87a4a, 0.8 #f0a678, 1 #fad2b4")
     tint = s.fbm(2.8, 4, salt=50)
-    colour = mix(colour, colour * np.float32([0.82, 0.62, 1.0]), smooth(0.25, 0.8, tint))
+    colour = mix(colour, colour * np.float32([0.86, 0.70, 0.86]), smooth(0.25, 0.8, tint))
     return mix(colour, colour * np.float32([1.05, 0.98, 0.62]), smooth(-0.25, -0.8, tint))
 
 

@@ -161,6 +161,9 @@ def _voronoi(share, shares, points, seed, jitter, out):
         out[i, 1] = max(0.0, border)
         out[i, 2] = (owner & np.uint32(65535)) / 65535.0
         out[i, 3] = (owner >> np.uint32(16)) / 65535.0
+        out[i, 4] = px - bx
+        out[i, 5] = py - by
+        out[i, 6] = pz - bz
 
 
 def voronoi(points: np.ndarray, seed: int, jitter: float) -> np.ndarray:
@@ -175,10 +178,10 @@ def voronoi(points: np.ndarray, seed: int, jitter: float) -> np.ndarray:
 
     Returns
     -------
-    ndarray, float32, [M, 4]
-        Distance to the nearest feature, distance to the nearest border between cells, and two random
-        numbers in 0..1 that belong to the cell.
+    ndarray, float32, [M, 7]
+        Distance to the nearest feature, distance to the nearest border between cells, two random numbers
+        in 0..1 that belong to the cell, and the way from the feature to the point.
     """
-    out = np.empty((len(points), 4), np.float32)
+    out = np.empty((len(points), 7), np.float32)
     run(_voronoi, ready(points), seed, jitter, out)
     return out

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from ft2os.materials.material import material
@@ -64,7 +66,7 @@ def moss(s: Surface) -> np.ndarray:
 
     high, light = cushion(s), s.lit(cushion, 0.018)
     hue = s.cells(7.5, salt=22, at=q).pick
-    tone = 0.02 + 0.52 * high + 0.45 * light + 0.16 * s.fbm(2.6, 3, salt=25) + 0.65 * s.detail
+    tone = 0.10 + 0.52 * high + 0.45 * light + 0.16 * s.fbm(2.6, 3, salt=25) + 0.65 * s.detail
     green = ramp(tone, "0 #0d1506, 0.28 #26400e, 0.52 #4f7618, 0.76 #88a82a, 1 #ccd66a")
     colour = mix(green, ramp(tone, "0 #101a0c, 0.5 #37692e, 1 #9fcb7c"), smooth(0.45, 0.75, hue))
     return mix(colour, "#8f7a34", 0.4 * smooth(0.5, 0.95, s.fbm(9, 4, salt=26)))
@@ -85,46 +87,82 @@ def grass(s: Surface) -> np.ndarray:
     return mix(colour, "#b9a94e", 0.45 * smooth(0.35, 0.9, s.fbm((12, 2, 12), 3, salt=40)))
 
 
-def _leaves(s: Surface, freq: float, salt: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Overlapping leaves: random tint, distance inside the outline, mid-rib and side veins."""
-    leaf = s.cells(freq, salt=salt, at=s.warp(freq * 1.6, 0.14 / freq, salt=salt + 1))
-    angle = leaf.other * 6.283 + s.seed
-    along = np.stack([np.cos(angle), np.sin(angle), np.cos(angle * 2.7)], 1).astype(np.float32)
-    along /= np.linalg.norm(along, axis=1, keepdims=True)
-    lengthwise = (s.p * along).sum(1) * freq
-    side = np.stack([-along[:, 1], along[:, 0], np.zeros(len(s.p), np.float32)], 1)
-    across = (s.p * side).sum(1) * freq
-    centre = across - np.floor(across) - 0.5
-    rib = np.exp(-np.abs(centre) * 26) * smooth(0.0, 0.12, leaf.border)
-    vein = np.abs(np.sin(11 * lengthwise + 9 * np.abs(centre)))
-    return leaf.pick, leaf.border, rib, np.exp(-vein * 9) * smooth(0.02, 0.12, leaf.border)
+class _Leaf(NamedTuple):
+    """One layer of leaves at M points; outside of them ``inside`` is negative."""
+
+    inside: np.ndarray  # [M] distance to the outline in leaf lengths
+    rib: np.ndarray  # [M] 0..1, the middle and side veins
+    pick: np.ndarray  # [M] 0..1, the leaf's own
+    shade: np.ndarray  # [M] -1..1, one half of the leaf lit and the other not
+
+
+def _leaf(s: Surface, freq: float, salt: int, lobes: float, size: float = 0.56) -> _Leaf:
+    """Leaves lying on the surface, each turned its own way: heart-shaped, or with five lobes.
+
+    ``lobes`` is how deep the bays between the lobes are, 0..1.
+    """
+    cell = s.cells(freq, salt=salt, at=s.warp(freq * 1.3, 0.05 / freq, salt=salt + 1, octaves=2))
+    across, up = s.unrolled(cell.offset)
+    cos, sin = np.cos(6.2832 * cell.other), np.sin(6.2832 * cell.other)
+    x, y = cos * across + sin * up, cos * up - sin * across
+    angle = np.arctan2(y, x + 0.12)
+    radius = np.hypot(x + 0.12, y)
+    # From the stalk at angle π the outline bulges into lobes and runs to a tip at angle 0.
+    wave = np.abs(np.cos(2.5 * angle)) ** 0.8
+    outline = (1 - lobes + lobes * wave) * (0.62 + 0.38 * np.cos(0.5 * angle) ** 2)
+    outline = size * (0.85 + 0.3 * cell.pick) * outline
+    inside = np.minimum(outline - radius, 2 * cell.border)
+    spoke = radius * np.abs(np.sin((angle + 0.62832) % 1.25664 - 0.62832))
+    middle = np.exp(-np.abs(y) * 26)
+    side = np.exp(-(spoke if lobes > 0.2 else np.abs(np.sin(13 * (x - 0.8 * np.abs(y)))) * 0.08) * 34)
+    rib = np.maximum(middle, 0.65 * side) * smooth(0.0, 0.06, inside)
+    return _Leaf(inside, rib, cell.pick, np.tanh(9 * y))
 
 
 @material(
-    "autumn_leaves", "Autumn leaves", "autumn, fall leaf, foliage, dry leaf", detail_gain=1.3, keep=0.55
+    "autumn_leaves",
+    "Autumn leaves",
+    "autumn, fall leaf, foliage, dry leaf",
+    detail_gain=1.2,
+    keep=0.55,
+    scale=1.25,
 )
 def autumn_leaves(s: Surface) -> np.ndarray:
-    """Fallen leaves, red through yellow, with ribs, curled dark edges and spots."""
-    tint, border, rib, vein = _leaves(s, 10.5, 51)
-    tone = tint + 0.16 * s.fbm(9, 4, salt=53)
-    colour = ramp(tone, "0 #571111, 0.2 #a52015, 0.42 #d4531a, 0.62 #e58e22, 0.8 #efc23f, 1 #8f8a2c")
-    colour = mix(colour, colour * np.float32([1.25, 1.2, 1.0]) + 0.05, 0.7 * rib + 0.32 * vein)
-    colour = mix(
-        colour, "#3a150a", 0.65 * smooth(0.35, 0.75, s.fbm(20, 3, salt=54)) * smooth(0.3, 0.05, border)
-    )
-    return shade(colour, 0.42 + 0.62 * smooth(-0.01, 0.08, border) + 0.22 * (tint - 0.5) + 0.3 * s.detail)
+    """Fallen maple leaves in heaps, red through yellow, with ribs, brown edges and shadows beneath."""
+    earth = 0.35 + 0.3 * s.fbm(8, 3, salt=51) + 0.5 * s.detail
+    colour = ramp(earth, "0 #210a06, 0.5 #5a1c0c, 1 #94401a")
+    for layer, freq in enumerate((8.0, 6.8, 5.6, 5.0)):
+        leaf = _leaf(s, freq, 52 + 4 * layer, lobes=0.5)
+        tone = leaf.pick + 0.14 * s.fbm(7, 3, salt=53) + 0.05 * leaf.shade
+        paint = ramp(tone, "0 #6d1210, 0.2 #b3220f, 0.42 #dc5413, 0.62 #eb8d1c, 0.8 #f1bd38, 1 #b99a2e")
+        paint = mix(paint, "#4a1a0a", 0.6 * smooth(0.07, 0.0, leaf.inside + 0.03 * s.fbm(20, 2, salt=54)))
+        paint = mix(paint, paint * np.float32([1.2, 1.15, 0.9]) + 0.07, 0.8 * leaf.rib)
+        paint = shade(paint, 0.96 + 0.14 * leaf.shade)
+        colour = shade(colour, 1 - 0.6 * smooth(-0.13, 0.0, leaf.inside))
+        colour = mix(colour, paint, smooth(-0.012, 0.012, leaf.inside))
+    return shade(colour, 1 + 0.3 * s.detail)
 
 
 @material(
-    "ivy", "Ivy", "vine, jungle, leafy, leaves, leaf, rainforest, hedge, bush", detail_gain=1.3, keep=0.55
+    "ivy",
+    "Ivy",
+    "vine, jungle, leafy, leaves, leaf, rainforest, hedge, bush",
+    detail_gain=1.2,
+    keep=0.55,
+    scale=1.25,
 )
 def ivy(s: Surface) -> np.ndarray:
-    """Dense dark-green leaves with pale veins and shadows between."""
-    tint, border, rib, vein = _leaves(s, 12.0, 61)
-    tone = 0.18 + 0.55 * tint + 0.14 * s.fbm(8, 4, salt=63) + 0.5 * s.detail
-    colour = ramp(tone, "0 #0b2410, 0.3 #1b4d1d, 0.6 #37792b, 0.85 #6ba63f, 1 #a9cf6a")
-    colour = mix(colour, "#cfe3a4", 0.55 * rib + 0.28 * vein)
-    return shade(colour, 0.22 + 0.85 * smooth(-0.02, 0.2, border))
+    """Dense leaves over one another, dark and glossy or young and light, with pale veins."""
+    colour = ramp(0.3 + 0.3 * s.fbm(9, 3, salt=61), "0 #04120a, 0.5 #0c2a12, 1 #1d4a1c")
+    for layer, freq in enumerate((8.5, 7.2, 6.2, 5.6)):
+        leaf = _leaf(s, freq, 62 + 4 * layer, lobes=0.34)
+        tone = 0.06 + 0.13 * layer + 0.5 * leaf.pick + 0.10 * s.fbm(8, 3, salt=63) + 0.4 * s.detail
+        paint = ramp(tone, "0 #0c2b12, 0.3 #1b551f, 0.6 #35842c, 0.85 #6fb13f, 1 #b0d46c")
+        paint = shade(paint, 1.0 + 0.2 * leaf.shade)
+        paint = mix(paint, "#dcedb0", 0.75 * leaf.rib)
+        colour = shade(colour, 1 - 0.65 * smooth(-0.13, 0.0, leaf.inside))
+        colour = mix(colour, paint, smooth(-0.012, 0.012, leaf.inside))
+    return colour
 
 
 @material(
@@ -136,10 +174,10 @@ def ivy(s: Surface) -> np.ndarray:
 )
 def flowers(s: Surface) -> np.ndarray:
     """Round blossoms with petals and golden hearts on dark leaves."""
-    _, border, _, vein = _leaves(s, 12, 71)
-    ground = ramp(0.35 + 0.3 * s.fbm(7, 3, salt=73) + 0.3 * vein, "0 #0d2610, 0.5 #2f6a2a, 1 #79a84a")
-    colour = shade(ground, 0.35 + 0.7 * smooth(0, 0.2, border))
-    for layer, freq in enumerate((9.0, 5.5)):
+    leaf = _leaf(s, 7.0, 71, lobes=0.1)
+    ground = ramp(0.35 + 0.3 * s.fbm(7, 3, salt=73) + 0.3 * leaf.rib, "0 #0d2610, 0.5 #2f6a2a, 1 #79a84a")
+    colour = shade(ground, 0.45 + 0.6 * smooth(-0.05, 0.1, leaf.inside))
+    for layer, freq in enumerate((7.6, 4.8)):
         bloom = s.cells(freq, salt=74 + layer, jitter=0.8)
         # Petals: the outline swells and shrinks with the angle around the flower's centre.
         lobe = np.abs(s.fbm(freq * 2.6, 2, salt=78 + layer))

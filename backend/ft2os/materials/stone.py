@@ -16,10 +16,10 @@ def marble(s: Surface) -> np.ndarray:
     bold, fine = np.abs(s.fbm(2.1, 5, salt=2, at=q)), np.abs(s.fbm(5.5, 5, salt=3, at=q))
     fade = smooth(-0.35, 0.45, s.fbm(2.6, 3, salt=4))
     tone = 0.66 + 0.34 * s.fbm(2.4, 5, salt=5, at=q) + 0.5 * s.detail
-    colour = ramp(tone, "0 #9a9aa0, 0.4 #cfcdcb, 0.75 #efebe5, 1 #f8f6f2")
-    colour = mix(colour, "#7f828d", 0.75 * np.exp(-bold * 6) * fade)
-    colour = mix(colour, "#2b2d35", 0.95 * np.exp(-bold * 19) * (0.25 + 0.75 * fade))
-    colour = mix(colour, "#5f626c", 0.7 * np.exp(-fine * 20) * fade)
+    colour = ramp(tone, "0 #8e8e95, 0.4 #c4c2c1, 0.75 #e6e2dc, 1 #f0ede8")
+    colour = mix(colour, "#7f828d", 0.8 * np.exp(-bold * 5) * fade)
+    colour = mix(colour, "#2b2d35", 0.95 * np.exp(-bold * 12) * (0.35 + 0.65 * fade))
+    colour = mix(colour, "#5f626c", 0.7 * np.exp(-fine * 14) * fade)
     gold = np.exp(-(((bold - 0.11) / 0.03) ** 2)) * smooth(0.05, 0.6, s.fbm(4, 3, salt=6))
     return mix(colour, "#b58a3c", 0.85 * gold)
 
@@ -55,17 +55,19 @@ def sandstone(s: Surface) -> np.ndarray:
 
 
 @material(
-    "obsidian", "Obsidian", "onyx, black glass, volcanic glass, black marble", detail_gain=0.9, keep=0.6
+    "obsidian", "Obsidian", "onyx, black glass, volcanic glass, black marble", detail_gain=1.0, keep=0.75
 )
 def obsidian(s: Surface) -> np.ndarray:
     """Black glass broken into shells: every facet mirrors another grey, edges glint, depth is violet."""
     q = s.warp(3, 0.04, salt=31)
     facet = s.cells(5.5, salt=32, at=q)
     ripple = np.sin(42 * facet.distance + 7 * facet.pick + 2.0 * s.fbm(5, 3, salt=33))
-    mirror = 0.26 + 0.34 * (facet.pick - 0.5) + 0.10 * ripple * smooth(0.2, 0.6, facet.distance)
-    mirror = mirror + 0.22 * s.facing() * facet.other + 0.14 * s.fbm(4, 4, salt=34) + 0.7 * s.detail
+    mirror = 0.32 + 0.46 * (facet.pick - 0.5) + 0.12 * ripple * smooth(0.2, 0.6, facet.distance)
+    mirror = (
+        mirror + 0.30 * s.facing() * (0.4 + 0.6 * facet.other) + 0.14 * s.fbm(4, 4, salt=34) + 0.7 * s.detail
+    )
     colour = ramp(mirror, "0 #050507, 0.3 #15141c, 0.55 #34323f, 0.8 #7b7a8c, 1 #d5d6e2")
-    edge = np.exp(-facet.border * 60)
+    edge = np.exp(-facet.border * 36)
     return mix(colour, "#b9bad0", 0.6 * edge * smooth(0.2, 0.8, facet.other))
 
 
@@ -75,6 +77,7 @@ def obsidian(s: Surface) -> np.ndarray:
     "cobble, pebble, gravel, paving, stone wall, rubble",
     detail_gain=1.3,
     keep=0.6,
+    scale=1.25,
 )
 def cobblestone(s: Surface) -> np.ndarray:
     """Rounded stones of many greys and browns, bedded in dark mortar."""
@@ -110,7 +113,7 @@ def _courses(s: Surface, width: float, tall: float, joint: float, salt: int) -> 
 @material("brick", "Brick", "bricks, brickwork, masonry, terracotta, brick wall", detail_gain=1.3, keep=0.6)
 def brick(s: Surface) -> np.ndarray:
     """Fired bricks in running bond, each of its own firing, with pale rough mortar."""
-    edge, pick, other = _courses(s, 0.155, 0.062, 0.075, 51)
+    edge, pick, other = _courses(s, 0.19, 0.08, 0.075, 51)
     rough = s.fbm(30, 4, salt=52)
     relief = s.lit(lambda t: t.fbm(26, 3, salt=53), 0.012)
     tone = pick * 0.75 + 0.12 + 0.20 * rough

@@ -22,6 +22,7 @@ class Cells(NamedTuple):
     border: np.ndarray  # [M] to the nearest neighbour's cell
     pick: np.ndarray  # [M] 0..1, the same all over a cell
     other: np.ndarray  # [M] 0..1, independent of pick
+    offset: np.ndarray  # [M, 3] from the cell's centre, in cell sizes
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ class Surface:
     def cells(self, freq, *, salt=0, jitter=1.0, at=None) -> Cells:
         """Voronoi cells, about `freq` of them along the object."""
         out = noise.voronoi(self._at(freq, at), self._salted(salt), jitter)
-        return Cells(out[:, 0], out[:, 1], out[:, 2], out[:, 3])
+        return Cells(out[:, 0], out[:, 1], out[:, 2], out[:, 3], out[:, 4:])
 
     def warp(self, freq, amount, *, salt=0, octaves=3, at=None) -> np.ndarray:
         """Positions [M, 3] pushed about by noise: what turns regular patterns into grown ones."""
@@ -86,10 +87,13 @@ class Surface:
         """Cosine between the surface and the light, -1..1 [M]."""
         return self.normal @ _LIGHT
 
-    def unrolled(self) -> tuple[np.ndarray, np.ndarray]:
-        """Coordinates across and up the surface [M], box-mapped by the steepest side of the normal."""
+    def unrolled(self, at: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """Coordinates across and up the surface [M], box-mapped by the steepest side of the normal.
+
+        Flatter than following the normal, and the same from every view: normals are only as good as depth.
+        """
         side = np.abs(self.normal)
-        x, y, z = self.p.T
+        x, y, z = (self.p if at is None else at).T
         flat = side[:, 1] > 1.15 * np.maximum(side[:, 0], side[:, 2])
         across = np.where((side[:, 0] > side[:, 2]) & ~flat, z, x)
         return across, np.where(flat, -z, -y)

@@ -16,18 +16,18 @@ def ice(s: Surface) -> np.ndarray:
     """Deep blue body seen through facets, white fractures at three depths, trapped air, frost."""
     q = s.warp(3.0, 0.06, salt=1)
     big, small = s.cells(3.6, salt=2, at=q), s.cells(9.0, salt=3, at=q)
-    depth = 0.52 + 0.30 * s.fbm(3.2, 4, salt=4, at=q) + 0.26 * (big.pick - 0.5) + 0.16 * (small.pick - 0.5)
-    depth = depth + 0.18 * s.facing() + 0.75 * s.detail
-    body = ramp(depth, "0 #06304f, 0.28 #1a6a94, 0.52 #55a9cc, 0.76 #a5dbec, 1 #e4f6fa")
+    depth = 0.44 + 0.30 * s.fbm(3.2, 4, salt=4, at=q) + 0.26 * (big.pick - 0.5) + 0.16 * (small.pick - 0.5)
+    depth = depth + 0.18 * s.facing() + 0.6 * s.detail
+    body = ramp(depth, "0 #042a4a, 0.26 #11618f, 0.5 #3c9cc8, 0.74 #8dd0ea, 1 #dcf3fa")
     plane = np.abs(s.fbm(4.0, 3, salt=5, at=q))
     veil = s.fbm(13, 4, salt=6) * 0.5 + 0.5
     body = mix(body, "#d6f1f8", 0.55 * np.exp(-plane * 9) * veil)
-    body = mix(body, "#eefafc", 0.9 * np.exp(-big.border * 55) + 0.35 * np.exp(-big.border * 11) * veil)
+    body = mix(body, "#eefafc", 0.95 * np.exp(-big.border * 38) + 0.30 * np.exp(-big.border * 10) * veil)
     body = mix(body, "#e2f5fa", 0.45 * np.exp(-small.border * 50))
     air = s.cells(38, salt=7)
     body = mix(body, "#f0fafc", 0.6 * smooth(0.20, 0.10, air.distance) * (air.pick > 0.72))
     rime = smooth(0.15, 0.75, s.fbm(6, 5, salt=8, gain=0.65) + 0.35 * (s.height - 0.4) + 0.4 * s.detail)
-    return mix(body, "#eaf5f9", 0.55 * rime)
+    return mix(body, "#e3f2f8", 0.38 * rime)
 
 
 @material("snow", "Snow", "snowy, blizzard, powder snow, wintry, winter", detail_gain=0.9, keep=0.6)
@@ -36,9 +36,9 @@ def snow(s: Surface) -> np.ndarray:
     drift = s.lit(lambda t: t.fbm(4.0, 4, salt=11), 0.06)
     grain = s.lit(lambda t: t.fbm(40, 3, salt=12), 0.008)
     t = 0.66 + 0.45 * drift + 0.12 * grain + 0.12 * s.fbm(2.5, 3, salt=13) + 0.1 * s.facing() + 0.8 * s.detail
-    colour = ramp(t, "0 #5f7fae, 0.3 #9fb9da, 0.55 #cfdded, 0.8 #ecf2f8, 1 #f7f9fb")
+    colour = ramp(t, "0 #4f74aa, 0.3 #90afd6, 0.55 #c2d5ea, 0.8 #e3ecf5, 1 #eff4f8")
     glint = s.cells(75, salt=14)
-    return mix(colour, "#fafdff", 0.9 * smooth(0.24, 0.08, glint.distance) * (glint.pick > 0.8))
+    return mix(colour, "#f2f8fc", 0.9 * smooth(0.24, 0.08, glint.distance) * (glint.pick > 0.8))
 
 
 @material(
