@@ -144,5 +144,6 @@ def test_few_or_equal_gaussians_have_no_outliers():
     assert inliers(grid).all()
 
 
-def test_every_setting_says_what_it_may_be():
-    assert settings._KINDS.keys() == {f.name for f in dataclasses.fields(settings.Settings)}
+@pytest.mark.parametrize("kind", [settings.Settings, settings.PaperSettings])
+def test_every_setting_says_what_it_may_be(kind):
+    assert settings._KINDS[kind].keys() == {f.name for f in dataclasses.fields(kind)}

@@ -2,6 +2,16 @@
 
 from ft2os.losses.content import content_loss
 from ft2os.losses.contrastive import contrastive_loss
+from ft2os.losses.direction import direction_loss
+from ft2os.losses.form import form_loss
 from ft2os.losses.similarity import similarity_loss
+from ft2os.losses.smooth import smoothness_loss
 
-__all__ = ["content_loss", "contrastive_loss", "similarity_loss"]
+__all__ = [
+    "content_loss",
+    "contrastive_loss",
+    "direction_loss",
+    "form_loss",
+    "similarity_loss",
+    "smoothness_loss",
+]

@@ -16,13 +16,15 @@ _LEAST_PIXELS = 8.0  # a smaller box says nothing about the object
 _REACH = 2.0  # standard deviations that count as the object
 
 
-def crop_to_object(gaussians: Gaussians, camera: Camera, pixels: int) -> Camera | None:
+def crop_to_object(
+    gaussians: Gaussians, camera: Camera, pixels: int, margin: float = MARGIN
+) -> Camera | None:
     """The camera turned into a square window around the object's box, or None where it is not seen."""
     box = object_box(gaussians, camera)
     if box is None:
         return None
     x0, y0, x1, y1 = box
-    side = MARGIN * max(x1 - x0, y1 - y0)
+    side = margin * max(x1 - x0, y1 - y0)
     return camera.cropped((x0 + x1 - side) / 2, (y0 + y1 - side) / 2, side, pixels)
 
 

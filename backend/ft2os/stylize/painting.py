@@ -16,7 +16,7 @@ from ft2os.gaussians import Gaussians
 from ft2os.materials import Material
 from ft2os.stylize import relief
 from ft2os.stylize.canvas import Canvas
-from ft2os.stylize.survey import LUMA, Frame
+from ft2os.stylize.survey import LUMA, Frame, Survey
 from ft2os.tiles.solve import solve_colours, surface_weights
 
 SCALE = 1.15  # the pattern's size
@@ -73,20 +73,29 @@ class Painted:
 
 def paint(canvas: Canvas, brush: Brush, tick: Callable[[float], None] | None = None) -> Painted:
     """Every view painted; ``tick(share)`` is called after each and may raise to stop."""
-    seen = np.concatenate([s.luminance[s.mask] for s in canvas.surveys])
-    median, spread = (float(np.median(seen)), float(seen.std())) if len(seen) else (0.5, 0.1)
-    keep = brush.material.keep if brush.keep is None else brush.keep
+    tone = tone_of(canvas.surveys)
     targets = []
     for i, s in enumerate(canvas.surveys):
-        points, height = canvas.frame.normalised(s.points)
-        detail = relief.detail(s.luminance, s.mask, median, spread)
-        colours = brush.texture(points, height, detail, s.normals)
-        target = np.zeros_like(s.original)
-        target[s.mask] = relief.relight(colours, s.luminance, s.mask, keep)
-        targets.append(target * s.view.alpha.reshape(*s.mask.shape, 1))
+        targets.append(picture(s, canvas.frame, brush, tone))
         if tick:
             tick((i + 1) / len(canvas.surveys))
-    return Painted(centres(canvas.fine, canvas.frame, brush, median, spread), targets)
+    return Painted(centres(canvas.fine, canvas.frame, brush, *tone), targets)
+
+
+def tone_of(surveys: list[Survey]) -> tuple[float, float]:
+    """Median and spread of the object's luminance, over all views."""
+    seen = np.concatenate([s.luminance[s.mask] for s in surveys])
+    return (float(np.median(seen)), float(seen.std())) if len(seen) else (0.5, 0.1)
+
+
+def picture(s: Survey, frame: Frame, brush: Brush, tone: tuple[float, float]) -> np.ndarray:  # [H, W, 3]
+    """One view painted; ``tone`` is `tone_of` all views, so that each is measured by the same rule."""
+    keep = brush.material.keep if brush.keep is None else brush.keep
+    points, height = frame.normalised(s.points)
+    colours = brush.texture(points, height, relief.detail(s.luminance, s.mask, *tone), s.normals)
+    target = np.zeros_like(s.original)
+    target[s.mask] = relief.relight(colours, s.luminance, s.mask, keep)
+    return target * s.view.alpha.reshape(*s.mask.shape, 1)
 
 
 def centres(

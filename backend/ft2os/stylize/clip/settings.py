@@ -1,12 +1,12 @@
-"""The numbers of the CLIP method: the paper's in the preset ``seed``, and what an override may change."""
+"""The numbers of the CLIP method: the paper's in the preset ``seed``, ours in the others, their limits."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 from ft2os.errors import RequestError
+from ft2os.stylize import overrides as table
 
 # What can be optimised, with Adam's learning rates in the published code. ``position`` is times the extent
 # of the scene. The keys are also the names of the freeze flags.
@@ -19,11 +19,13 @@ RATES = {
     "position": 1.6e-4,
 }
 LOSSES = ("contrastive", "similarity")
+REGULARISERS = ("vgg", "lpips")
+AUTO, ORIGINAL = "auto", "original"  # where to start; any other name is a material's
 
 
 @dataclass(frozen=True)
-class Settings:
-    """Settings of one run.
+class Shared:
+    """What both ways of running have.
 
     Parameters
     ----------
@@ -33,24 +35,19 @@ class Settings:
         Of the contrastive loss.
     negatives : tuple of str, optional
         The texts to contrast the prompt with; drawn from the word list when None.
-    epochs : int
-        Passes over all views.
-    steps : int, optional
-        Number of steps, instead of ``epochs``.
     batch : int
-        Views a step.
+        Pictures judged a step.
+    steps : int, optional
+        Number of steps; the paper's loop counts ``epochs`` where it is None.
     regularisation : float
-        Factor of the VGG16 loss; 0 needs no VGG weights.
+        Factor of the perceptual loss against the original renders; 0 needs no further weights. The paper
+        tries 0.01, 0.1, 0.4 and 1.
+    regulariser : str
+        "vgg" (relu3_3, as the paper) or "lpips" (AlexNet).
     freeze : frozenset of str
         Names of ``RATES`` that keep their values to the bit.
-    fade_sh : bool
-        Drop the bands above degree 0, as looks do by default, instead of training or keeping them.
     outliers : bool
-        Leave statistical outliers of the object alone.
-    rates : Mapping of str to float
-        Learning rates.
-    background : tuple of 3 floats
-        Behind the object; the paper's masked render has black.
+        Leave statistical outliers of the object alone; specks are left alone by the fast method anyway.
     model, pretrained : str, optional
         The judge, see ``ft2os.guidance.clip_judge.load``.
     """
@@ -58,80 +55,185 @@ class Settings:
     loss: str = "contrastive"
     temperature: float = 1.0
     negatives: tuple[str, ...] | None = None
-    epochs: int = 20
-    steps: int | None = None
     batch: int = 16
+    steps: int | None = None
     regularisation: float = 0.0
-    freeze: frozenset[str] = frozenset({"opacity"})
-    fade_sh: bool = False
-    outliers: bool = True
-    rates: Mapping[str, float] = field(default_factory=lambda: dict(RATES))
-    background: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    regulariser: str = "vgg"
+    freeze: frozenset[str] = frozenset()
+    outliers: bool = False
     model: str | None = None
     pretrained: str | None = None
 
 
-PRESETS = {
-    "seed": Settings(),
-    # At a temperature of 1 the gradient is nearly the same whatever the score (p ≈ 0.10); 0.07 is NeRF-Art's.
-    "standard": Settings(temperature=0.07, fade_sh=True),
-    "draft": Settings(temperature=0.07, fade_sh=True, epochs=4),
-    "high": Settings(temperature=0.07, fade_sh=True, epochs=40),
+@dataclass(frozen=True)
+class PaperSettings(Shared):
+    """The paper's loop.
+
+    Parameters
+    ----------
+    epochs : int
+        Passes over all views.
+    fade_sh : bool
+        Drop the bands above degree 0, as looks do by default, instead of training or keeping them.
+    rates : Mapping of str to float
+        Learning rates.
+    background : tuple of 3 floats
+        Behind the object; the paper's masked render has black.
+    """
+
+    freeze: frozenset[str] = frozenset({"opacity"})
+    outliers: bool = True
+    epochs: int = 20
+    fade_sh: bool = False
+    rates: Mapping[str, float] = field(default_factory=lambda: dict(RATES))
+    background: tuple[float, float, float] = (0.0, 0.0, 0.0)
+
+
+@dataclass(frozen=True)
+class Settings(Shared):
+    """The fast method.
+
+    Parameters
+    ----------
+    start : str
+        "auto", "original" or the name of a material.
+    scale, keep : float, optional
+        The material's size and how much of the object's light and dark it leaves; ranked by the judge when
+        None.
+    candidates : int
+        Most pictures to rank when choosing a start.
+    views : int
+        Views in the pool; each is built once and judged many times.
+    given : float
+        Share of the pool that comes from the scene's own cameras, where it has some.
+    oversample : float
+        Side of a view over the judge's, so that crops have pixels of their own.
+    crops : float
+        Share of the batch that are crops.
+    crop_low, crop_high : float
+        Area of a crop over the view's.
+    tilt : float
+        Perspective of the crops.
+    contrast : int
+        Negatives a step, the source's description among them.
+    bank : int
+        Words to draw them from.
+    nce, direction, patch, form, smooth, anchor, style : float
+        Weights of the terms, see ``objective``. ``anchor`` is a tenth of itself where the start is the
+        original, which is meant to be left behind.
+    rate : float
+        Of the colours, display-referred, at the first step; it falls along a cosine to a tenth.
+    survey_views, survey_pixels, largest, limit : int, int, float, int
+        How the object is split and surveyed, see ``canvas.prepare``.
+    geometry : float, optional
+        How far the second gear goes, 0 to 1; as the prompt asks when None.
+    geometry_steps : int
+        Steps of the second gear at a strength of 1.
+    """
+
+    temperature: float = 0.07
+    batch: int = 8
+    steps: int | None = 36
+    start: str = AUTO
+    scale: float | None = None
+    keep: float | None = None
+    candidates: int = 12
+    views: int = 14
+    given: float = 0.75
+    oversample: float = 1.25
+    crops: float = 0.5
+    crop_low: float = 0.25
+    crop_high: float = 0.5
+    tilt: float = 0.15
+    contrast: int = 10
+    bank: int = 512
+    nce: float = 1.0
+    direction: float = 1.0
+    patch: float = 2.0
+    form: float = 1.0
+    smooth: float = 60.0
+    anchor: float = 2.0
+    style: float = 2.0
+    rate: float = 0.012
+    survey_views: int = 16
+    survey_pixels: int = 208
+    largest: float = 0.006
+    limit: int = 60_000
+    geometry: float | None = None
+    geometry_steps: int = 60
+
+
+PAPER = "seed"
+PRESETS: dict[str, Shared] = {
+    "draft": Settings(
+        batch=4,
+        steps=2,
+        candidates=4,
+        views=4,
+        oversample=1.0,
+        survey_views=12,
+        survey_pixels=176,
+        limit=40_000,
+        geometry_steps=12,
+    ),
+    "standard": Settings(),
+    "high": Settings(steps=150, views=24, rate=0.01, limit=72_000, geometry_steps=160),
+    PAPER: PaperSettings(),
+}
+
+_SHARED = {
+    "loss": table.one_of(LOSSES),
+    "temperature": table.number(1e-3, 100, 0.07),
+    "negatives": table.optional(table.names("cat,concrete")),
+    "batch": table.whole(1, 4096, 8),
+    "steps": table.optional(table.whole(1, 1_000_000, 300)),
+    "regularisation": table.number(0, 1e6, 0.1),
+    "regulariser": table.one_of(REGULARISERS),
+    "freeze": table.names("opacity,scale", RATES),
+    "outliers": table.flag(),
+    "model": table.optional(table.text("ViT-B-32")),
+    "pretrained": table.optional(table.text("openai")),
+}
+_KINDS: dict[type, dict[str, table.Kind]] = {
+    PaperSettings: {
+        **_SHARED,
+        "epochs": table.whole(1, 100_000, 20),
+        "fade_sh": table.flag(),
+        "rates": table.table(RATES, '{"colour": 0.02}'),
+        "background": table.numbers(3, "[1, 1, 1]"),
+    },
+    Settings: {
+        **_SHARED,
+        "steps": table.whole(0, 1_000_000, 36),
+        "start": table.text("auto"),
+        "scale": table.optional(table.number(0.01, 100, 1.15)),
+        "keep": table.optional(table.number(0, 1, 0.5)),
+        "candidates": table.whole(1, 1000, 12),
+        "views": table.whole(1, 1000, 14),
+        "given": table.number(0, 1, 0.75),
+        "oversample": table.number(0.25, 8, 1.25),
+        "crops": table.number(0, 1, 0.5),
+        "crop_low": table.number(0.01, 1, 0.25),
+        "crop_high": table.number(0.01, 1, 0.5),
+        "tilt": table.number(0, 0.9, 0.15),
+        "contrast": table.whole(1, 10_000, 10),
+        "bank": table.whole(16, 10_000, 512),
+        **{
+            name: table.number(0, 1e6, 1)
+            for name in ("nce", "direction", "patch", "form", "smooth", "anchor", "style")
+        },
+        "rate": table.number(0, 1, 0.012),
+        "survey_views": table.whole(1, 1000, 16),
+        "survey_pixels": table.whole(16, 4096, 208),
+        "largest": table.number(1e-4, 10, 0.006),
+        "limit": table.whole(1, 10_000_000, 60_000),
+        "geometry": table.optional(table.number(0, 1, 0.5)),
+        "geometry_steps": table.whole(1, 100_000, 60),
+    },
 }
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
-
-
-def _is_whole(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _is_text(value: object) -> bool:
-    return isinstance(value, str)
-
-
-def _is_flag(value: object) -> bool:
-    return isinstance(value, bool)
-
-
-def _are_names(value: object) -> bool:
-    return _is_text(value) or (isinstance(value, (list, tuple, set, frozenset)) and all(map(_is_text, value)))
-
-
-def _are_rates(value: object) -> bool:
-    return isinstance(value, Mapping) and all(map(_is_number, value.values()))
-
-
-def _is_colour(value: object) -> bool:
-    return isinstance(value, (list, tuple)) and len(value) == 3 and all(map(_is_number, value))
-
-
-def _or_none(kind: Callable[[object], bool]) -> Callable[[object], bool]:
-    return lambda value: value is None or kind(value)
-
-
-# Overrides come from a shell or over the protocol, so that each may be of any type.
-_KINDS: dict[str, tuple[Callable[[object], bool], str]] = {  # what it may be, and an example
-    "loss": (_is_text, "contrastive"),
-    "temperature": (_is_number, "0.07"),
-    "negatives": (_or_none(_are_names), "cat,concrete"),
-    "epochs": (_is_whole, "20"),
-    "steps": (_or_none(_is_whole), "300"),
-    "batch": (_is_whole, "16"),
-    "regularisation": (_is_number, "0.1"),
-    "freeze": (_are_names, "opacity,scale"),
-    "fade_sh": (_is_flag, "true"),
-    "outliers": (_is_flag, "true"),
-    "rates": (_are_rates, '{"colour": 0.02}'),
-    "background": (_is_colour, "[1, 1, 1]"),
-    "model": (_or_none(_is_text), "ViT-B-32"),
-    "pretrained": (_or_none(_is_text), "openai"),
-}
-
-
-def resolve(preset: str, overrides: Mapping[str, object] | None = None) -> Settings:
+def resolve(preset: str, overrides: Mapping[str, object] | None = None) -> Settings | PaperSettings:
     """The preset's settings with some of them changed.
 
     ``freeze`` and ``negatives`` may be lists or comma-separated text; ``rates`` changes the rates it names.
@@ -141,56 +243,39 @@ def resolve(preset: str, overrides: Mapping[str, object] | None = None) -> Setti
     RequestError
         If the preset, a setting or one of its values does not exist.
     """
-    if preset not in PRESETS:
-        raise RequestError(f'The CLIP method has no preset "{preset}".', f"Choose one of {_list(PRESETS)}.")
     changes = dict(overrides or {})
-    known = [f.name for f in fields(Settings)]
-    unknown = [name for name in changes if name not in known]
-    if unknown:
-        raise RequestError(f'The CLIP method has no setting "{unknown[0]}".', f"It has {_list(known)}.")
-    for name, value in changes.items():
-        fits, example = _KINDS[name]
-        if not fits(value):
-            raise RequestError(f"{name} cannot be {value!r}.", f"Give it like {example}.")
+    start = PRESETS.get(preset, PRESETS["standard"])
+    table.check("CLIP", PRESETS, preset, _KINDS[type(start)], changes)
     if "freeze" in changes:
-        changes["freeze"] = frozenset(_names(changes["freeze"]))
-        _all_known("freeze", changes["freeze"])
+        changes["freeze"] = frozenset(table.split_names(changes["freeze"]))
     if changes.get("negatives") is not None:
-        changes["negatives"] = _names(changes["negatives"])
+        changes["negatives"] = table.split_names(changes["negatives"])
     if "rates" in changes:
-        _all_known("rates", changes["rates"])
         changes["rates"] = RATES | dict(changes["rates"])
-    settings = replace(PRESETS[preset], **changes)
+    settings = replace(start, **changes)
     _check(settings)
     return settings
 
 
-def _check(settings: Settings) -> None:
-    if settings.loss not in LOSSES:
-        raise RequestError(f'There is no CLIP loss "{settings.loss}".', f"Choose one of {_list(LOSSES)}.")
+def _check(settings: Settings | PaperSettings) -> None:
+    """What no single setting tells."""
     if settings.negatives is not None and not settings.negatives:
         raise RequestError("There are no negative texts.", "Name at least one, or leave them to be drawn.")
-    for name, least in (("epochs", 1), ("batch", 1), ("regularisation", 0)):
-        if getattr(settings, name) < least:
-            raise RequestError(f"{name} is {getattr(settings, name)}.", f"Give at least {least}.")
-    if settings.steps is not None and settings.steps < 1:
-        raise RequestError(f"steps is {settings.steps}.", "Give at least 1.")
-    if settings.temperature <= 0:
-        raise RequestError(f"The temperature is {settings.temperature}.", "Give a positive number.")
     if settings.freeze >= RATES.keys():
         raise RequestError("Everything is frozen.", "Leave at least the colour free.")
+    if isinstance(settings, Settings):
+        if settings.crop_low > settings.crop_high:
+            raise RequestError(
+                f"crop_low is {settings.crop_low}, more than crop_high.", "Give the smaller area first."
+            )
+        _check_start(settings.start)
 
 
-def _names(value: object) -> tuple[str, ...]:
-    parts = value.split(",") if isinstance(value, str) else list(value)
-    return tuple(part.strip() for part in parts if part.strip())
+def _check_start(start: str) -> None:
+    from ft2os.materials import MATERIALS
 
-
-def _all_known(setting: str, names) -> None:
-    for name in names:
-        if name not in RATES:
-            raise RequestError(f'{setting} names "{name}".', f"It can name {_list(RATES)}.")
-
-
-def _list(names) -> str:
-    return ", ".join(names)
+    if start not in (AUTO, ORIGINAL) and start not in MATERIALS:
+        raise RequestError(
+            f'There is no material "{start}" to start from.',
+            f"Give auto, original or a material: {', '.join(MATERIALS)}.",
+        )

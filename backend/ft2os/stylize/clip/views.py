@@ -7,14 +7,19 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ft2os.cameras import orbit
+from ft2os.cameras import look_at, orbit
 from ft2os.cameras.camera import Camera
+from ft2os.cameras.orbit import bounding_sphere
 from ft2os.gaussians import Gaussians
 from ft2os.stylize.framing import crop_to_object
 
 log = logging.getLogger(__name__)
 
 ORBIT_VIEWS = 24
+MARGIN = 1.2  # of the fast method's windows: a little room around the object
+_FOV_DEG = 35.0
+_ELEVATIONS = (-12.0, 48.0)  # degrees, of the orbits' cameras
+_NEARER, _FARTHER = 0.8, 1.25  # of their distance: perspective changes, the crop evens out the size
 
 
 def object_views(gaussians: Gaussians, cameras: Sequence[Camera] | None, pixels: int) -> list[Camera]:
@@ -36,6 +41,58 @@ def object_views(gaussians: Gaussians, cameras: Sequence[Camera] | None, pixels:
         log.warning("none of the %d cameras sees the object: using an orbit", len(cameras))
     around = orbit(gaussians, ORBIT_VIEWS, size=(pixels, pixels))
     return [crop_to_object(gaussians, camera, pixels) or camera for camera in around]
+
+
+def pool(
+    gaussians: Gaussians,
+    cameras: Sequence[Camera] | None,
+    count: int,
+    pixels: int,
+    given: float,
+    rng: np.random.Generator,
+) -> list[Camera]:
+    """``count`` square cameras: ``given`` of them the scene's own, as different as can be, the rest orbits.
+
+    Where the scene's cameras are fewer, or do not see the object, orbits take their place.
+    """
+    seen = [c for camera in cameras or () if (c := crop_to_object(gaussians, camera, pixels, MARGIN))]
+    centre, _ = bounding_sphere(gaussians)
+    chosen = [seen[i] for i in _spread(seen, centre, min(round(given * count), len(seen)), rng)]
+    return chosen + _jittered_orbit(gaussians, count - len(chosen), pixels, rng)
+
+
+def _spread(cameras: Sequence[Camera], centre: np.ndarray, count: int, rng: np.random.Generator) -> list[int]:
+    """Cameras that look from directions far from each other: each next is the farthest from those before."""
+    if not count:
+        return []
+    directions = np.stack([camera.position - centre for camera in cameras])
+    directions /= np.maximum(np.linalg.norm(directions, axis=1, keepdims=True), 1e-12)
+    chosen = [int(rng.integers(len(cameras)))]
+    nearest = directions @ directions[chosen[0]]
+    while len(chosen) < count:
+        nearest[chosen] = np.inf
+        chosen.append(int(np.argmin(nearest)))
+        nearest = np.maximum(nearest, directions @ directions[chosen[-1]])
+    return chosen
+
+
+def _jittered_orbit(gaussians: Gaussians, count: int, pixels: int, rng: np.random.Generator) -> list[Camera]:
+    """Cameras all around, none quite where a regular orbit would have it."""
+    centre, radius = bounding_sphere(gaussians)
+    half = np.radians(_FOV_DEG) / 2
+    focal = 0.5 * pixels / np.tan(half)
+    K = np.array([[focal, 0, pixels / 2], [0, focal, pixels / 2], [0, 0, 1]], np.float32)
+    cameras = []
+    for i in range(count):
+        around = 2 * np.pi * (i + rng.uniform()) / count
+        height = np.radians(rng.uniform(*_ELEVATIONS))
+        away = radius / np.sin(half) * rng.uniform(_NEARER, _FARTHER)
+        # Captures have y down and z into the picture, see ``orbit``.
+        level = np.array([np.sin(around), 0.0, -np.cos(around)])
+        eye = centre + away * (np.cos(height) * level + np.sin(height) * np.array([0.0, -1.0, 0.0]))
+        camera = Camera(look_at(eye, centre), K, pixels, pixels, f"around_{i:03d}")
+        cameras.append(crop_to_object(gaussians, camera, pixels, MARGIN) or camera)
+    return cameras
 
 
 def scene_extent(cameras: Sequence[Camera]) -> float:

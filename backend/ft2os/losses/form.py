@@ -1,0 +1,49 @@
+"""Form: the light and dark that makes a face a face, kept whatever colours it comes in."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+WINDOW = 9
+_FLOOR = 2e-4  # of a variance: 1.4 % of the range, which nobody sees as form
+_LUMA = (0.299, 0.587, 0.114)  # Rec. 601, on display-referred values
+
+
+def form_loss(
+    images: Tensor,  # [B, 3, H, W]
+    originals: Tensor,  # [B, 3, H, W]
+    *,
+    window: int = WINDOW,
+) -> Tensor:  # []
+    """1 − the local correlation of luminance with the original's, weighed by how much form there is.
+
+    SSIM's structure term (Wang et al. 2004) without its brightness and contrast: a material may be darker or
+    flatter, but what was a line should not end up as its opposite. Windows in which the original is even
+    count little.
+
+    Parameters
+    ----------
+    images, originals : Tensor [B, 3, H, W]
+        Over the same background; no gradient goes to the originals.
+    window : int
+        Side in pixels.
+    """
+    now, then = _luminance(images), _luminance(originals.detach())
+
+    def mean(x: Tensor) -> Tensor:
+        return F.avg_pool2d(x, window, max(1, window // 2))
+
+    now_mean, then_mean = mean(now), mean(then)
+    now_spread = (mean(now * now) - now_mean**2).clamp_min(0) + _FLOOR
+    then_spread = (mean(then * then) - then_mean**2).clamp_min(0) + _FLOOR
+    shared = mean(now * then) - now_mean * then_mean
+    weight = (then_spread - _FLOOR).sqrt()
+    correlation = (shared + _FLOOR) / torch.sqrt(now_spread * then_spread)
+    return 1 - (weight * correlation).sum() / weight.sum().clamp_min(1e-6)
+
+
+def _luminance(images: Tensor) -> Tensor:  # [B, 1, H, W]
+    weights = torch.tensor(_LUMA, dtype=images.dtype, device=images.device).view(1, 3, 1, 1)
+    return (images * weights).sum(dim=1, keepdim=True)

@@ -1,0 +1,183 @@
+"""The first gear: colours alone move, on the linear form, so that the judge is the only cost.
+
+The parameters are display-referred colours, one for each of the split object's Gaussians; nothing outside the
+object is here, so nothing outside can change, and spill is impossible. Every step draws its randomness from
+the seed and its own number: a run that goes on from a checkpoint sees what it would have seen.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from scipy.spatial import cKDTree
+from torch import Tensor
+
+from ft2os.stylize.clip.content import Regularizer
+from ft2os.stylize.clip.objective import Judgement, keeping_terms
+from ft2os.stylize.clip.pool import Pool
+from ft2os.stylize.clip.settings import Settings
+from ft2os.stylize.clip.style import Style
+from ft2os.stylize.clip.views import schedule
+from ft2os.stylize.geometry import ADAM_EPS
+from ft2os.stylize.relief import CEILING
+
+NEIGHBOURS = 6
+SLOWEST = 0.1  # the last step's rate over the first's
+_BETAS = (0.9, 0.99)  # a few dozen steps: the usual 0.999 would still be warming up
+_FROM_ORIGINAL = 0.1  # of the anchor's weight, where the start is what should be left
+
+
+class Originals:
+    """The views as they were: pictures, drawn when asked for, and the judge's embeddings, kept."""
+
+    def __init__(self, pool: Pool, colours: Tensor, judgement: Judgement) -> None:
+        self._pool, self._colours, self._judgement = pool, colours, judgement
+        self._embeddings: dict[int, Tensor] = {}
+
+    @torch.no_grad()
+    def images(self, indices: Sequence[int]) -> Tensor:  # [B, 3, H, W]
+        return self._pool.images(self._colours, indices)
+
+    def embeddings(self, indices: Sequence[int]) -> Tensor:  # [B, D]
+        for index in map(int, indices):  # one by one, so that the bits do not depend on the company
+            if index not in self._embeddings:
+                self._embeddings[index] = self._judgement.embed(self.images([index]))[0]
+        return torch.stack([self._embeddings[int(i)] for i in indices])
+
+
+class ColourGear:
+    """Colours and their optimiser.
+
+    Parameters
+    ----------
+    pool : Pool
+    start : ndarray, [M, 3]
+        Display-referred colours to begin with.
+    means : ndarray, [M, 3]
+        Positions, for who is whose neighbour.
+    before : Originals
+        What the direction is measured from.
+    forms : Originals
+        Whose light and dark are to stay: the original, or after the second gear what it made.
+    judgement : Judgement
+    settings : Settings
+    steps : int
+    seed : tuple of int
+        Of this gear; a second pass has another.
+    from_original : bool
+    regularizer, style : optional
+        Terms that need networks of their own.
+    """
+
+    def __init__(
+        self,
+        pool: Pool,
+        start: np.ndarray,
+        means: np.ndarray,
+        *,
+        before: Originals,
+        forms: Originals,
+        judgement: Judgement,
+        settings: Settings,
+        steps: int,
+        seed: tuple[int, ...],
+        device: str,
+        from_original: bool = False,
+        regularizer: Regularizer | None = None,
+        style: Style | None = None,
+    ) -> None:
+        self._pool, self._before, self._forms = pool, before, forms
+        self._judgement, self._settings, self._seed = judgement, settings, seed
+        self._regularizer, self._style = regularizer, style
+        self._crops = min(round(settings.crops * settings.batch), settings.batch)
+        whole = max(1, settings.batch - self._crops)
+        self.order = schedule(len(pool), min(whole, len(pool)), 1, steps, np.random.default_rng(seed))
+        self._weights = {
+            name: getattr(settings, name)
+            for name in ("nce", "direction", "patch", "form", "smooth", "anchor", "style")
+        } | {"content": 1.0}
+        if from_original:
+            self._weights["anchor"] *= _FROM_ORIGINAL
+        self._start = torch.from_numpy(np.array(start, np.float32)).to(device)
+        self._near = torch.from_numpy(_neighbours(means)).to(device)
+        self.colours = self._start.clone().requires_grad_(True)
+        self._adam = torch.optim.Adam([self.colours], lr=settings.rate, betas=_BETAS, eps=ADAM_EPS)
+        self.number = 0
+        self.judged = 0
+
+    @property
+    def done(self) -> bool:
+        """Whether all steps are taken."""
+        return self.number >= len(self.order)
+
+    @property
+    def share(self) -> float:
+        """Of the steps that are taken."""
+        return self.number / max(len(self.order), 1)
+
+    def step(self) -> tuple[float, dict[str, float]]:
+        """One step of Adam; the loss before it, and its terms, unweighted."""
+        indices = self.order[self.number]
+        images = self._pool.images(self.colours, indices)
+        self._pool.prefetch(self.order[min(self.number + 1, len(self.order) - 1)])
+        terms = self._terms(images, indices, np.random.default_rng((*self._seed, 1 + self.number)))
+        loss = sum(self._weights[name] * term for name, term in terms.items())
+        self._adam.zero_grad(set_to_none=True)
+        loss.backward()
+        self._adam.param_groups[0]["lr"] = self._settings.rate * self._pace()
+        self._adam.step()
+        with torch.no_grad():
+            self.colours.clamp_(0, CEILING)
+        self.number += 1
+        self.judged += len(indices) + self._crops
+        return float(loss.detach()), {name: float(term.detach()) for name, term in terms.items()}
+
+    def _terms(self, images: Tensor, indices: np.ndarray, rng: np.random.Generator) -> dict[str, Tensor]:
+        settings = self._settings
+        originals = self._before.embeddings(indices) if settings.direction else None
+        terms = self._judgement.terms(images, self._crops, self._pool.masks(indices), rng, originals)
+        forms = self._forms.images(indices)
+        terms |= keeping_terms(settings, images, forms, self.colours - self._start, self._near)
+        if self._regularizer:
+            for index in map(int, indices):
+                if not self._regularizer.knows(index):
+                    self._regularizer.keep(index, self._before.images([index]))
+            terms["content"] = self._regularizer(images, indices)
+        if self._style and settings.style:
+            mask = torch.from_numpy(self._pool.masks(indices[:1])).to(images)[:, None]
+            terms["style"] = self._style(images[:1], mask)
+        return terms
+
+    def _pace(self) -> float:
+        share = self.number / max(len(self.order) - 1, 1)
+        return SLOWEST + (1 - SLOWEST) * 0.5 * (1 + math.cos(math.pi * share))
+
+    def now(self) -> np.ndarray:  # [M, 3]
+        """The colours as they are."""
+        return self.colours.detach().cpu().numpy().copy()
+
+    def state(self) -> dict[str, Tensor]:
+        """What `restore` needs to go on to the bit; ``number`` and ``judged`` are the caller's to keep."""
+        moments = self._adam.state.get(self.colours, {})
+        kept = {name: moments[name] for name in ("exp_avg", "exp_avg_sq") if name in moments}
+        return {"start": self._start, "colours": self.colours.detach(), **kept}
+
+    def restore(self, state: dict[str, Tensor], number: int, judged: int) -> None:
+        """Take up what `state` gave after ``number`` steps."""
+        with torch.no_grad():
+            self._start.copy_(state["start"])
+            self.colours.copy_(state["colours"])
+        if number:
+            moments = {name: state[name].to(self.colours.device) for name in ("exp_avg", "exp_avg_sq")}
+            self._adam.state[self.colours] = {"step": torch.tensor(float(number)), **moments}
+        self.number, self.judged = number, judged
+
+
+def _neighbours(means: np.ndarray) -> np.ndarray:  # [M, K] int64
+    """The nearest others of each; itself where there are none."""
+    count = min(NEIGHBOURS + 1, len(means))
+    _, near = cKDTree(means).query(means, k=count)
+    return near.reshape(len(means), count)[:, min(1, count - 1) :].astype(np.int64)

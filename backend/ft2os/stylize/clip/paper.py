@@ -1,0 +1,220 @@
+"""The paper's method: move an object's Gaussians until CLIP sees the prompt in its masked renders.
+
+The preset ``seed`` is the baseline of every benchmark: the paper's intent with the slips of its text and code
+mended (the masked render is what is embedded, every image has its own denominator, ten negatives, crops that
+keep the aspect, cached original renders). ``settings`` holds the numbers, ``views`` what the judge looks at,
+``parameters`` what moves.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ft2os.cameras.camera import Camera, stack
+from ft2os.errors import CancelledError
+from ft2os.guidance import clip_judge, negatives
+from ft2os.looks import Look
+from ft2os.losses import contrastive_loss, similarity_loss
+from ft2os.render import rasterize
+from ft2os.stylize import Progress, StylizeRequest, StylizeResult
+from ft2os.stylize.clip import checkpoint
+from ft2os.stylize.clip.content import Regularizer
+from ft2os.stylize.clip.parameters import Parameters
+from ft2os.stylize.clip.settings import PaperSettings
+from ft2os.stylize.clip.views import object_views, scene_extent, schedule
+from ft2os.stylize.outliers import inliers
+
+log = logging.getLogger(__name__)
+
+_PREVIEW_S = 0.9
+
+
+def run(
+    request: StylizeRequest,
+    settings: PaperSettings,
+    progress: Callable[[Progress], None] | None = None,
+    cancelled: Callable[[], bool] | None = None,
+) -> StylizeResult:
+    """The paper's loop; see ``ft2os.stylize.clip.run``."""
+    session = _Session(request, settings)
+    session.resume()
+    total = len(session.steps)
+    if progress:
+        progress(Progress("views", 0, total))
+    while len(session.losses) < total:
+        if cancelled and cancelled():
+            session.save()
+            raise CancelledError(partial=session.result() if session.losses else None)
+        loss, images = session.step(session.steps[len(session.losses)])
+        session.save_if_due()
+        if progress:
+            progress(session.progress(loss, images))
+    result = session.result()
+    if request.checkpoint:
+        request.checkpoint.unlink(missing_ok=True)
+    return result
+
+
+class _Session:
+    """One run: the judge, the views, the parameters, and how far they have come."""
+
+    def __init__(self, request: StylizeRequest, settings: PaperSettings) -> None:
+        self.request, self.settings = request, settings
+        self.started = time.perf_counter()
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+        self.judge = clip_judge.load(settings.model, settings.pretrained).to(device)
+        self.regularizer = Regularizer(settings, device) if settings.regularisation else None
+        self.digest = checkpoint.digest(request, settings, self.judge.name)
+        self.negatives = list(settings.negatives or negatives.draw(request.prompt, request.seed))
+
+        keep = inliers(request.target.means) if settings.outliers else np.ones(len(request.target), bool)
+        self.parent = np.flatnonzero(keep).astype(np.int32)
+        self.object = request.target.subset(self.parent)
+        self.views = object_views(self.object, request.cameras, self.judge.image_size)
+        extent = scene_extent(request.cameras or self.views)
+        self.parameters = Parameters(self.object, settings, extent, device)
+        self.background = torch.tensor(settings.background, device=device)
+
+        rng = np.random.default_rng(request.seed)
+        self.steps = schedule(len(self.views), settings.batch, settings.epochs, settings.steps, rng)
+        texts = self.judge.embed_texts([request.prompt, *self.negatives])
+        self.prompt_text, self.negative_texts = texts[0], texts[1:]
+        if self.regularizer:
+            with torch.no_grad():
+                for view in range(len(self.views)):
+                    self.regularizer.keep(view, self.render(np.array([view])))
+        self.losses: list[float] = []
+        self.begun = self._saved = self._pictured = time.perf_counter()
+        self._resumed = 0
+
+    def render(self, indices: np.ndarray) -> Tensor:  # [B, 3, H, W]
+        """The object alone as the views with these indices see it, over the background."""
+        return render_views([self.views[i] for i in indices], self.parameters.gaussians(), self.background)
+
+    def step(self, indices: np.ndarray) -> tuple[float, Tensor]:
+        """One step of Adam; the loss before it, and the pictures it judged."""
+        images = self.render(indices)
+        loss = self.judgement(images)
+        if self.regularizer:
+            loss = loss + self.regularizer(images, indices)
+        self.parameters.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        self.parameters.optimizer.step()
+        self.losses.append(loss.item())
+        return self.losses[-1], images.detach()
+
+    def judgement(self, images: Tensor) -> Tensor:
+        """The CLIP loss of a batch of masked renders."""
+        embeddings = self.judge.embed_images(images)
+        if self.settings.loss == "similarity":
+            return similarity_loss(embeddings, self.prompt_text)
+        return contrastive_loss(embeddings, self.prompt_text, self.negative_texts, self.settings.temperature)
+
+    def progress(self, loss: float, images: Tensor) -> Progress:
+        """Where the run stands; with a picture about once a second, and at the first and the last step."""
+        now, step, total = time.perf_counter(), len(self.losses), len(self.steps)
+        due = step in (1, total) or now - self._pictured >= _PREVIEW_S
+        if due:
+            self._pictured = now
+        eta = (now - self.begun) / (step - self._resumed) * (total - step)
+        partial = self.result if due else None
+        return Progress("stylize", step, total, eta, loss, _preview(images) if due else None, {}, partial)
+
+    def resume(self) -> None:
+        """Go on from the checkpoint, if that was asked for and it is there."""
+        path = self.request.checkpoint
+        kept = checkpoint.load(path, self.digest) if path and self.request.resume else None
+        if kept:
+            self.parameters.load_state_dict(checkpoint.unpacked(kept, "shape"))
+            self.losses = kept[1]["losses"]
+            self._resumed = len(self.losses)
+
+    def save_if_due(self) -> None:
+        """Write the checkpoint every few seconds."""
+        if time.perf_counter() - self._saved >= checkpoint.EVERY_S:
+            self.save()
+
+    def save(self) -> None:
+        """Write the checkpoint, if there is a place for it and anything to keep."""
+        if not self.request.checkpoint or not self.losses:
+            return
+        self._saved = time.perf_counter()
+        tensors, facts = checkpoint.packed(self.parameters.state_dict(), "shape")
+        facts |= {"digest": self.digest, "losses": self.losses}
+        checkpoint.save(self.request.checkpoint, tensors, facts)
+
+    def result(self) -> StylizeResult:
+        stats = self.stats()
+        return StylizeResult(look=_look(self, stats), stats=stats)
+
+    def stats(self) -> dict:
+        settings = self.settings
+        return {
+            "method": "clip",
+            "preset": self.request.preset,
+            "judge": self.judge.name,
+            "loss": settings.loss,
+            "temperature": settings.temperature,
+            "negatives": self.negatives if settings.loss == "contrastive" else [],
+            "frozen": sorted(settings.freeze),
+            "gaussians": len(self.object),
+            "outliers": len(self.request.target) - len(self.object),
+            "views": len(self.views),
+            "steps": len(self.losses),
+            "judged_views": sum(len(indices) for indices in self.steps[: len(self.losses)]),
+            "losses": self.losses,
+            "terms": {},
+            "stages": {"prepare": self.begun - self.started, "stylize": time.perf_counter() - self.begun},
+            "loss_first": self.losses[0] if self.losses else None,
+            "loss_last": self.losses[-1] if self.losses else None,
+            "seconds": time.perf_counter() - self.started,
+        }
+
+
+def render_views(
+    views: list[Camera],
+    gaussians: dict,  # arguments of rasterize
+    background: Tensor,  # [3]
+) -> Tensor:  # [B, 3, H, W]
+    """Views of one size in one call, clamped to what a screen shows."""
+    viewmats, Ks = (torch.from_numpy(array).to(background.device) for array in stack(views))
+    backgrounds = background.expand(len(views), 3)
+    rgb, _, _ = rasterize(
+        **gaussians,
+        viewmats=viewmats,
+        Ks=Ks,
+        width=views[0].width,
+        height=views[0].height,
+        backgrounds=backgrounds,
+    )
+    return rgb.permute(0, 3, 1, 2).clamp(0, 1)
+
+
+def _look(session: _Session, stats: dict) -> Look:
+    parameters, start = session.parameters, session.object
+    return Look(
+        parent=session.parent,
+        dc=parameters.colour(),
+        dc0=None,
+        means=start.means,
+        quats=start.quats,
+        scales=start.scales,
+        opacities=start.opacities,
+        target=parameters.geometry() or None,
+        sh=parameters.bands(),
+        name=session.request.prompt,
+        prompt=session.request.prompt,
+        method="clip",
+        seed=session.request.seed,
+        stats=stats,
+    )
+
+
+def _preview(images: Tensor) -> np.ndarray:  # uint8 [H, W, 3]
+    return (images[0].permute(1, 2, 0) * 255).round().byte().cpu().numpy()

@@ -1,0 +1,302 @@
+"""One run of the fast CLIP method, from the request to the look.
+
+The object becomes a canvas; the judge chooses where to start; the first gear moves colours; where the prompt
+asks for another shape, the second gear moves geometry and the first runs once more over what came out.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import torch
+
+from ft2os.errors import RequestError
+from ft2os.guidance import clip_judge
+from ft2os.guidance.clip_judge import ClipJudge
+from ft2os.looks import Look
+from ft2os.stylize import Progress, StylizeRequest, StylizeResult, canvas, geometry, painting
+from ft2os.stylize.clip import checkpoint, second, start, views
+from ft2os.stylize.clip.colours import ColourGear, Originals
+from ft2os.stylize.clip.content import Regularizer
+from ft2os.stylize.clip.objective import Judgement
+from ft2os.stylize.clip.pool import Pool
+from ft2os.stylize.clip.report import Reporter
+from ft2os.stylize.clip.settings import Settings
+from ft2os.stylize.clip.style import Style
+from ft2os.stylize.clip.texts import Texts
+from ft2os.stylize.measure import measure
+from ft2os.stylize.outliers import inliers
+from ft2os.stylize.relief import CEILING
+
+_CONTENT_PIXELS = 160
+_GREY = 0.5
+_BACKGROUND_SPREAD = 0.12  # of the views' backgrounds around grey, so that they stay believable
+# What a stage takes beside the others on two cores, seconds; a judged picture, and one that is only scored.
+_SECONDS = {"words": 0.5, "prepare": 3.0, "paint": 1.2, "solve": 1.0, "rank": 0.12, "judged": 0.16}
+
+
+class Session:
+    """See the module; ``run`` once.
+
+    Parameters
+    ----------
+    request : StylizeRequest
+    settings : Settings
+    progress, cancelled : callable, optional
+    judge : ClipJudge, optional
+        Instead of the one that the settings name.
+    """
+
+    def __init__(
+        self,
+        request: StylizeRequest,
+        settings: Settings,
+        progress: Callable[[Progress], None] | None = None,
+        cancelled: Callable[[], bool] | None = None,
+        judge: ClipJudge | None = None,
+    ) -> None:
+        if not request.prompt.strip():
+            raise RequestError(
+                "The CLIP method needs a prompt.", "Say what it should become, or choose the method image."
+            )
+        self.request, self.settings = request, settings
+        self.device = "cuda" if torch.cuda.is_available() else "cpu"
+        # What may be missing is asked for before anything is computed.
+        self.judge = (judge or clip_judge.load(settings.model, settings.pretrained)).to(self.device)
+        content = settings.regularisation > 0
+        self.regularizer = Regularizer(settings, self.device, _CONTENT_PIXELS) if content else None
+        image = request.style_image
+        self.style = Style(image, request.seed, self.device) if image and settings.style else None
+        asked = geometry.wanted(request.prompt, request.object_name)
+        self.strength = asked if settings.geometry is None else settings.geometry
+        self.digest = checkpoint.digest(request, settings, self.judge.name)
+        self.report = Reporter(self._shares(), progress, cancelled, self.partial, self._save)
+        self.losses: list[float] = []
+        self.terms: dict[str, list[float]] = {}
+        self.canvas: canvas.Canvas | None = None
+        self.gear: ColourGear | None = None
+        self.second: second.SecondGear | None = None
+        self._saved = time.monotonic()
+
+    def run(self) -> StylizeResult:
+        """The whole of it."""
+        kept = None
+        if self.request.resume and self.request.checkpoint:
+            kept = checkpoint.load(self.request.checkpoint, self.digest)
+        try:
+            self._begin(kept)
+            self.move(self.gear, "colours")
+            if self.strength > 0:
+                self._reshape(kept)
+            result = self.result()
+        finally:
+            self._close()
+        if self.request.checkpoint:
+            self.request.checkpoint.unlink(missing_ok=True)
+        self.report("done", 1.0, preview=self.preview, at_once=True)
+        return result
+
+    def _begin(self, kept: tuple[dict, dict] | None) -> None:
+        """The canvas, the choice, and the first gear, where it stood or at its start."""
+        request, settings = self.request, self.settings
+        self.report("words", 0.0)
+        self.texts = Texts(request, settings, self.judge)
+        self.judgement = Judgement(self.judge, self.texts, settings)
+        self.canvas = self._prepared()
+        if kept:
+            tensors, facts = kept
+            self.choice = start.Choice.restored(facts["choice"], request.seed)
+            self.losses, self.terms = facts["losses"], facts["terms"]
+            colours = tensors["colours/start"].numpy()
+        else:
+            colours = self._choose()
+        cameras = self._cameras()
+        fine = self.canvas.fine
+        self.pool = Pool(fine, cameras, self.backgrounds(len(cameras)), self.device)
+        neutral = torch.from_numpy(np.clip(self.canvas.neutral, 0, CEILING)).to(self.device)
+        self.before = Originals(self.pool, neutral, self.judgement)
+        self.gear = self.make_gear(self.pool, colours, fine.means, self.before, settings.steps, 1)
+        if kept:
+            self.gear.restore(checkpoint.part(tensors, "colours"), *facts["colours"])
+
+    def _prepared(self) -> canvas.Canvas:
+        target, settings = self.request.target, self.settings
+        own = np.flatnonzero(inliers(target.means)) if settings.outliers else np.arange(len(target))
+        own = own.astype(np.int32)
+        made = canvas.prepare(
+            target.subset(own),
+            views=settings.survey_views,
+            pixels=settings.survey_pixels,
+            largest=settings.largest,
+            limit=settings.limit,
+            tick=self.report,
+        )
+        return replace(made, rows=own[made.rows], parent=own[made.parent])
+
+    def _choose(self) -> np.ndarray:
+        """Colours [M, 3] to start from."""
+        self.report("rank", 0.0, preview=self._original, at_once=True)
+        self.choice = start.choose(
+            self.request, self.settings, self.judge, self.texts, self.judgement, self.canvas,
+            lambda share: self.report("rank", share),
+        )  # fmt: skip
+        if self.choice.brush is None:
+            return np.clip(self.canvas.neutral, 0, CEILING).astype(np.float32)
+        self.report("paint", 0.0)
+        painted = painting.paint(self.canvas, self.choice.brush, lambda share: self.report("paint", share))
+        self.report("solve", 0.0, preview=lambda: _screen(painted.targets[0], self._first()), at_once=True)
+        return np.clip(painting.solve(self.canvas, painted), 0, CEILING)
+
+    def make_gear(self, pool, colours, means, forms, steps, turn) -> ColourGear:
+        return ColourGear(
+            pool,
+            colours,
+            means,
+            before=self.before,
+            forms=forms,
+            judgement=self.judgement,
+            settings=self.settings,
+            steps=steps,
+            seed=(self.request.seed, turn),
+            device=self.device,
+            from_original=self.choice.brush is None,
+            regularizer=self.regularizer,
+            style=self.style,
+        )
+
+    def move(self, gear: ColourGear, stage: str) -> None:
+        """All steps of a colour gear that are left."""
+        if "colour" in self.settings.freeze:
+            return
+        self.report(stage, gear.share, preview=self.preview, at_once=True)
+        while not gear.done:
+            loss, terms = gear.step()
+            self.note(loss, terms)
+            self.report(stage, gear.share, loss=loss, metrics=terms, preview=self.preview)
+
+    def note(self, loss: float, terms: dict[str, float]) -> None:
+        """Keep a step's figures; write the checkpoint when it is due."""
+        self.losses.append(loss)
+        for name, value in terms.items():
+            past = self.terms.setdefault(name, [])
+            # A term that comes and goes repeats its last value, so that all lists tell of the same steps.
+            past += [past[-1] if past else value] * (len(self.losses) - 1 - len(past)) + [value]
+        if self.request.checkpoint and time.monotonic() - self._saved >= checkpoint.EVERY_S:
+            self._save()
+
+    def _reshape(self, kept: tuple[dict, dict] | None) -> None:
+        """The second gear, and colours once more over the new shape."""
+        self.second = second.SecondGear(self)
+        self.second.run(kept)
+
+    def partial(self) -> StylizeResult | None:
+        """The result as it is now; None before there are colours."""
+        return self.result() if self.gear else None
+
+    def result(self) -> StylizeResult:
+        """The look and its figures."""
+        stats = self.stats()
+        return StylizeResult(self._look(stats), stats)
+
+    def _look(self, stats: dict) -> Look:
+        if self.second:
+            return self.second.look(stats)
+        return self.canvas.look(self.request, self.gear.now(), stats)
+
+    def stats(self) -> dict:
+        settings, gears = self.settings, [g for g in (self.gear, self.second and self.second.gear) if g]
+        self.report.enter(None)
+        return {
+            "method": "clip",
+            "preset": self.request.preset,
+            "judge": self.judge.name,
+            "seconds": round(self.report.total(), 3),
+            "stages": {name: round(s, 3) for name, s in self.report.seconds.items()},
+            "start": self.choice.stats(),
+            "source": self.texts.source,
+            "target": self.texts.target,
+            "steps": len(self.losses),
+            "batch": settings.batch,
+            "views": len(self.pool),
+            "judged_views": sum(g.judged for g in gears) + (self.second.judged if self.second else 0),
+            "losses": self.losses,
+            "loss_first": self.losses[0] if self.losses else None,
+            "loss_last": self.losses[-1] if self.losses else None,
+            "terms": self.terms,
+            "geometry": self.strength,
+            "gaussians": len(self.second.shape) if self.second else len(self.canvas),
+            "floaters": len(self.request.target) - len(self.canvas.rows),
+            # The surveys show the canvas, not what a second gear has made of it.
+            **({} if self.second else measure(self.canvas.surveys, self.gear.now())),
+        }
+
+    def _save(self) -> None:
+        if not self.request.checkpoint or not self.gear:
+            return
+        self._saved = time.monotonic()
+        facts = {
+            "digest": self.digest,
+            "choice": self.choice.stats(),
+            "losses": self.losses,
+            "terms": self.terms,
+            "colours": [self.gear.number, self.gear.judged],
+        }
+        tensors, _ = checkpoint.packed(self.gear.state(), "colours")
+        if self.second:
+            more, told = self.second.state()
+            tensors, facts = tensors | more, facts | told
+        checkpoint.save(self.request.checkpoint, tensors, facts)
+
+    def _cameras(self) -> list:
+        pixels = max(16, round(self.settings.oversample * self.judge.image_size))
+        rng = np.random.default_rng((self.request.seed, 0))
+        fine, settings = self.canvas.fine, self.settings
+        return views.pool(fine, self.request.cameras, settings.views, pixels, settings.given, rng)
+
+    def backgrounds(self, count: int) -> np.ndarray:  # [V, 3]
+        """One a view, from dark to light and hardly coloured: the judge should not mind them."""
+        rng = np.random.default_rng((self.request.seed, 3))
+        grey = rng.uniform(0.1, 0.9, size=(count, 1))
+        return np.clip(grey + rng.normal(scale=_BACKGROUND_SPREAD, size=(count, 3)), 0, 1)
+
+    def _first(self) -> canvas.Survey:
+        return self.canvas.surveys[0]
+
+    def _original(self) -> np.ndarray:
+        return _screen(self._first().original, self._first())
+
+    def preview(self) -> np.ndarray:  # uint8 [H, W, 3]
+        """The first view over mid grey, with the colours as they are."""
+        if self.second:
+            return _bytes(self.second.picture(self._first().view.camera))
+        return _screen(self._first().view.image(self.gear.now()), self._first())
+
+    def _shares(self) -> dict[str, float]:
+        settings = self.settings
+        judged = _SECONDS["judged"] * settings.batch
+        shares = {"words": _SECONDS["words"]}
+        whole = sum(canvas.STAGES.values())
+        shares |= {name: _SECONDS["prepare"] * weight / whole for name, weight in canvas.STAGES.items()}
+        shares |= {"rank": _SECONDS["rank"] * settings.candidates * start.VIEWS}
+        shares |= {name: _SECONDS[name] for name in ("paint", "solve")}
+        shares["colours"] = judged * settings.steps
+        if self.strength > 0:
+            shares["geometry"] = 1.3 * judged * second.steps(settings, self.strength)
+            shares["finish"] = judged * second.finishing_steps(settings)
+        return shares
+
+    def _close(self) -> None:
+        if self.gear:
+            self.pool.close()
+
+
+def _screen(image: np.ndarray, survey: canvas.Survey) -> np.ndarray:
+    """A premultiplied picture over mid grey.  uint8 [H, W, 3]"""
+    return _bytes(image + np.float32(_GREY) * (1 - survey.view.alpha.reshape(*survey.mask.shape, 1)))
+
+
+def _bytes(image: np.ndarray) -> np.ndarray:
+    return (255 * np.clip(image, 0, 1) + 0.5).astype(np.uint8)

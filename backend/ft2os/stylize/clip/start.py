@@ -1,0 +1,162 @@
+"""Where to start: the material that the prompt names or CLIP finds nearest, or the object as it was.
+
+A start near the goal is worth hundreds of steps. The words decide which materials come into question, where
+they can; CLIP ranks those, and their size and strength, by pictures that are painted and never solved for,
+which takes a tenth of a second each. The same request gives the same choice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from itertools import islice
+
+import numpy as np
+import torch
+
+from ft2os.errors import UnknownPromptError
+from ft2os.guidance import text_cache
+from ft2os.guidance.clip_judge import ClipJudge
+from ft2os.materials import MATERIALS, match
+from ft2os.stylize import StylizeRequest, painting
+from ft2os.stylize.canvas import Canvas
+from ft2os.stylize.clip.objective import Judgement
+from ft2os.stylize.clip.settings import AUTO, ORIGINAL, Settings
+from ft2os.stylize.clip.texts import Texts
+from ft2os.stylize.painting import Brush
+
+SCALES = (1.0, 0.7, 1.45)  # of the pattern, times its usual size
+KEEPS = (1.0, 0.7)  # of the material's own share of the object's light and dark
+VIEWS = 2  # pictures to judge a brush by
+NEAR_SHARE = 0.98  # of the bank's words that a material has to be nearer to the prompt than
+_FEW = 3  # materials that the words may suggest
+_BACKGROUND = 0.5
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What was chosen, and why.
+
+    ``brush`` is None where the original is the start. ``scores`` has every picture's that was ranked, by what
+    it shows; higher is better. ``how`` is one of name, synonym, similar, ranked, asked, original.
+    """
+
+    brush: Brush | None
+    how: str
+    scores: dict[str, float] = field(default_factory=dict)
+
+    @staticmethod
+    def restored(facts: dict, seed: int) -> Choice:
+        """The choice that `stats` told of."""
+        name = facts["from"]
+        brush = None if name == ORIGINAL else Brush(MATERIALS[name], seed, facts["scale"], facts["keep"])
+        return Choice(brush, facts["how"], facts["scores"])
+
+    def stats(self) -> dict:
+        """For a result's ``stats["start"]``."""
+        brush = self.brush
+        facts = {"from": brush.material.name if brush else ORIGINAL, "how": self.how, "scores": self.scores}
+        if brush:
+            keep = brush.material.keep if brush.keep is None else brush.keep
+            facts |= {"scale": round(brush.scale, 3), "keep": round(keep, 3)}
+        return facts
+
+
+def choose(
+    request: StylizeRequest,
+    settings: Settings,
+    judge: ClipJudge,
+    texts: Texts,
+    judgement: Judgement,
+    canvas: Canvas,
+    tick: Callable[[float], None],
+) -> Choice:
+    """Rank what comes into question.
+
+    Parameters
+    ----------
+    tick : callable
+        Called as ``tick(share)`` after every picture; may raise to stop.
+    """
+    names, how = named(request, settings, judge, texts)
+    if not names:
+        return Choice(None, how)
+    brushes = list(islice(_variants(names, request.seed, settings), settings.candidates))
+    scores = _ranked(brushes, canvas, judgement, tick)
+    best = max(brushes, key=lambda brush: scores[_label(brush)])  # the first of equals: the usual size
+    # A material that the artist named is meant; one that CLIP came up with has to beat the original.
+    if how == "ranked" and scores[_label(best)] <= scores[ORIGINAL]:
+        return Choice(None, ORIGINAL, scores)
+    return Choice(best, how, scores)
+
+
+def named(
+    request: StylizeRequest, settings: Settings, judge: ClipJudge, texts: Texts
+) -> tuple[list[str], str]:
+    """Names of the materials that come into question, and how they came; none means the original."""
+    if settings.start != AUTO:
+        return ([], ORIGINAL) if settings.start == ORIGINAL else ([settings.start], "asked")
+    try:
+        found = match(request.prompt, object_name=request.object_name)
+    except UnknownPromptError:
+        return nearest(judge, texts), "ranked"
+    if found.how != "similar":
+        return [found.material.name], found.how
+    return list(dict.fromkeys([found.material.name, *nearest(judge, texts)]))[:_FEW], found.how
+
+
+def nearest(judge: ClipJudge, texts: Texts) -> list[str]:
+    """Materials whose words CLIP finds near the prompt, nearest first; none where that could be chance.
+
+    Chance is measured on the bank: a material has to be nearer than `NEAR_SHARE` of everyday words are.
+    """
+    names = list(MATERIALS)
+    words = [word for name in names for word in _words(name)]
+    near = text_cache.embed_all(judge, words) @ texts.crop
+    rows = np.repeat(np.arange(len(names)), [len(_words(name)) for name in names])
+    values = near.cpu().numpy()
+    best = np.array([values[rows == i].max() for i in range(len(names))])
+    chance = torch.quantile(texts.bank.embeddings @ texts.crop, NEAR_SHARE).item()
+    order = np.argsort(-best, kind="stable")
+    return [names[i] for i in order[:_FEW] if best[i] > chance]
+
+
+def _words(name: str) -> tuple[str, ...]:
+    return (MATERIALS[name].title.lower(), *MATERIALS[name].words[:2])
+
+
+def _variants(names: list[str], seed: int, settings: Settings) -> Iterator[Brush]:
+    """Every material as usual first, then in other sizes and strengths."""
+    scales = SCALES if settings.scale is None else (settings.scale / painting.SCALE,)
+    keeps = KEEPS if settings.keep is None else (None,)
+    for keep in keeps:
+        for scale in scales:
+            for name in names:
+                share = settings.keep if keep is None else keep * MATERIALS[name].keep
+                yield Brush(MATERIALS[name], seed, scale * painting.SCALE, share)
+
+
+def _label(brush: Brush) -> str:
+    return f"{brush.material.name} ×{brush.scale / painting.SCALE:.2g}, keep {brush.keep:.2g}"
+
+
+def _ranked(
+    brushes: list[Brush],
+    canvas: Canvas,
+    judgement: Judgement,
+    tick: Callable[[float], None],
+) -> dict[str, float]:
+    """The mean score of each brush, and of the original."""
+    tone = painting.tone_of(canvas.surveys)
+    few = canvas.surveys[: VIEWS * (len(canvas.surveys) // VIEWS) : max(1, len(canvas.surveys) // VIEWS)]
+
+    def score(pictures: list[np.ndarray]) -> float:
+        over = [p + _BACKGROUND * (1 - s.view.alpha.reshape(*s.mask.shape, 1)) for p, s in zip(pictures, few)]
+        batch = torch.from_numpy(np.stack(over).astype(np.float32)).permute(0, 3, 1, 2)
+        return round(float(judgement.score(batch).mean()), 5)
+
+    scores = {ORIGINAL: score([s.original for s in few])}
+    for i, brush in enumerate(brushes):
+        scores[_label(brush)] = score([painting.picture(s, canvas.frame, brush, tone) for s in few])
+        tick((i + 1) / len(brushes))
+    return scores
