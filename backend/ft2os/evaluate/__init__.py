@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from ft2os.cameras import Camera
 from ft2os.errors import RequestError
 from ft2os.evaluate import consistency, form, gaussians, likeness, record, spill, text, views
-from ft2os.evaluate.pair import ALL, Pair, pair
+from ft2os.evaluate.matching import ALL, Pair, match
 from ft2os.evaluate.record import Record
 from ft2os.evaluate.views import Drawn, Tick
 from ft2os.formats import Scene
@@ -86,7 +86,7 @@ def evaluate(before: Scene, after: Scene, question: Question, tick: Tick | None 
     prompt = question.prompt.strip() or (run.prompt if run else "")
     if not prompt:
         raise RequestError("The prompt is empty.", "Say with --prompt what the object should have become.")
-    both = pair(before, after, question.group)
+    both = match(before, after, question.group)
     source = question.source.strip() or (run.source if run else "") or _noun(both, before)
     objects = both.objects
     cameras, kind = views.choose(

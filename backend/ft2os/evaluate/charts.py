@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from html import escape
 
 import numpy as np
+
+from ft2os.evaluate.words import markup
 
 _WIDTH, _HEIGHT = 320, 120
 _POINTS = 320
@@ -23,9 +24,9 @@ def curve(name: str, values: Sequence[float]) -> str:
     line = f'<polyline points="{_points(smooth, low, high)}"/>'
     label = f"{name}: {len(raw):,} steps, from {smooth[0]:.4g} to {smooth[-1]:.4g}"
     return (
-        f'<figure class="curve"><figcaption><b>{escape(name)}</b> '
+        f'<figure class="curve"><figcaption><b>{markup(name)}</b> '
         f"<span>{smooth[0]:.4g} → {smooth[-1]:.4g}</span></figcaption>"
-        f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{escape(label, quote=True)}">'
+        f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{markup(label)}">'
         f"{behind}{line}</svg>"
         f'<div class="ends"><span>1</span><span>{len(raw):,} steps</span></div></figure>'
     )

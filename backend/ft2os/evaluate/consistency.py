@@ -24,7 +24,7 @@ from ft2os.stylize.framing import crop_to_object
 TURN_DEG = 8.0
 _SOLID = 0.95  # alpha from which a pixel's colour and depth are the object's own
 _SAME_SURFACE = 0.02  # of the object's size: a warped depth farther off than this is another surface
-_BLUR = 0.7  # pixels; both sides are blurred alike, or resampling would look like a change
+_BLUR = 1.0  # pixels; both sides are blurred alike, or resampling would look like a change
 
 
 def measure(before: Gaussians, after: Gaussians, cameras: Sequence[Camera], tick: Tick) -> dict[str, object]:
@@ -77,12 +77,18 @@ def turned(camera: Camera, centre: np.ndarray, degrees: float = TURN_DEG) -> Cam
 
 
 def _both_ways(g: Gaussians, one: Camera, other: Camera, tolerance: float) -> float | None:
-    pictures = [draw(g, camera) for camera in (one, other)]
-    pictures = [(gaussian_filter(rgb, (_BLUR, _BLUR, 0)), alpha, depth) for rgb, alpha, depth in pictures]
+    pictures = [_seen(g, camera) for camera in (one, other)]
     there = warped_difference(pictures[0], one, pictures[1], other, tolerance)
     back = warped_difference(pictures[1], other, pictures[0], one, tolerance)
     found = np.concatenate([there, back])
     return float(found.mean()) if len(found) else None
+
+
+def _seen(g: Gaussians, camera: Camera) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The object's own colours without the background that shines through, slightly blurred; alpha; depth."""
+    rgb, alpha, depth = draw(g, camera)
+    share = gaussian_filter(alpha, _BLUR)[..., None]
+    return gaussian_filter(rgb, (_BLUR, _BLUR, 0)) / np.maximum(share, 1e-3), alpha, depth
 
 
 def warped_difference(

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import io
-from html import escape
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +15,7 @@ import numpy as np
 from ft2os.evaluate import Evaluation, charts
 from ft2os.evaluate.rows import GOOD, LOOK, Row, sections
 from ft2os.evaluate.views import Drawn, draw
+from ft2os.evaluate.words import markup
 from ft2os.stylize.framing import crop_to_object
 
 SHEET = 8  # views of the contact sheet
@@ -57,7 +57,7 @@ def build(found: Evaluation) -> str:
         '<meta name="viewport" content="width=device-width, initial-scale=1"/>'
         '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; img-src data:; '
         "style-src 'unsafe-inline'\"/>"
-        f"<title>{_text(title)}</title><style>{_STYLE.read_text(encoding='utf-8')}</style></head>"
+        f"<title>{markup(title)}</title><style>{_STYLE.read_text(encoding='utf-8')}</style></head>"
         f"<body><main>{''.join(parts)}</main></body></html>\n"
     )
 
@@ -75,9 +75,9 @@ def _header(report: dict) -> str:
     if lacking:
         verdict += f'<span class="none">{lacking} not measured</span>'
     return (
-        f"<header><p class='kind'>Evaluation</p><h1>{_text(report['group']['name'])} "
-        f"<span>→</span> {_text(report['prompt'])}</h1>"
-        f"<p class='facts'>{' · '.join(_text(f) for f in facts if f)}</p>"
+        f"<header><p class='kind'>Evaluation</p><h1>{markup(report['group']['name'])} "
+        f"<span>→</span> {markup(report['prompt'])}</h1>"
+        f"<p class='facts'>{' · '.join(markup(f) for f in facts if f)}</p>"
         f"<p class='marks'>{verdict}</p></header>"
     )
 
@@ -112,10 +112,10 @@ def _numbers(report: dict) -> str:
 
 def _row(row: Row) -> str:
     mark = f"<span class='{_MARKS[row.mark]}'>{_MARKS[row.mark]}</span>" if row.mark else ""
-    why = f"<small>{_text(row.why)}</small>" if row.why else ""
-    cells = "".join(f"<td class='n'>{_text(v)}</td>" for v in (row.before, row.after, row.value))
+    why = f"<small>{markup(row.why)}</small>" if row.why else ""
+    cells = "".join(f"<td class='n'>{markup(v)}</td>" for v in (row.before, row.after, row.value))
     return (
-        f"<tr><th scope='row'>{_text(row.label)}{why}</th>{cells}"
+        f"<tr><th scope='row'>{markup(row.label)}{why}</th>{cells}"
         f"<td class='b'>{_BETTER[row.better]}</td><td class='m'>{mark}</td></tr>"
     )
 
@@ -136,7 +136,7 @@ def _view(d: Drawn) -> str:
     part = _interesting(d)
     pictures = ((d.before, "before"), (d.after, "after"), (difference, f"difference × {_GAIN}"))
     images = "".join(_image(picture[part], f"{name}, {label}", _SIDE) for picture, label in pictures)
-    return f"<figure class='view'><div>{images}</div><figcaption>{_text(name)}</figcaption></figure>"
+    return f"<figure class='view'><div>{images}</div><figcaption>{markup(name)}</figcaption></figure>"
 
 
 def _interesting(d: Drawn) -> tuple[slice, slice]:
@@ -165,10 +165,10 @@ def _curves(found: Evaluation) -> str:
 
 
 def _footer(report: dict) -> str:
-    note = f"<p>{_text(report['group']['note'])}</p>" if report["group"]["note"] else ""
+    note = f"<p>{markup(report['group']['note'])}</p>" if report["group"]["note"] else ""
     return (
-        f"<footer>{note}<p>Before: <code>{_text(report['before'])}</code><br/>"
-        f"After: <code>{_text(report['after'])}</code></p>"
+        f"<footer>{note}<p>Before: <code>{markup(report['before'])}</code><br/>"
+        f"After: <code>{markup(report['after'])}</code></p>"
         "<p>“ok” and “look” are given only where a goal does not depend on taste. Text scores come from a "
         "CLIP that did not guide the look, or not at all.</p></footer>"
     )
@@ -185,10 +185,5 @@ def _image(picture: np.ndarray, label: str, longest: int) -> str:
     data = base64.b64encode(stream.getvalue()).decode("ascii")
     width, height = image.size
     return (
-        f'<img src="data:image/jpeg;base64,{data}" width="{width}" height="{height}" alt="{_text(label)}"/>'
+        f'<img src="data:image/jpeg;base64,{data}" width="{width}" height="{height}" alt="{markup(label)}"/>'
     )
-
-
-def _text(value: object) -> str:
-    """Escaped for text and attributes; characters that no XML may hold are left out."""
-    return escape("".join(c for c in str(value) if c.isprintable() or c in "\n\t"), quote=True)

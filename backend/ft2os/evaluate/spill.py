@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.ndimage import binary_dilation
 
-from ft2os.evaluate.pair import Pair
+from ft2os.evaluate.matching import Pair
 from ft2os.evaluate.views import Drawn
 
 COVERED = 0.05  # share of a pixel that shows the object, from which on it is the object's

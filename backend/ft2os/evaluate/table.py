@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 from ft2os.evaluate.rows import GOOD, LOOK, Row, sections
+from ft2os.evaluate.words import printable
 
 _MARKS = {GOOD: "ok", LOOK: "look", "": ""}
 _COLOURS = {GOOD: "green", LOOK: "yellow", "": ""}
@@ -34,7 +35,7 @@ def _title(report: dict) -> str:
     seen = (
         f"{views['count']} of its cameras" if views["kind"] == "cameras" else f"{views['count']} views around"
     )
-    name, prompt = (" ".join(str(text).split()) for text in (report["group"]["name"], report["prompt"]))
+    name, prompt = (" ".join(printable(t).split()) for t in (report["group"]["name"], report["prompt"]))
     return f"{name}: {prompt}  ({seen})"
 
 
@@ -43,7 +44,11 @@ def _line(row: Row) -> str:
     change = f"{row.before} → {row.after}" if row.before else ""
     better = f"{_ARROWS[row.better]} better" if row.better else ""
     text = f"  {row.label:<26}{change:>22}  {row.value:>10}  {better:<9} {_MARKS[row.mark]}".rstrip()
-    return f"{text}\n      {' '.join(row.why.split())}" if row.why.startswith("Not measured") else text
+    return (
+        f"{text}\n      {' '.join(printable(row.why).split())}"
+        if row.why.startswith("Not measured")
+        else text
+    )
 
 
 def _table(report: dict):
@@ -62,6 +67,8 @@ def _table(report: dict):
         for row in rows:
             cells = [f" {row.label}", row.before, row.after, row.value, _ARROWS[row.better]]
             # Text, not markup: names and prompts may hold brackets.
-            table.add_row(*map(Text, cells), Text(_MARKS[row.mark], style=_COLOURS[row.mark]), Text(row.why))
+            table.add_row(
+                *map(Text, cells), Text(_MARKS[row.mark], style=_COLOURS[row.mark]), Text(printable(row.why))
+            )
         table.add_section()
     return table

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ft2os.cameras import Camera, orbit, stack
-from ft2os.evaluate.pair import Pair
+from ft2os.evaluate.matching import Pair
 from ft2os.gaussians import C0, Gaussians
 from ft2os.stylize.framing import crop_to_object, object_box
 from ft2os.tiles import render

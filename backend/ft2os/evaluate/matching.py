@@ -57,7 +57,7 @@ class Pair:
         return self.before.subset(self.inside_before), self.after.subset(self.inside_after)
 
 
-def pair(before: Scene, after: Scene, group: str) -> Pair:
+def match(before: Scene, after: Scene, group: str) -> Pair:
     """Find the object in both scenes.
 
     Parameters
