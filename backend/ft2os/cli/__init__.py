@@ -17,8 +17,6 @@ from ft2os import __version__
 from ft2os.cli import console, doctor, evaluate, inspect, render, stylize, worker
 from ft2os.errors import CancelledError, Ft2osError
 
-INTERRUPTED = 130  # 128 + SIGINT, what shells expect
-
 
 def build_parser() -> argparse.ArgumentParser:
     """The parser of all verbs; each sets ``run``, a function of the parsed arguments."""
@@ -48,7 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return code
     except (KeyboardInterrupt, CancelledError):
         console.complain("Stopped; nothing was changed.")
-        return INTERRUPTED
+        return console.INTERRUPTED
     except Ft2osError as error:
         console.complain(error.message, error.hint)
         return 1

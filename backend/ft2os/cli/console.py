@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -13,6 +15,7 @@ from ft2os.extras import PACKAGES, extra_of
 from ft2os.strict_json import plain
 
 Report = Callable[[str, int, int, str], None]
+INTERRUPTED = 130  # 128 + SIGINT, the exit code that shells expect after Ctrl-C
 
 
 def install_command(extra: str) -> str:
@@ -80,6 +83,25 @@ def share(text: str) -> float:
     if not 0.0 <= value <= 1.0:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0 to 1")
     return value
+
+
+@contextmanager
+def interruptible() -> Iterator[Callable[[], bool]]:
+    """Give ``interrupted()``: whether Ctrl-C was pressed. A second one raises KeyboardInterrupt as usual."""
+    pressed = threading.Event()
+    if threading.current_thread() is not threading.main_thread():  # signals are the main thread's business
+        yield pressed.is_set
+        return
+
+    def once(number: int, frame: object) -> None:
+        pressed.set()
+        signal.signal(signal.SIGINT, before)
+
+    before = signal.signal(signal.SIGINT, once)
+    try:
+        yield pressed.is_set
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @contextmanager

@@ -1,34 +1,58 @@
-"""``ft2os stylize``: one group of a scene takes the look that the words name; a new PLY is the result."""
+"""``ft2os stylize``: groups of a scene take the looks that words or pictures name; a new PLY is the result.
+
+Ctrl-C stops within a step and keeps what there is; a second one stops at once and keeps nothing.
+"""
 
 from __future__ import annotations
 
 import argparse
 import json
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ft2os.cli import console
-from ft2os.errors import RequestError
+from ft2os.cli import console, run_record, styles
+from ft2os.errors import CancelledError, RequestError
 
 if TYPE_CHECKING:
+    from ft2os.cli.styles import Order
     from ft2os.formats import Scene
     from ft2os.gaussians import Gaussians
     from ft2os.looks import Look
+    from ft2os.stylize import Progress, StylizeResult
 
-ALL = "all"
+Done = list[tuple["Order", "StylizeResult"]]
 
 
 def add(verbs: argparse._SubParsersAction) -> None:
     """Declare the verb."""
-    parser = verbs.add_parser("stylize", help="give one group of a scene another look")
+    parser = verbs.add_parser("stylize", help="give groups of a scene another look")
     console.add_scene(parser)
     parser.add_argument("--group", metavar="ID|NAME", help="the object ('all': the whole scene)")
-    parser.add_argument("--prompt", required=True, metavar="TEXT", help="the look, such as 'lava'")
+    parser.add_argument("--prompt", metavar="TEXT", help="the look, such as 'lava'")
+    parser.add_argument(
+        "--style-image",
+        type=lambda text: Path(text).expanduser(),
+        metavar="FILE",
+        help="a picture whose palette and strokes the object takes, instead of a prompt or beside it",
+    )
+    parser.add_argument(
+        "--style",
+        action="append",
+        default=[],
+        type=styles.style,
+        metavar="GROUP=WORDS|GROUP=@FILE",
+        help="one of several objects and its look, such as truck=lava or tree=@starry.jpg (repeatable)",
+    )
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="the PLY file to write")
-    parser.add_argument("--method", choices=("material", "clip"), default="material")
+    parser.add_argument(
+        "--method",
+        choices=("material", "clip", "image"),
+        help="by default image where there is a picture, material where there are words",
+    )
     parser.add_argument("--preset", choices=("draft", "standard", "high", "seed"), default="standard")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="another number, another variation")
     parser.add_argument(
@@ -40,8 +64,14 @@ def add(verbs: argparse._SubParsersAction) -> None:
         help="a setting of the method, such as temperature=0.07 or freeze=opacity,scale (repeatable)",
     )
     parser.add_argument("--strength", type=console.share, default=1.0, metavar="S", help="0 (source) to 1")
+    parser.add_argument(
+        "--checkpoint", type=Path, metavar="FILE", help="where a long run keeps its state as it goes"
+    )
+    parser.add_argument(
+        "--resume", action="store_true", help="go on from the checkpoint (OUT.checkpoint, if none is named)"
+    )
     parser.add_argument("--json", action="store_true", help="machine-readable output")
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run, wrong=parser.error)
 
 
 def setting(text: str) -> tuple[str, object]:
@@ -55,96 +85,150 @@ def setting(text: str) -> tuple[str, object]:
         return name, value
 
 
-def run(args: argparse.Namespace) -> None:
-    """Stylize, write the PLY, say what was done."""
+def run(args: argparse.Namespace) -> int:
+    """Stylize, write the PLY and its record, say what was done."""
     from ft2os.files import check_writable
     from ft2os.formats import load_scene, save_ply
 
-    if not args.prompt.strip():
-        raise RequestError("The prompt is empty.", "Name a look, for example --prompt lava.")
+    asked = styles.requested(args)
+    methods = [styles.method_of(style, args.method) for style in asked]
     if args.out.suffix.lower() != ".ply":
         raise RequestError(f"Cannot write {args.out.name}: the result is a PLY file.", "Name a .ply file.")
     check_writable(args.out)
     started = time.perf_counter()
     with console.progress() as report:
         scene = load_scene(args.scene, drop_invalid=args.drop_invalid, progress=report)
-        mask, name = choose_object(scene, args.group)
-        look, stats = _stylize(scene, mask, name, args, report)
+        orders = styles.place(asked, scene)
+        for order, method in zip(orders, methods):
+            styles.check(order, method)
+        done, stopped = _stylize_all(scene, orders, methods, args, report)
         report("writing", 0, 1)
-        gaussians, inherit = blend_in(scene.gaussians, mask, look, args.strength)
+        looks = [(order.mask, result.look) for order, result in done]
+        gaussians, inherit = blend_in(scene.gaussians, looks, args.strength)
         save_ply(args.out, gaussians, labels=scene.labels, inherit=inherit)
-    seconds = time.perf_counter() - started
+    facts = {
+        "out": str(args.out),
+        "source": str(args.scene),
+        "gaussians": len(gaussians),
+        "seconds": round(time.perf_counter() - started, 3),
+        "peak_memory": run_record.peak_memory(),
+        "stopped": stopped,
+    }
+    record = run_record.build(facts, [_facts(order, result, args) for order, result in done])
+    run_record.write(args.out, record)
     if args.json:
-        console.print_json(
-            {
-                "out": str(args.out),
-                "group": name or ALL,
-                "prompt": args.prompt,
-                "method": args.method,
-                "preset": args.preset,
-                "seed": args.seed,
-                "strength": args.strength,
-                "gaussians": len(gaussians),
-                "seconds": round(seconds, 3),
-                "stats": stats,
-            }
-        )
+        console.print_json(record)
     else:
-        print(f"{args.out}  ({name or 'the whole scene'}: {args.prompt}, {seconds:.1f} s)")
-
-
-def choose_object(scene: Scene, group: str | None) -> tuple[np.ndarray, str | None]:
-    """Mask [N] of the object and its name, None for the whole scene."""
-    if group is None and scene.group_ids():
-        raise RequestError(
-            "The scene has several groups.", f"Choose one with --group; see: ft2os groups {scene.path}"
-        )
-    if group is None or group.strip().casefold() == ALL:
-        return np.ones(len(scene.gaussians), bool), None
-    group_id = scene.resolve_group(group)
-    return scene.mask(group_id), scene.group_name(group_id)
+        for order, _ in done:
+            print(f"{args.out}  ({order.name or 'the whole scene'}: {order.style}, {facts['seconds']:.1f} s)")
+    if stopped:
+        console.complain(f"Stopped; what there was is in {args.out}.")
+    return console.INTERRUPTED if stopped else 0
 
 
 def blend_in(
-    gaussians: Gaussians, mask: np.ndarray, look: Look, strength: float
+    gaussians: Gaussians, looks: list[tuple[np.ndarray, Look]], strength: float
 ) -> tuple[Gaussians, np.ndarray | None]:
-    """The scene with the object at this strength of its look, and the rows that new Gaussians inherit from.
+    """The scene with objects at this strength of their looks, and the rows that new Gaussians inherit from.
 
     Strength 0 gives the scene itself. Children belong to their parent's group and take over its further
     properties, the identity features of Gaussian Grouping among them.
+
+    Parameters
+    ----------
+    looks : list of (ndarray, bool, [N]; Look)
+        Which Gaussians are the object, no two the same; its look.
     """
-    from ft2os import looks
+    from ft2os import looks as looks_module
     from ft2os.gaussians import concatenate
 
     if strength == 0:
         return gaussians, None
     gaussians = gaussians.replace(identity=None)  # nothing here changes it, so the source's columns have it
-    target, context = gaussians.subset(mask), gaussians.subset(~mask)
-    styled = looks.apply(target, look, strength)
-    kept = len(styled) - len(look.parent)  # apply puts the children last
-    inherit = np.concatenate([context.row, styled.row[:kept], target.row[look.parent]])
-    return concatenate([context, styled]), inherit
+    others = gaussians.subset(~np.any([mask for mask, _ in looks], axis=0))
+    parts, inherit = [others], [others.row]
+    for mask, look in looks:
+        target = gaussians.subset(mask)
+        styled = looks_module.apply(target, look, strength)
+        kept = len(styled) - len(look.parent)  # apply puts the children last
+        parts.append(styled)
+        inherit += [styled.row[:kept], target.row[look.parent]]
+    return concatenate(parts), np.concatenate(inherit)
+
+
+def _stylize_all(
+    scene: Scene, orders: list[Order], methods: list[str], args: argparse.Namespace, report: console.Report
+) -> tuple[Done, bool]:
+    """The results in order, and whether Ctrl-C cut them short; the last one is then what there was of it.
+
+    Raises
+    ------
+    CancelledError
+        If there is nothing to keep.
+    """
+    done: Done = []
+    with console.interruptible() as interrupted:
+        for order, method in zip(orders, methods):
+            try:
+                done.append((order, _stylize(scene, order, method, args, report, interrupted)))
+            except CancelledError as error:
+                if error.partial is not None:
+                    done.append((order, error.partial))
+                if not done:
+                    raise
+                return done, True
+    return done, False
 
 
 def _stylize(
-    scene: Scene, mask: np.ndarray, name: str | None, args: argparse.Namespace, report: console.Report
-) -> tuple[Look, dict[str, object]]:
+    scene: Scene,
+    order: Order,
+    method: str,
+    args: argparse.Namespace,
+    report: console.Report,
+    interrupted: Callable[[], bool],
+) -> StylizeResult:
     from ft2os.stylize import StylizeRequest, stylize
 
-    def show(p: object) -> None:
-        left = "" if p.eta_s is None else f"{p.eta_s:.0f} s left"
-        report(p.stage, p.step, p.total, left)
+    several = len(args.style) > 1
 
+    def show(p: Progress) -> None:
+        left = "" if p.eta_s is None else f"{p.eta_s:.0f} s left"
+        report(f"{order.name}: {p.stage}" if several else p.stage, p.step, p.total, left)
+
+    mask, checkpoint = order.mask, args.checkpoint
+    if args.resume and checkpoint is None:
+        checkpoint = args.out.with_name(f"{args.out.name}.checkpoint")
+    if checkpoint and several:  # each object has a run, and so a state, of its own
+        checkpoint = checkpoint.with_name(f"{checkpoint.name}.{int(scene.gaussians.group[mask][0])}")
     request = StylizeRequest(
         target=scene.gaussians.subset(mask),
         context=None if mask.all() else scene.gaussians.subset(~mask),
-        prompt=args.prompt,
-        object_name=name,
-        method=args.method,
+        prompt=order.style.prompt,
+        object_name=order.name,
+        method=method,
         preset=args.preset,
         seed=args.seed,
         overrides=dict(args.set),
         cameras=scene.cameras or None,
+        style_image=order.style.picture,
+        checkpoint=checkpoint,
+        resume=args.resume,
     )
-    result = stylize(request, progress=show)
-    return result.look, result.stats
+    return stylize(request, progress=show, cancelled=interrupted)
+
+
+def _facts(order: Order, result: StylizeResult, args: argparse.Namespace) -> dict[str, object]:
+    """What the record says of one object."""
+    return {
+        "group": order.name or "all",
+        "prompt": order.style.prompt,
+        "style_image": str(order.style.picture) if order.style.picture else None,
+        "method": result.look.method,
+        "preset": args.preset,
+        "seed": args.seed,
+        "strength": args.strength,
+        "settings": dict(args.set),
+        "seconds": result.stats.get("seconds"),
+        "stats": result.stats,
+    }

@@ -173,7 +173,7 @@ def run(
     style: np.ndarray | None = None,  # [H, W, 3], whose colour statistics count
     means: np.ndarray | None = None,  # [N, 3], whose neighbours the smoothness compares
 ) -> np.ndarray:  # [N, 3]
-    """Matched colours. ``show(step, loss, terms, colours)`` is called after every step and may raise to stop."""
+    """Matched colours; ``show(step, loss, terms, colours)`` is called after every step, may raise to stop."""
     import torch
 
     loop = _Loop(surveys, targets, matcher, terms, schedule.shrink, style, means)

@@ -68,6 +68,7 @@ _LARGEST = 2048  # of the same: a step matches samples of it, but all of it goes
 _PICTURE = 512  # of the one that is painted with
 _SHARES = {**canvas.STAGES, "ground": 24, "paint": 24, "solve": 10, "strokes": 170, "settle": 24}
 """How long the stages take beside each other, measured; for the bar and the remaining time."""
+_RIM = 0.025  # of the picture's shorter side
 _PREVIEW_S = 0.8
 
 
@@ -100,8 +101,14 @@ def run(
         from ft2os.stylize import feature_match
 
         weights = feature_match.weights(f'The preset "{request.preset}" of the method "image"')
-    picture = style_image.load(request.style_image)
+    picture = _trimmed(style_image.load(request.style_image))
     return _Session(request, picture, weights, settings, progress, cancelled).run()
+
+
+def _trimmed(picture: np.ndarray) -> np.ndarray:
+    """Without its rim, where pictures of paintings show canvas and frame."""
+    rim = round(_RIM * min(picture.shape[:2]))
+    return np.ascontiguousarray(picture[rim : len(picture) - rim, rim : picture.shape[1] - rim])
 
 
 class _Session:

@@ -1,4 +1,4 @@
-"""Painting with a picture: an object's colours moved to the picture's palette, and its strokes laid over them.
+"""Painting with a picture: an object's colours moved to its palette, and its strokes laid over them.
 
 No network and no training: this is the draft of the method ``image``, the start of its feature matching, and
 the last coat over what that leaves. The palette keeps the order of light and dark, so that a face stays a
@@ -24,7 +24,8 @@ from ft2os.tiles.solve import solve_colours, surface_weights
 WIDTH = 7.0  # of the picture over the object's extent: finer strokes than that the Gaussians cannot show
 HUE = 0.15  # of the object's own differences in hue
 _LEVELS = 256
-_SOFT = 0.05  # of the palette's length: keeps light and dark from tearing where the picture has no middle
+_EVEN = 0.5  # of the difference between lit and shaded sides is left out before the palette answers
+_SOFT = 0.08  # of the palette's length: keeps light and dark from tearing where the picture has no middle
 _LEAST = 2e-3  # variance added to the object's: a plain object's noise is not blown up into colours
 _PLACES = 8  # places of the picture to choose strokes from
 _CHOICE = 0.04  # colour difference at which a place is hardly taken any more
@@ -196,7 +197,7 @@ def paint(
     tick : callable, optional
         Called as ``tick(share)`` after each view; may raise to stop.
     """
-    below = [own_colours(s, image) for s, image in zip(canvas.surveys, under.targets)]
+    below = [_evened(s, own_colours(s, image)) for s, image in zip(canvas.surveys, under.targets)]
     colours, strokes = palette(np.concatenate(below), picture), Strokes(picture, size=size, seed=seed)
     targets = []
     for i, (s, own) in enumerate(zip(canvas.surveys, below)):
@@ -248,6 +249,14 @@ def settle(canvas: Canvas, colours: np.ndarray, picture: np.ndarray, keep: float
     settled += _RESTORE * (palette(shown, picture).transported(settled) - settled)
     targets = [_relit(s, own_colours(s, s.view.image(settled)), keep) for s in canvas.surveys]
     return Painted(settled, targets)
+
+
+def _evened(s: Survey, colours: np.ndarray) -> np.ndarray:
+    """Colours [P', 3] whose lit and shaded sides differ less: a picture of ink would make them black and white."""
+    light = np.zeros(s.mask.shape, np.float32)
+    light[s.mask] = colours @ LUMA
+    sides = masked_blur(light, s.mask, relief.COARSE * s.mask.shape[1])[s.mask]
+    return colours - _EVEN * (sides - np.median(sides))[:, None]
 
 
 def _paints(picture: np.ndarray) -> np.ndarray:
