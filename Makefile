@@ -6,6 +6,7 @@
 #   make extension      dist/ft2os_blender-<version>.zip
 #   make demo-scene     model, render and train the demo scene again (about half an hour on two cores)
 #   make gallery        docs/gallery: prompts × objects, before and after (about ten minutes on two cores)
+#   make fuzz           2,000 damaged files for every reader of files
 #   make lint           ruff
 #   make clean          everything that make made, environments included
 
@@ -20,6 +21,7 @@ export OMP_WAIT_POLICY := PASSIVE
 
 VENV := .venv/bin/python
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml | head -n 1)
+SPLAT_TRANSFORM := $(if $(shell command -v npm),build/splat-transform/.installed)
 ZIP := dist/ft2os_blender-$(VERSION).zip
 ZIP_SOURCES := $(shell find ft2os_blender backend/ft2os -type f -not -path '*/__pycache__/*' 2>/dev/null) \
                blender_manifest.toml pyproject.toml scripts/build_extension.py LICENSE
@@ -34,7 +36,7 @@ demo: .venv/.installed .venv-blender/.installed $(ZIP)
 test: test-backend .venv-blender/.installed $(ZIP)
 	.venv-blender/bin/python -m pytest tests/blender
 
-test-backend: .venv/.installed
+test-backend: .venv/.installed $(SPLAT_TRANSFORM)
 	$(VENV) -m pytest --ignore=tests/blender
 
 # 4.5 has the plain name because `make demo` uses it; the others are made only when this is asked for.
@@ -73,6 +75,15 @@ lint: .venv/.installed
 	$(VENV) -m pip install --quiet --editable '.[dev]'
 	$(VENV) -m ft2os.warm
 	@touch $@
+
+# A second reader and writer of every format, for the tests; without npm or its registry they skip. It wants
+# Node 22, which the package `node` brings: an older one would get an older splat-transform.
+build/splat-transform/.installed:
+	@echo "== Installing splat-transform for the tests of the formats"
+	@mkdir -p $(@D) && echo '{"private": true}' > $(@D)/package.json
+	-@cd $(@D) && npm install --silent --no-audit --no-fund node@22 && \
+		PATH="$$PWD/node_modules/.bin:$$PATH" npm install --silent --no-audit --no-fund \
+		@playcanvas/splat-transform@3.7 && touch .installed
 
 # Each of these holds one bpy and the test runner, nothing of ours: as in an artist's Blender.
 .venv-blender/.installed: scripts/system_libraries.sh

@@ -37,7 +37,9 @@ def pixels(camera: Camera) -> np.ndarray:
     return projected[:, :2] / projected[:, 2:]
 
 
-def write_colmap(folder: Path, cameras: list[Camera], binary: bool, model: int = 1, extra=()) -> None:
+def write_colmap(
+    folder: Path, cameras: list[Camera], binary: bool, model: int = 1, extra=(), size=(320, 240)
+) -> None:
     """As COLMAP itself lays it out; ids that are not 0, 1, 2, images that are not in order."""
     folder.mkdir(parents=True)
     names = {1: "PINHOLE", 4: "OPENCV"}
@@ -45,7 +47,7 @@ def write_colmap(folder: Path, cameras: list[Camera], binary: bool, model: int =
     numbers = [[c.K[0, 0], c.K[1, 1], c.K[0, 2], c.K[1, 2], *extra] for c in cameras]
     order = [2, 0, 1]
     if not binary:
-        lens = [f"{i + 5} {names[model]} 320 240 {' '.join(map(str, numbers[i]))}" for i in order]
+        lens = [f"{i + 5} {names[model]} {size[0]} {size[1]} {' '.join(map(str, numbers[i]))}" for i in order]
         (folder / "cameras.txt").write_text("# comment\n" + "\n".join(lens) + "\n")
         lines = []
         for i in order:
@@ -53,9 +55,7 @@ def write_colmap(folder: Path, cameras: list[Camera], binary: bool, model: int =
             lines += [f"{i + 1} {pose} {i + 5} {cameras[i].name}.jpg", "1.5 2.5 -1 3 4 7" if i else ""]
         (folder / "images.txt").write_text("# comment\n" + "\n".join(lines) + "\n")
         return
-    lens = b"".join(
-        struct.pack(f"<IiQQ{len(numbers[i])}d", i + 5, model, 320, 240, *numbers[i]) for i in order
-    )
+    lens = b"".join(struct.pack(f"<IiQQ{len(numbers[i])}d", i + 5, model, *size, *numbers[i]) for i in order)
     (folder / "cameras.bin").write_bytes(struct.pack("<Q", 3) + lens)
     images = b""
     for i in order:

@@ -16,7 +16,9 @@ from tests.scenes import ball
 
 def rotations_differ(a: np.ndarray, b: np.ndarray) -> float:
     """Largest angle between two sets of rotations, radians; q and −q are the same."""
-    return float(2 * np.arccos(np.clip(np.abs((a * b).sum(axis=1)), 0, 1)).max())
+    a, b = a.astype(np.float64), b.astype(np.float64)
+    apart = np.minimum(np.linalg.norm(a - b, axis=1), np.linalg.norm(a + b, axis=1))
+    return float(4 * np.arcsin(np.clip(apart / 2, 0, 1)).max())
 
 
 def test_splat_keeps_place_and_size_to_the_bit_and_rounds_the_rest(tmp_path):
