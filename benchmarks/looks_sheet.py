@@ -89,7 +89,8 @@ def figure(name: str, prompt: str, target: Gaussians, look: looks.Look, seconds:
 def split_psnr(solid: Gaussians, target: Gaussians, look: looks.Look) -> float:
     """dB inside the object between the original and the look's set in the original's colours."""
     colours = target.sh[look.parent, 0] if look.dc0 is None else look.dc0
-    near_zero = looks.apply(target, replace(look, dc=colours), looks.FADE)
+    unchanged = replace(look, dc=colours, sh=target.sh[look.parent, 1:])
+    near_zero = looks.apply(target, unchanged, 1.0)
     views = square_views(solid)
     before, after = (draw(g, views) for g in (target, near_zero))
     alpha = tiles.render(target, *stack(views), SIDE, SIDE).alpha
