@@ -67,6 +67,7 @@ def test_a_coloured_neighbour_is_found(tmp_path, before):
     found = both(before, changed_to(tmp_path, recoloured(before.gaussians, row, 1.7)))
     measured = spill.measure(drawn(found), found)
     assert measured["changed"] == 3
+    assert measured["changed_groups"] == {"pumpkin": 3}
     assert not measured["identical"]
     assert measured["worst_psnr_db"] <= measured["psnr_db"] < 45
 
@@ -248,5 +249,9 @@ def test_a_record_is_believed_only_where_it_makes_sense(tmp_path):
         path.write_text(text)
         found = record.read(path)
         assert found is None or found.seconds is None
+    several = {"seconds": 9, "objects": [{"group": "tree"}, {"group": "ball", "prompt": "ice", "seconds": 2}]}
+    path.write_text(json.dumps(several | {"prompt": "tree: x; ball: ice"}))
+    own = record.read(path, "ball")
+    assert (own.prompt, own.seconds) == ("ice", 9)
     path.unlink()
     assert record.beside(tmp_path / "scene.ply") is None

@@ -7,7 +7,6 @@ has its own under ``objects``.
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 
 from ft2os.files import replacing
@@ -38,13 +37,3 @@ def write(out: Path, record: dict[str, object]) -> Path:
         text = json.dumps(plain(record), indent=1, ensure_ascii=False, allow_nan=False)
         temporary.write_text(text, encoding="utf-8")
     return path
-
-
-def peak_memory() -> int | None:
-    """Bytes that this process has held at most; None where the system does not say."""
-    try:
-        import resource
-    except ImportError:  # Windows
-        return None
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else 1024 * peak

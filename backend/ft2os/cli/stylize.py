@@ -16,6 +16,7 @@ import numpy as np
 
 from ft2os.cli import console, run_record, styles
 from ft2os.errors import CancelledError, RequestError
+from ft2os.process import peak_memory
 
 if TYPE_CHECKING:
     from ft2os.cli.styles import Order
@@ -111,7 +112,7 @@ def run(args: argparse.Namespace) -> int:
         "source": str(args.scene),
         "gaussians": len(gaussians),
         "seconds": round(time.perf_counter() - started, 3),
-        "peak_memory": run_record.peak_memory(),
+        "peak_memory": peak_memory(),
         "stopped": stopped,
     }
     record = run_record.build(facts, [_facts(order, result, args) for order, result in done])

@@ -7,7 +7,6 @@ them out. What cannot be measured on this machine is null beside its reason, nev
 
 from __future__ import annotations
 
-import sys
 import time
 from dataclasses import dataclass, field
 
@@ -18,6 +17,7 @@ from ft2os.evaluate.matching import ALL, Pair, match
 from ft2os.evaluate.record import Record
 from ft2os.evaluate.views import Drawn, Tick
 from ft2os.formats import Scene
+from ft2os.process import peak_memory
 
 VERSION = 1
 VIEWS = 12
@@ -82,11 +82,11 @@ def evaluate(before: Scene, after: Scene, question: Question, tick: Tick | None 
     """
     started = time.perf_counter()
     tick = tick or (lambda stage, step, total: None)
-    run = record.read(record.beside(after.path))
+    both = match(before, after, question.group)
+    run = record.read(record.beside(after.path), both.name)
     prompt = question.prompt.strip() or (run.prompt if run else "")
     if not prompt:
         raise RequestError("The prompt is empty.", "Say with --prompt what the object should have become.")
-    both = match(before, after, question.group)
     source = question.source.strip() or (run.source if run else "") or _noun(both, before)
     objects = both.objects
     cameras, kind = views.choose(
@@ -142,15 +142,3 @@ def _told(run: Record | None) -> dict | None:
         "loss_first": run.losses[0] if run.losses else None,
         "loss_last": run.losses[-1] if run.losses else None,
     }
-
-
-def peak_memory() -> int | None:
-    """The most memory that this process has held so far, bytes; None where the system does not say."""
-    try:
-        import resource
-    except ImportError:  # Windows
-        import psutil
-
-        return getattr(psutil.Process().memory_info(), "peak_wset", None)
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit

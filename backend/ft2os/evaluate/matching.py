@@ -7,7 +7,7 @@ rounding swallows.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -37,6 +37,8 @@ class Pair:
         Gaussians outside the object whose bits AFTER does not have.
     added : int
         How many more there are outside the object in AFTER.
+    changed_groups : dict of str to int
+        The changed ones by the name of their group.
     note : str
         How the object was found in AFTER, where that was not by its group.
     """
@@ -49,6 +51,7 @@ class Pair:
     group: int | None
     changed: int
     added: int
+    changed_groups: dict[str, int] = field(default_factory=dict)
     note: str = ""
 
     @property
@@ -86,9 +89,12 @@ def match(before: Scene, after: Scene, group: str) -> Pair:
             f"AFTER has no Gaussians of the group {before.group_name(group_id)!r}.",
             "Name the file that was made from BEFORE, with its groups.",
         )
-    changed = int((~_found_in(kept[0][~inside], kept[1][~inside_after])).sum())
+    lost = np.flatnonzero(~inside)[~_found_in(kept[0][~inside], kept[1][~inside_after])]
+    ids, counts = np.unique(a.group[lost] if a.group is not None else lost * 0 - 1, return_counts=True)
+    groups = {before.group_name(int(i)): int(n) for i, n in zip(ids, counts)}
     added = int((~inside_after).sum() - (~inside).sum())
-    return Pair(a, b, inside, inside_after, before.group_name(group_id), group_id, changed, added, note)
+    name = before.group_name(group_id)
+    return Pair(a, b, inside, inside_after, name, group_id, len(lost), added, groups, note)
 
 
 def _rows(a: Gaussians, b: Gaussians) -> tuple[np.ndarray, np.ndarray]:

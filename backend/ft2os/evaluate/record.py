@@ -18,6 +18,7 @@ _MAX_BYTES = 64 << 20
 _MAX_STEPS = 200_000
 _MAX_TERMS = 32
 _MAX_TEXT = 500
+_WHOLE = ("seconds", "peak_memory")  # of a run, not of one of its objects
 
 
 @dataclass(frozen=True)
@@ -48,8 +49,12 @@ def beside(scene: Path) -> Path | None:
     return None
 
 
-def read(path: Path | None) -> Record | None:
-    """The record in a file; None, with a warning, where it is none."""
+def read(path: Path | None, group: str = "") -> Record | None:
+    """The record in a file; None, with a warning, where it is none.
+
+    Of a run that styled several objects, it is that of the object whose group is called ``group``, with the
+    time and the memory of the whole run.
+    """
     if path is None:
         return None
     try:
@@ -61,8 +66,7 @@ def read(path: Path | None) -> Record | None:
     except (OSError, ValueError, RecursionError) as error:
         log.warning("%s is left aside: %s", path.name, error)
         return None
-    stats = found["stats"] if isinstance(found.get("stats"), dict) else {}
-    found = {**stats, **found}
+    found = _of(found, group)
     terms = found.get("terms")
     return Record(
         **{name: _text(found.get(name)) for name in ("prompt", "method", "preset", "source")},
@@ -77,6 +81,15 @@ def read(path: Path | None) -> Record | None:
             if (values := _numbers(raw))
         },
     )
+
+
+def _of(found: dict, group: str) -> dict:
+    """What is said of one object, its figures among it, and of the whole run where it says nothing."""
+    objects = found["objects"] if isinstance(found.get("objects"), list) else []
+    own = next((o for o in objects if isinstance(o, dict) and o.get("group") == group), {})
+    merged = {**found, **{name: value for name, value in own.items() if name not in _WHOLE}}
+    stats = merged["stats"] if isinstance(merged.get("stats"), dict) else {}
+    return {**stats, **merged}
 
 
 def _guide(found: dict) -> str:

@@ -93,6 +93,8 @@ def _spill(s: dict) -> list[Row]:
             else f"Not measured: {s['reason']}"
         )
     added = f" AFTER has {s['added']:+,} of them." if s["added"] else ""
+    groups = ", ".join(f"{name} {n:,}" for name, n in s["changed_groups"].items())
+    where = f" They belong to: {groups}." if groups else ""
     return [
         Row("PSNR outside the object", value=shown, better="higher", mark=fine, why=why),
         Row(
@@ -100,7 +102,7 @@ def _spill(s: dict) -> list[Row]:
             value=f"{s['changed']:,}",
             better="zero",
             mark=GOOD if s["changed"] == 0 == s["added"] else LOOK,
-            why=f"Of {s['others']:,} outside the object, those whose bits are not found again.{added}",
+            why=f"Of {s['others']:,} outside the object, those whose bits are not found again.{where}{added}",
         ),
     ]
 

@@ -28,9 +28,11 @@ def measure(drawn: Sequence[Drawn], pair: Pair) -> dict[str, object]:
     dict
         ``psnr_db``: over the pixels outside of all views together, null where not one of them differs
         (``identical``) or there are none (``reason``); ``worst_psnr_db`` and ``worst_view``; ``changed``:
-        other Gaussians whose bits AFTER does not have; ``added``: how many more others AFTER has; ``others``.
+        other Gaussians whose bits AFTER does not have, and ``changed_groups``: how many of which group;
+        ``added``: how many more others AFTER has; ``others``.
     """
-    counts = {"changed": pair.changed, "added": pair.added, "others": int((~pair.inside_before).sum())}
+    counts = {"changed": pair.changed, "changed_groups": pair.changed_groups, "added": pair.added}
+    counts["others"] = int((~pair.inside_before).sum())
     outside = [outside_of(d.covered_before) for d in drawn]
     pixels = sum(int(m.sum()) for m in outside)
     if not counts["others"] or not pixels:
