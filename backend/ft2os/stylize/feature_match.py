@@ -8,6 +8,7 @@ Jain et al., "StyleSplat", 2024). ``Matcher`` is the term by itself, for any loo
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -61,6 +62,16 @@ def weights(wanted_by: str) -> Path:
     return path
 
 
+def network(path: Path) -> Vgg16:
+    """VGG16 where it runs fastest: on a GPU, unless the environment variable ``FT2OS_DEVICE`` is "cpu"."""
+    import torch
+
+    from ft2os.guidance.perceptual import load_vgg
+
+    gpu = torch.cuda.is_available() and os.environ.get("FT2OS_DEVICE") != "cpu"
+    return load_vgg(path).to("cuda" if gpu else "cpu")
+
+
 class Matcher:
     """What a style looks like to VGG16, and how far other pictures are from it.
 
@@ -88,7 +99,7 @@ class Matcher:
         import torch.nn.functional as F
 
         self.network, self.names = network, list(layers)
-        device = network.mean.device
+        self.device = device = network.mean.device
         order = np.random.default_rng(seed)
         kept: dict[str, list[Tensor]] = {name: [] for name in layers}
         with torch.no_grad():
@@ -202,13 +213,15 @@ class _Loop:
         import torch
 
         self.surveys, self.targets, self.matcher, self.shrink = surveys, targets, matcher, shrink
-        self.wanted = [f.name for f in fields(terms) if getattr(terms, f.name)]
+        self.wanted = {f.name for f in fields(terms) if getattr(terms, f.name)}
+        if style is None:
+            self.wanted.discard("statistics")
         self.content: dict[int, Tensor] = {}
         self.near: Tensor | None = None
         if style is not None:
             pixels = torch.from_numpy(np.ascontiguousarray(style, np.float32)).reshape(-1, 3)
-            self.mean, self.cov = pixels.mean(dim=0), torch.cov(pixels.T)
-            self.background = self.mean
+            self.background = pixels.mean(dim=0)
+            self.mean, self.cov = (x.to(matcher.device) for x in (self.background, torch.cov(pixels.T)))
         else:
             self.background = torch.zeros(3)
         if means is not None and "smooth" in self.wanted and len(means) > 1:
@@ -220,18 +233,8 @@ class _Loop:
     def terms(self, now: Tensor, index: int) -> dict[str, Tensor]:
         """Every term of one view, unweighted."""
         import torch
-        import torch.nn.functional as F
 
-        from ft2os.render.linear import apply
-
-        s = self.surveys[index]
-        alpha = torch.from_numpy(s.view.alpha.reshape(*s.mask.shape, 1))
-        over = (1 - alpha) * self.background
-        target = torch.from_numpy(np.asarray(self.targets[index], np.float32))
-        mask = torch.from_numpy(s.mask[None, None].astype(np.float32))
-        image, painted = (_batch(x + over) for x in (apply(now, s.view), target))
-        if self.shrink > 1:
-            image, painted, mask = (F.avg_pool2d(x, self.shrink) for x in (image, painted, mask))
+        image, painted, mask = self._view(now, index)
         also = (CONTENT_LAYER,) if "content" in self.wanted else ()
         found = self.matcher.features(image.clamp(0, 1), also)
         values = {"match": self.matcher.matching_loss(image, mask, found)}
@@ -251,6 +254,22 @@ class _Loop:
         if self.near is not None:
             values["smooth"] = (now[:, None] - now[self.near]).square().mean()
         return values
+
+    def _view(self, now: Tensor, index: int) -> tuple[Tensor, Tensor, Tensor]:
+        """What a view shows, what was painted there (both [1, 3, H', W']), and its mask [1, 1, H', W']."""
+        import torch
+        import torch.nn.functional as F
+
+        from ft2os.render.linear import apply
+
+        s = self.surveys[index]
+        alpha = torch.from_numpy(s.view.alpha.reshape(*s.mask.shape, 1))
+        over = (1 - alpha) * self.background
+        target = torch.from_numpy(np.asarray(self.targets[index], np.float32))
+        mask = torch.from_numpy(s.mask[None, None].astype(np.float32))
+        both = (_batch(x + over) for x in (apply(now, s.view), target))
+        pictures = tuple(x.to(self.matcher.device) for x in (*both, mask))
+        return tuple(F.avg_pool2d(x, self.shrink) for x in pictures) if self.shrink > 1 else pictures
 
 
 def _batch(image: Tensor) -> Tensor:

@@ -176,7 +176,6 @@ class _Session:
 
     def _match(self, made: Canvas, painted: Painted, colours: np.ndarray) -> np.ndarray:
         """Colours [M, 3] after feature matching."""
-        from ft2os.guidance.perceptual import load_vgg
         from ft2os.stylize import feature_match
         from ft2os.stylize.feature_match import Matcher, Schedule, Terms
 
@@ -185,7 +184,7 @@ class _Session:
         scale = settings["stroke"] * settings["pixels"] / SETTINGS["pixels"]
         sizes = [min(_LARGEST, max(64, round(size * scale))) for size in _SIZES]
         exemplars = [picture_paint.resized(self.picture, size) for size in sizes]
-        matcher = Matcher(load_vgg(self.weights), exemplars, seed=seed)
+        matcher = Matcher(feature_match.network(self.weights), exemplars, seed=seed)
 
         def show(step: int, loss: float, terms: dict[str, float], now: np.ndarray) -> None:
             self.losses.append(loss)

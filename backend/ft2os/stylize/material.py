@@ -28,6 +28,7 @@ SETTINGS = {
     "pixels": 208,
     "largest": 0.006,  # longest axis after splitting, over the object's extent
     "limit": 72_000,  # Gaussians after splitting, or twice the object's own where that is more
+    "refit": 24,  # steps that bring the split set nearer to the object
     "scale": painting.SCALE,
     "keep": None,  # 0..1 instead of the material's own
     "pull": painting.PULL,
@@ -36,15 +37,16 @@ SETTINGS = {
     "refine_steps": 40,
 }
 PRESETS = {
-    "draft": {"views": 12, "pixels": 176, "limit": 40_000, "iterations": 14},
+    "draft": {"views": 12, "pixels": 176, "limit": 40_000, "iterations": 14, "refit": 0},
     "standard": {},
-    "high": {"refine": True},
+    "high": {"refine": True, "refit": 96},
 }
 _KINDS = {  # what an override may be
     "views": whole(1, 1000, 16),
     "pixels": whole(16, 4096, 208),
     "largest": number(1e-4, 10, 0.006),
     "limit": whole(1, 10_000_000, 72_000),
+    "refit": whole(0, 10_000, 24),
     "scale": number(0.01, 100, 1.15),
     "keep": optional(number(0, 1, 0.6)),
     "pull": number(0, 1e6, 0.01),
@@ -116,7 +118,7 @@ class _Session:
     def run(self) -> StylizeResult:
         made = canvas.prepare(
             self.request.target,
-            **{name: self.settings[name] for name in ("views", "pixels", "largest", "limit")},
+            **{name: self.settings[name] for name in ("views", "pixels", "largest", "limit", "refit")},
             tick=self._report,
         )
         self._report("paint", 0.0)
@@ -130,7 +132,6 @@ class _Session:
 
     def _refined(self, made: Canvas, painted: Painted, colours: np.ndarray) -> np.ndarray:
         """Colours [M, 3] after feature matching."""
-        from ft2os.guidance.perceptual import load_vgg
         from ft2os.stylize import feature_match
         from ft2os.stylize.feature_match import Matcher, Schedule, Terms
 
@@ -143,7 +144,7 @@ class _Session:
             self._report("refine", step / steps, loss=loss, preview=preview)
 
         exemplar = painting.exemplar(self.brush)
-        matcher = Matcher(load_vgg(self.vgg), [exemplar], layers=_MATCHED, seed=seed)
+        matcher = Matcher(feature_match.network(self.vgg), [exemplar], layers=_MATCHED, seed=seed)
         schedule = Schedule(steps, rate=0.015, seed=seed)
         terms = Terms(match=1.0, hold=4.0)  # the painted views hold the object's light and dark in place
         return feature_match.run(surveys, colours, painted.targets, matcher, terms, schedule, show)

@@ -1,0 +1,162 @@
+"""Style pictures: every kind that an artist may bring, and what only looks like one."""
+
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+
+import numpy as np
+import pytest
+
+PIL = pytest.importorskip("PIL")
+from PIL import Image  # noqa: E402
+
+from ft2os.errors import FileError  # noqa: E402
+from ft2os.guidance import style_image  # noqa: E402
+
+RED, BLUE = (200, 30, 20), (10, 40, 220)
+
+
+def halves(width=80, height=48) -> Image.Image:
+    """Red on the left, blue on the right."""
+    picture = np.empty((height, width, 3), np.uint8)
+    picture[:, : width // 2], picture[:, width // 2 :] = RED, BLUE
+    return Image.fromarray(picture)
+
+
+def saved(path, image, **options):
+    image.save(path, **options)
+    return path
+
+
+def is_halves(found: np.ndarray, tolerance: float = 0.02) -> bool:
+    middle = found[found.shape[0] // 2]
+    left, right = middle[8], middle[-9]
+    return np.abs(left * 255 - RED).max() < 255 * tolerance and np.abs(right * 255 - BLUE).max() < (
+        255 * tolerance
+    )
+
+
+@pytest.mark.parametrize("ending", ["png", "jpg", "webp", "tif", "bmp"])
+def test_every_format_gives_the_same_picture(tmp_path, ending):
+    options = {"quality": 95} if ending in ("jpg", "webp") else {}
+    found = style_image.load(saved(tmp_path / f"style.{ending}", halves(), **options))
+    assert (found.shape, found.dtype) == ((48, 80, 3), np.float32)
+    assert is_halves(found, 0.06)
+
+
+def test_a_large_picture_is_brought_down_and_a_small_one_left(tmp_path):
+    path = saved(tmp_path / "style.png", halves(800, 300))
+    assert style_image.load(path, 200).shape == (75, 200, 3)
+    assert style_image.load(path, 1000).shape == (300, 800, 3)
+    assert is_halves(style_image.load(path, 200))
+
+
+def test_the_orientation_of_a_camera_is_followed(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6  # turned a quarter to the right to be upright
+    lying = halves().rotate(90, expand=True)
+    path = saved(tmp_path / "style.jpg", lying, exif=exif, quality=95)
+    assert is_halves(style_image.load(path), 0.06)
+
+
+def test_grey_palette_and_cmyk(tmp_path):
+    grey = style_image.load(saved(tmp_path / "grey.png", Image.new("L", (40, 40), 128)))
+    np.testing.assert_allclose(grey, 128 / 255, atol=1e-6)
+    assert is_halves(style_image.load(saved(tmp_path / "p.png", halves().convert("P"))), 0.2)
+    one_bit = style_image.load(saved(tmp_path / "one.png", Image.new("1", (40, 40), 1)))
+    np.testing.assert_allclose(one_bit, 1.0)
+    cmyk = saved(tmp_path / "cmyk.jpg", halves().convert("CMYK"), quality=95)
+    assert is_halves(style_image.load(cmyk), 0.06)
+
+
+def test_sixteen_bits_keep_their_steps(tmp_path):
+    ramp = np.linspace(0, 65535, 64).astype(np.uint16)
+    picture = Image.fromarray(np.tile(ramp, (40, 1)))
+    found = style_image.load(saved(tmp_path / "deep.png", picture))
+    np.testing.assert_allclose(found[0, :, 1], ramp / 65535, atol=1e-4)
+
+
+def test_what_is_transparent_brings_no_colour(tmp_path):
+    picture = np.zeros((90, 120, 4), np.uint8)
+    picture[..., :3] = (0, 255, 0)  # under full transparency: never to be seen
+    picture[20:70, 30:90] = (*RED, 255)
+    picture[30:40, 40:50, 3] = 0
+    found = style_image.load(saved(tmp_path / "style.png", Image.fromarray(picture)))
+    assert found.shape == (50, 60, 3)
+    np.testing.assert_allclose(found, np.broadcast_to(np.array(RED) / 255, found.shape), atol=0.01)
+
+
+def chunk(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+def bomb(width: int, height: int) -> bytes:
+    """A PNG of a few hundred bytes that says it is huge."""
+    head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    data = zlib.compress(bytes(1000))
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", data) + chunk(b"IEND", b"")
+
+
+def jpeg() -> bytes:
+    stream = io.BytesIO()
+    halves(400, 300).save(stream, "JPEG")
+    return stream.getvalue()
+
+
+def animation() -> bytes:
+    stream = io.BytesIO()
+    halves().save(stream, "GIF", save_all=True, append_images=[halves()])
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"not a picture",
+        jpeg()[:200],
+        jpeg()[:3000],
+        bomb(40_000, 40_000),
+        bomb(12_000, 12_000),
+        bomb(2**31 - 1, 2**31 - 1),
+        bomb(64, 64),  # its pixels are missing
+        b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 99 99\n",  # would start another program
+        b"<svg xmlns='http://www.w3.org/2000/svg' width='99' height='99'/>",
+        b"II*\x00\xff\xff\xff\x7f",
+    ],
+    ids=["empty", "text", "short", "cut", "bomb", "large", "beyond", "hollow", "eps", "svg", "tiff"],
+)
+def test_what_is_no_picture_is_refused(tmp_path, content):
+    path = tmp_path / "style.png"
+    path.write_bytes(content)
+    with pytest.raises(FileError) as caught:
+        style_image.load(path)
+    assert caught.value.hint
+
+
+def test_the_first_frame_of_an_animation_counts(tmp_path):
+    path = tmp_path / "style.gif"
+    path.write_bytes(animation())
+    assert is_halves(style_image.load(path), 0.1)
+
+
+@pytest.mark.parametrize("size", [(8, 8), (500, 10)])
+def test_a_picture_too_small_for_a_stroke(tmp_path, size):
+    with pytest.raises(FileError, match="only"):
+        style_image.load(saved(tmp_path / "style.png", Image.new("RGB", size)))
+
+
+def test_what_is_not_there_or_not_visible(tmp_path):
+    with pytest.raises(FileError, match="no file"):
+        style_image.load(tmp_path / "none.png")
+    with pytest.raises(FileError, match="folder"):
+        style_image.load(tmp_path)
+    with pytest.raises(FileError, match="transparent"):
+        style_image.load(saved(tmp_path / "clear.png", Image.new("RGBA", (50, 50))))
+
+
+def test_a_broken_colour_profile_does_not_spoil_a_picture(tmp_path):
+    path = saved(tmp_path / "style.png", halves(), icc_profile=b"nonsense" * 30)
+    assert is_halves(style_image.load(path))
