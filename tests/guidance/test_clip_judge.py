@@ -12,8 +12,7 @@ torch = pytest.importorskip("torch")
 
 from ft2os.errors import MissingError, RequestError  # noqa: E402
 from ft2os.guidance import clip_judge, weights  # noqa: E402
-from ft2os.guidance.compute import Compute  # noqa: E402
-from ft2os.stylize.memory import kept_bytes  # noqa: E402
+from ft2os.guidance.compute import Compute, kept_bytes  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -226,10 +225,16 @@ def test_a_machine_without_a_compiler_judges_all_the_same(folder, monkeypatch, c
 
 def test_nothing_is_kept_for_gradients_of_weights(folder):
     judge = clip_judge.load(str(folder))
-    frozen = kept_bytes(judge.embed_images, 32)
+    frozen = judge.bytes_per_picture
     loose = copy.deepcopy(judge)
     loose.model.requires_grad_(True)
     assert frozen < 0.8 * kept_bytes(loose.embed_images, 32)
+
+
+def test_every_picture_of_a_network_keeps_the_same():
+    network = torch.nn.Sequential(torch.nn.Conv2d(3, 8, 3, padding=1), torch.nn.ReLU()).requires_grad_(False)
+    # The convolution keeps the picture (3 planes), the ReLU its own result (8 planes).
+    assert kept_bytes(network, 16) == (3 + 8) * 16 * 16 * 4
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs CUDA")

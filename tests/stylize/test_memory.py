@@ -58,13 +58,12 @@ def test_the_estimate_of_a_judge_is_near_its_measured_peak():
     figures = measured("""
 import torch
 from ft2os.guidance import clip_judge
-from ft2os.stylize.memory import kept_bytes
 judge = clip_judge.load("ViT-S-32-alt", "random")
 def run(batch):
     pictures = torch.rand(batch, 3, 224, 224, requires_grad=True)
     judge.embed_images(pictures)[:, 0].sum().backward()
 run(1)
-each, before = kept_bytes(judge.embed_images, 224), held()
+each, before = judge.bytes_per_picture, held()
 run(16)
 print(json.dumps({"peak": peak() - before, "each": each}))
 """)
@@ -165,10 +164,3 @@ def test_limits_of_the_first_version_count_too_where_the_own_path_is_not_to_be_s
     )
     assert memory._free_in_groups(proc, root) == [600]
     assert memory._free_in_groups(tmp_path / "none", root) == []
-
-
-def test_every_picture_of_a_network_keeps_the_same():
-    torch = pytest.importorskip("torch")
-    network = torch.nn.Sequential(torch.nn.Conv2d(3, 8, 3, padding=1), torch.nn.ReLU()).requires_grad_(False)
-    # The convolution keeps the picture (3 planes), the ReLU its own result (8 planes).
-    assert memory.kept_bytes(network, 16) == (3 + 8) * 16 * 16 * 4

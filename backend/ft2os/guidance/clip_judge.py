@@ -12,7 +12,7 @@ import json
 import logging
 import os
 import warnings
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from pickle import UnpicklingError
 
@@ -22,7 +22,7 @@ from torch import Tensor
 
 from ft2os.errors import MissingError, RequestError
 from ft2os.guidance import torchvision_shim, weights
-from ft2os.guidance.compute import Compute
+from ft2os.guidance.compute import Compute, kept_bytes
 
 log = logging.getLogger(__name__)
 
@@ -60,7 +60,13 @@ class ClipJudge:
         """The same model and memory, its pictures computed otherwise: see ``ft2os.guidance.compute``."""
         other = copy.copy(self)
         other._compute = Compute(self.model.visual, self.model.encode_image, precision, compiled)
+        other.__dict__.pop("bytes_per_picture", None)  # which was counted for this one
         return other
+
+    @cached_property
+    def bytes_per_picture(self) -> int:
+        """Bytes kept of each picture until its gradient has come back; counted once, on three pictures."""
+        return kept_bytes(self.embed_images, self.image_size, self.device)
 
     @property
     def image_size(self) -> int:

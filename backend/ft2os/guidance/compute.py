@@ -113,6 +113,29 @@ class Compute:
             return self._function(pictures)
 
 
+def kept_bytes(network: Callable[[Tensor], Tensor], side: int, device: torch.device | str = "cpu") -> int:
+    """Bytes that a frozen network keeps of one picture [1, 3, side, side] until the gradient has come back.
+
+    Counted, so that it holds for any network: what two pictures keep less what one does, since the weights
+    are there anyway.
+    """
+    return _kept(network, 2, side, device) - _kept(network, 1, side, device)
+
+
+def _kept(network: Callable[[Tensor], Tensor], batch: int, side: int, device: torch.device | str) -> int:
+    kept: dict[int, int] = {}
+
+    def note(tensor: Tensor) -> Tensor:
+        kept[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
+        return tensor
+
+    pictures = torch.full((batch, 3, side, side), 0.5, device=device, requires_grad=True)
+    with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
+        last = network(pictures)  # held: a storage that is freed would give its place to another
+    del last
+    return sum(kept.values())
+
+
 class _ScaleGradient(torch.autograd.Function):
     """The same values, the gradient times a factor."""
 

@@ -13,12 +13,8 @@ import os
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from ft2os.errors import RequestError
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +26,7 @@ _GAUSSIAN = 900  # bytes each, of degree 3: the object, the split set, their col
 _MOVED = 16  # bytes a number that an optimiser moves: itself, its gradient, Adam's two moments
 _DRAWN = 260  # bytes a Gaussian and view of a batch that the rasterizer draws and goes back through
 _DENSITY = 0.125  # Gaussians that show in a pixel, over the square root of how many there are
+_PICTURE = 48  # bytes a pixel of a picture in a batch: drawn, cut, resized, and their gradients
 _BACKWARD = 1.35  # what a network takes at its peak over what it keeps for the way back
 _LEAST_VIEWS, _LEAST_PIXELS = 6, 96  # below these no advice is given: the result would not be worth it
 
@@ -46,10 +43,13 @@ class Job:
         Kept in their linear form; 0 where a rasterizer draws every step.
     pixels : int
         Side of a view.
+    pool, pool_pixels : int
+        Views for the judge that are kept in their linear form too, and their side.
     per_picture : int
-        Bytes that a network keeps of one picture until the gradient has come back: ``kept_bytes``.
+        Bytes that a network keeps of one picture until the gradient has come back, as
+        ``guidance.compute.kept_bytes`` and a judge's ``bytes_per_picture`` say.
     pictures : int
-        How many pictures the network sees for each view of a batch: the view itself and its crops.
+        How many pictures the network sees for each of a batch: itself and what is cut from it.
     moved : int
         Numbers a Gaussian that an optimiser moves: 3 for colours, 14 with geometry, 59 with all bands.
     rasterized : bool
@@ -61,6 +61,8 @@ class Job:
     gaussians: int
     views: int
     pixels: int
+    pool: int = 0
+    pool_pixels: int = 0
     per_picture: int = 0
     pictures: int = 1
     moved: int = 0
@@ -69,13 +71,14 @@ class Job:
 
     def parts(self, batch: int) -> dict[str, int]:
         """Bytes by what they are for, with ``batch`` views a step."""
-        area = self.pixels**2
-        entries = self.views * area * _DENSITY * self.gaussians**0.5
+        surveyed, judged = self.views * self.pixels**2, self.pool * self.pool_pixels**2
+        weights = _DENSITY * self.gaussians**0.5 * _ENTRY  # bytes a pixel
         drawn = batch * _DRAWN * self.gaussians if self.rasterized else 0
+        picture = max(self.pool_pixels, self.pixels) ** 2 * _PICTURE
         return {
-            "views": int(entries * _ENTRY + self.views * area * _PIXEL),
+            "views": int(surveyed * (weights + _PIXEL) + judged * weights),
             "gaussians": self.gaussians * (_GAUSSIAN + _MOVED * self.moved) + drawn,
-            "judge": int(batch * self.pictures * (self.per_picture * _BACKWARD + area * 48)),
+            "judge": int(batch * self.pictures * (self.per_picture * _BACKWARD + picture)),
             "other": self.fixed,
         }
 
@@ -147,31 +150,6 @@ def available(device: str = "cpu") -> int:
     return int(_SHARE * (_free_cuda() if device.startswith("cuda") else _free_cpu()))
 
 
-def kept_bytes(network: Callable[[Tensor], Tensor], side: int, device: str = "cpu") -> int:
-    """Bytes that a frozen network keeps of one picture [1, 3, side, side] until the gradient has come back.
-
-    Counted, so that it holds for any network: what two pictures keep less what one does, since the weights
-    are there anyway.
-    """
-    return _kept(network, 2, side, device) - _kept(network, 1, side, device)
-
-
-def _kept(network: Callable[[Tensor], Tensor], batch: int, side: int, device: str) -> int:
-    import torch
-
-    kept: dict[int, int] = {}
-
-    def note(tensor: Tensor) -> Tensor:
-        kept[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
-        return tensor
-
-    pictures = torch.full((batch, 3, side, side), 0.5, device=device, requires_grad=True)
-    with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
-        last = network(pictures)  # held: a storage that is freed would give its place to another
-    del last
-    return sum(kept.values())
-
-
 def _free_cuda() -> int:
     import torch
 
@@ -235,6 +213,10 @@ def _refusal(job: Job, room: int, device: str) -> RequestError:
 
 def _advice(job: Job, room: int) -> str:
     """What would fit, in the words of the settings."""
+    fewer = _largest(lambda n: replace(job, pool=n), _LEAST_VIEWS, job.pool, room)
+    if fewer:
+        return f"Choose {fewer} views for the judge instead of {job.pool}, or the preset draft."
+    job = replace(job, pool=min(job.pool, _LEAST_VIEWS))
     fewer = _largest(lambda n: replace(job, views=n), _LEAST_VIEWS, job.views, room)
     if fewer:
         return f"Choose {fewer} views instead of {job.views}, or the preset draft."
