@@ -22,6 +22,8 @@ from ft2os import looks, tiles
 from ft2os.cameras import stack
 from ft2os.cameras.camera import Camera
 from ft2os.errors import MissingError
+from ft2os.evaluate.gaussians import measure as shapes
+from ft2os.files import replacing
 from ft2os.formats import load_scene
 from ft2os.formats.scene import Scene
 from ft2os.gaussians import C0, Gaussians, concatenate
@@ -38,7 +40,6 @@ DEMO, REAL = ROOT / "demo" / "scene" / "scene.ply", DATA / "grouped" / "composit
 SIDE = 256  # pixels of one view
 BACKDROP = (0.87, 0.89, 0.91)  # pale, yet dark enough that a blown white shows
 NEAR = 1.18  # the window's side over the object's, in all views but the first
-NEEDLE = 10.0  # longest axis over the next
 
 _log = logging.getLogger(__name__)
 
@@ -98,20 +99,32 @@ def main(arguments: list[str] | None = None, subjects: tuple[Subject, ...] = SUB
     wanted = [word for word in args.only.split(",") if word]
     notes = args.out / "figures.json"
     before = {e["key"]: Entry(**e) for e in json.loads(notes.read_text())} if notes.exists() else {}
-    entries = []
+    titles = {s.key: (s.title, s.credit) for s in subjects}
+    entries: dict[str, Entry] = {}
     for subject in subjects:
         stage = None
         for text in subject.entries:
             key = f"{subject.key}/{slug(text)}"
-            entry = before.get(key)
-            if subject.scene.exists() and (not wanted or {key, subject.key} & set(wanted)):
+            if at_hand(subject, text) and (not wanted or {key, subject.key} & set(wanted)):
                 stage = stage or Stage(subject)
-                entry = made(stage, text, args.out) or entry
-            if entry:
-                entries.append(entry)
-    notes.write_text(json.dumps([vars(e) for e in entries], indent=1) + "\n", encoding="utf-8")
-    titles = {s.key: (s.title, s.credit) for s in subjects}
-    (args.out / "README.md").write_text(page(entries, titles), encoding="utf-8")
+                if entry := made(stage, text, args.out):
+                    entries[key] = entry
+            elif key in before:
+                entries[key] = before[key]
+    with replacing(notes) as file:
+        file.write_text(json.dumps([vars(e) for e in entries.values()], indent=1) + "\n", encoding="utf-8")
+    with replacing(args.out / "README.md") as file:
+        file.write_text(page(list(entries.values()), titles), encoding="utf-8")
+
+
+def at_hand(subject: Subject, text: str) -> bool:
+    """Whether this machine has the scene and the style image."""
+    return subject.scene.exists() and (not text.startswith("@") or picture(text).exists())
+
+
+def picture(text: str) -> Path:
+    """The style image that an entry names."""
+    return DATA / "style_images" / f"{text.strip('@!')}.jpg"
 
 
 def slug(text: str) -> str:
@@ -149,7 +162,7 @@ class Stage:
     def stylize(self, text: str) -> tuple[looks.Look, float]:
         """The look of one entry, and the seconds it took with everything loaded."""
         prompt, preset = text.rstrip("!"), "high" if text.endswith("!") else "standard"
-        image = DATA / "style_images" / f"{prompt[1:]}.jpg" if prompt.startswith("@") else None
+        image = picture(text) if text.startswith("@") else None
         request = StylizeRequest(
             self.target,
             "" if image else prompt,
@@ -178,6 +191,7 @@ class Stage:
     def entry(self, text: str, look: looks.Look, seconds: float, after: np.ndarray) -> Entry:
         """The figures of one look, measured on the pictures that the gallery shows."""
         styled = looks.apply(self.target, look, 1.0)
+        children = styled.subset(np.arange(len(styled) - len(look), len(styled)))
         inside = self.shown > 0.9
         outside = (self.shown < 1 / 255) & (self.cover(styled) < 1 / 255)
         ssim = [luminance_ssim(b @ LUMA, a @ LUMA)[m] for b, a, m in zip(self.before, after, inside)]
@@ -195,8 +209,8 @@ class Stage:
             ssim=round(float(np.concatenate(ssim).mean()), 3),
             clipped=round(float((after[inside] >= CLIPPED).all(axis=-1).mean()), 5),
             spill_db=None if error == 0 else round(-10 * float(np.log10(error)), 1),
-            needles_before=round(needles(self.target.subset(np.unique(look.parent))), 4),
-            needles_after=round(needles(styled.subset(np.arange(len(styled) - len(look), len(styled)))), 4),
+            needles_before=round(shapes(self.target.subset(np.unique(look.parent)))["needles"], 4),
+            needles_after=round(shapes(children)["needles"], 4),
         )
 
 
@@ -211,12 +225,6 @@ def windows(scene: Scene, target: Gaussians, subject: Subject) -> list[Camera]:
 def flat(gaussians: Gaussians, value: float) -> Gaussians:
     """The same Gaussians in one grey, whatever the direction."""
     return gaussians.replace(sh=np.full((len(gaussians), 1, 3), (value - 0.5) / C0, np.float32))
-
-
-def needles(gaussians: Gaussians) -> float:
-    """Share of Gaussians whose longest axis is more than `NEEDLE` times the next."""
-    ordered = np.sort(gaussians.scales, axis=1)
-    return float((ordered[:, 2] > NEEDLE * ordered[:, 1]).mean()) if len(gaussians) else 0.0
 
 
 if __name__ == "__main__":

@@ -88,8 +88,8 @@ There are no pictures of the method *clip*: no CLIP weights were at hand where t
 
 The robot and the plant are real captures under CC-BY-4.0: the robot by Stephane Agullo (sa3d.fr), the plant
 and the tarot cards by Marcel Padilla; put together in one scene and restyled here. The cow and the demo scene
-are CC0. The style images are Vincent van Gogh's *The Starry Night* and Katsushika Hokusai's *The Great Wave off
-Kanagawa*, both in the public domain.
+are CC0. The style images are Vincent van Gogh's *The Starry Night* (starry) and an ink illustration by
+Katsushika Hokusai (hokusai), black and white; both are in the public domain.
 """
 
 

@@ -123,6 +123,7 @@ def pearl(s: Surface) -> np.ndarray:
     "stained glass, mosaic",
     detail_gain=1.3,
     keep=0.55,
+    scale=1.3,
 )
 def stained_glass(s: Surface) -> np.ndarray:
     """Panes of coloured glass with streaks and bubbles, held by dark lead."""
