@@ -7,6 +7,7 @@ rounding swallows.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -126,14 +127,13 @@ def _packed(columns: list[np.ndarray]) -> np.ndarray:
 
 def _found_in(rows: np.ndarray, others: np.ndarray) -> np.ndarray:
     """True for each row that ``others`` has too, as often as it occurs there; order plays no part.  [N]"""
-    if len(rows) == len(others) and rows.tobytes() == others.tobytes():
-        return np.ones(len(rows), bool)
-    left: dict[bytes, int] = {}
-    for row in others.tolist():
-        left[row] = left.get(row, 0) + 1
+    both = min(len(rows), len(others))
     found = np.zeros(len(rows), bool)
-    for i, row in enumerate(rows.tolist()):
-        if left.get(row, 0):
+    found[:both] = rows[:both] == others[:both]  # mostly all of them; the rest is looked up one by one
+    left = Counter(others[np.concatenate([~found[:both], np.ones(len(others) - both, bool)])].tolist())
+    for i in np.flatnonzero(~found):
+        row = rows[i].tobytes()
+        if left[row]:
             left[row] -= 1
             found[i] = True
     return found

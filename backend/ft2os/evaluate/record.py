@@ -89,7 +89,7 @@ def _of(found: dict, group: str) -> dict:
     own = next((o for o in objects if isinstance(o, dict) and o.get("group") == group), {})
     merged = {**found, **{name: value for name, value in own.items() if name not in _WHOLE}}
     stats = merged["stats"] if isinstance(merged.get("stats"), dict) else {}
-    return {**stats, **merged}
+    return {**stats, **merged, "source": stats.get("source")}  # beside the figures it is the scene's path
 
 
 def _guide(found: dict) -> str:

@@ -40,7 +40,7 @@ class Row:
 def sections(report: dict) -> list[tuple[str, list[Row]]]:
     """The lines of a report under their headings."""
     return [
-        ("Does it fit the words?", _text(report["text"])),
+        ("Does it fit the words?", _text(report["text"], report["run"] is not None)),
         ("Did anything else change?", _spill(report["spill"])),
         ("Is the form kept?", _form(report["form"])),
         ("Does it hold as the camera moves?", _consistency(report["consistency"])),
@@ -49,7 +49,7 @@ def sections(report: dict) -> list[tuple[str, list[Row]]]:
     ]
 
 
-def _text(t: dict) -> list[Row]:
+def _text(t: dict, recorded: bool) -> list[Row]:
     if t["reason"]:
         return [
             Row("Text–image similarity", value=NONE, better="higher", why=f"Not measured: {t['reason']}"),
@@ -60,6 +60,7 @@ def _text(t: dict) -> list[Row]:
                 why="Not measured: it needs the same CLIP.",
             ),
         ]
+    doubt = "" if recorded else " Whether it guided the run is not known: there is no record."
     return [
         Row(
             "Text–image similarity",
@@ -68,7 +69,7 @@ def _text(t: dict) -> list[Row]:
             signed(t["similarity_gain"]),
             "higher",
             mark(t["similarity_gain"], lambda v: v > 0),
-            f"Cosine of the object's pictures and “{t['prompt']}”, in the eyes of {t['judge']}.",
+            f"Cosine of the object's pictures and “{t['prompt']}”, in the eyes of {t['judge']}.{doubt}",
         ),
         Row(
             "Text–image direction",
