@@ -11,7 +11,7 @@ from ft2os.cameras import orbit
 from ft2os.cameras.camera import stack
 from ft2os.errors import FileError, RequestError
 from ft2os.formats import load_scene
-from ft2os.looks import Look, apply
+from ft2os.looks import FADE, Look, apply
 from ft2os.stylize import StylizeRequest, stylize
 from ft2os.stylize.split import split
 from ft2os.tiles import render
@@ -39,7 +39,7 @@ def test_rows_without_children_keep_their_bits_and_order():
     for strength in (0.01, 0.5, 1.0):
         shown = apply(g, look_for(g, rows), strength)
         untouched = np.setdiff1d(np.arange(60), rows)
-        first = untouched if strength < 0.02 else np.arange(len(untouched))
+        first = untouched if strength < FADE else np.arange(len(untouched))
         for name in ("means", "quats", "scales", "opacities", "sh"):
             np.testing.assert_array_equal(getattr(shown, name)[first], getattr(g, name)[untouched])
 
@@ -82,17 +82,48 @@ def test_nothing_jumps_as_the_strength_moves():
         previous = shown
 
 
-def test_a_keyed_strength_never_jumps_on_a_real_object():
-    """The object gives way to its finer split below strength 0.02; the look comes in evenly above."""
+def the_pumpkin(data_dir):
     scene = load_scene(DEMO_SCENE)
-    g = scene.gaussians.subset(scene.mask(scene.resolve_group("pumpkin")))
-    small = {"views": 6, "pixels": 96, "limit": 12_000}
+    return scene.gaussians.subset(scene.mask(scene.resolve_group("pumpkin")))
+
+
+def the_robot(data_dir):
+    scene = load_scene(data_dir() / "grouped" / "composite_gg")
+    return scene.gaussians.subset(scene.mask(75))
+
+
+@pytest.mark.parametrize("subject", [the_pumpkin, the_robot])
+def test_a_real_look_comes_in_evenly(subject, request):
+    """In each step of 0.02 as much changes as in any other, and nowhere more than 1/255 of the picture.
+
+    The finer set differs from the object by more than that, so it has to come in with the strength.
+    """
+    g = subject(lambda: request.getfixturevalue("data_dir"))
+    small = {"views": 6, "pixels": 96, "refit": 6}
     look = stylize(StylizeRequest(g, "ice", overrides=small)).look
-    viewmats, Ks = stack(orbit(g, 2, size=(128, 128)))
-    strengths = [0, 0.001, 0.005, 0.01, 0.015, 0.019, 0.02, 0.021, 0.03]
-    pictures = [render(apply(g, look, s), viewmats, Ks, 128, 128).rgb for s in strengths]
-    for s, before, after in zip(strengths[1:], pictures, pictures[1:]):
-        assert np.abs(after - before).mean() < 1 / 255, f"at strength {s}"
+    viewmats, Ks = stack(orbit(g, 2, size=(160, 160)))
+
+    def picture(strength: float) -> np.ndarray:
+        return render(apply(g, look, strength), viewmats, Ks, 160, 160).rgb
+
+    first = picture(0.0)
+    even = np.abs(picture(1.0) - first).mean() / 50
+    for start in (0.0, 0.02, 0.1, 0.16, FADE, 0.5, 0.98):
+        step = np.abs(picture(start + 0.02) - (first if start == 0 else picture(start))).mean()
+        assert step < 1 / 255, f"from {start}"
+        assert 0.5 * even < step < 1.6 * even, f"from {start}: {step / even:.2f} times an even step"
+    assert np.abs(picture(FADE - 1e-4) - picture(FADE)).mean() < 0.1 / 255
+    np.testing.assert_array_equal(apply(g, look, 1.0).sh[-len(look) :, 0], look.dc)
+    assert apply(g, look, 0.0) is g
+
+
+def test_what_gives_way_takes_the_looks_mean_colour():
+    """In its own colours the object would shine through the look in patches."""
+    g = ball(60, 1)
+    look = look_for(g, np.arange(60))
+    giving_way = apply(g, look, FADE / 2).sh[:60]
+    mean = np.stack([look.dc[look.parent == i].mean(axis=0) for i in range(60)])
+    np.testing.assert_allclose(giving_way[:, 0], g.sh[:, 0] + FADE / 2 * (mean - g.sh[:, 0]), atol=1e-5)
 
 
 def test_saved_and_loaded_is_the_same(tmp_path):

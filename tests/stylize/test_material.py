@@ -8,17 +8,11 @@ import sys
 import numpy as np
 import pytest
 
-from ft2os.cameras import orbit
-from ft2os.cameras.camera import stack
 from ft2os.errors import CancelledError, MissingError, RequestError, UnknownPromptError
-from ft2os.formats import load_scene
 from ft2os.gaussians import concatenate
 from ft2os.looks import apply
 from ft2os.stylize import StylizeRequest, stylize
 from ft2os.stylize.floaters import substantial
-from ft2os.stylize.split import split
-from ft2os.stylize.survey import frame_of, visibility
-from ft2os.tiles import render
 from tests.scenes import ball
 
 SMALL = {"views": 5, "pixels": 64, "limit": 3000}
@@ -74,20 +68,6 @@ def test_what_does_not_exist_is_refused():
         stylize(request(ball(50), "xylophone qwerty"))
     with pytest.raises(RequestError):
         stylize(request(ball(50), wrong=1))
-
-
-@pytest.mark.parametrize(("group", "most"), [(75, 1.5 / 255), (34, 0.6 / 255)])
-def test_splitting_hardly_changes_the_picture(data_dir, group, most):
-    scene = load_scene(data_dir / "grouped" / "composite_gg")
-    g = scene.gaussians.subset(scene.mask(group))
-    g = g.subset(substantial(g))
-    fine, parent = split(g, 0.006 * frame_of(g).extent, 72_000, visibility(g))
-    assert len(fine) > 2 * len(g)
-    assert parent.min() >= 0
-    assert parent.max() < len(g)
-    viewmats, Ks = stack(orbit(g, 3, size=(192, 192)))
-    before, after = (render(x, viewmats, Ks, 192, 192).rgb for x in (g, fine))
-    assert np.abs(before - after).mean() < most
 
 
 def test_fine_brings_the_texture_nearer_to_the_material(data_dir, monkeypatch):

@@ -17,12 +17,14 @@ from ft2os.gaussians import C0, Gaussians
 from ft2os.looks import Look
 from ft2os.stylize import StylizeRequest
 from ft2os.stylize.floaters import substantial
+from ft2os.stylize.refit import refit_opacities
 from ft2os.stylize.split import split
 from ft2os.stylize.survey import Frame, Survey, cameras_around, frame_of, survey, visibility
 from ft2os.tiles import render
+from ft2os.tiles.rasterizer import Rendered
 from ft2os.tiles.solve import solve_colours
 
-STAGES = {"prepare": 1, "split": 4, "survey": 36, "match": 13}
+STAGES = {"prepare": 1, "split": 4, "fit": 30, "survey": 36, "match": 13}
 """What ``prepare`` does, and how long it takes beside each other, measured."""
 
 
@@ -107,6 +109,7 @@ def prepare(
     pixels: int,
     largest: float,
     limit: int,
+    refit: int = 0,
     tick: Callable[[str, float], None] | None = None,
 ) -> Canvas:
     """Make an object ready.
@@ -121,6 +124,8 @@ def prepare(
         Longest axis after splitting, over the object's extent.
     limit : int
         Gaussians after splitting; or up to twice the object's own where that is more.
+    refit : int
+        Steps of re-fitting the split set's opacities to the object, one view each.
     tick : callable, optional
         Called as ``tick(stage, share)``: a key of `STAGES`, 0..1; may raise to stop.
     """
@@ -132,29 +137,24 @@ def prepare(
     tick("split", 0.0)
     most = max(limit, min(2 * len(whole), len(whole) + 60_000))
     fine, parent = split(whole, largest * frame.extent, most, visibility(whole))
-    surveys = _surveys(fine, views, pixels, tick)
-    tick("match", 0.0)
-    neutral = _match(whole, fine, surveys)
-    tick("match", 1.0)
-    return Canvas(rows, whole, fine, rows[parent], neutral, frame, surveys)
-
-
-def _surveys(fine: Gaussians, views: int, pixels: int, tick: Callable[[str, float], None]) -> list[Survey]:
+    tick("fit", 0.0)
+    cameras = cameras_around(whole, views, pixels)
+    wanted = render(whole, *stack(cameras), pixels, pixels)
+    fine = refit_opacities(fine, cameras, wanted, refit, lambda share: tick("fit", share))
     tick("survey", 0.0)
-    cameras = cameras_around(fine, views, pixels)
     surveys = []
     for i, camera in enumerate(cameras):
         surveys.append(survey(fine, camera))
         tick("survey", (i + 1) / len(cameras))
-    return surveys
+    tick("match", 0.0)
+    neutral = _neutral(fine, surveys, wanted)
+    tick("match", 1.0)
+    return Canvas(rows, whole, fine, rows[parent], neutral, frame, surveys)
 
 
-def _match(whole: Gaussians, fine: Gaussians, surveys: list[Survey]) -> np.ndarray:
-    """Colours [M, 3] of the split set that show the unsplit object best: where strength nears 0."""
-    cameras = [s.view.camera for s in surveys]
-    viewmats, Ks = stack(cameras)
-    wanted = render(whole, viewmats, Ks, cameras[0].width, cameras[0].height).rgb
+def _neutral(fine: Gaussians, surveys: list[Survey], wanted: Rendered) -> np.ndarray:
+    """Base colours [M, 3] that show what is wanted best; the higher bands stay the parents'."""
     base = fine.base_colours.astype(np.float32)
-    targets = [w - s.original + s.view.image(base) for w, s in zip(wanted, surveys)]
     views = [s.view for s in surveys]
+    targets = [w - s.original + s.view.image(base) for w, s in zip(wanted.rgb, surveys)]
     return solve_colours(views, targets, base, pull=0.05, iterations=8, bounds=(-1.0, 2.0))

@@ -19,6 +19,7 @@ SPACING = 1.6  # between children, in their standard deviations: wider shows rip
 COVER = 1.85  # standard deviations of the weights that children cover on each side
 WORTHWHILE = 1.3  # times τ: what is hardly larger stays whole
 _FAINTEST = 0.01  # a child below this adds next to nothing and costs as much as any
+_LAYERED = 0.3  # a thick Gaussian fainter than this stays whole: its many layers would show nothing each
 _LEVELS = np.concatenate([np.linspace(0.0, 0.9, 19), [0.93, 0.96, 0.98, 0.99, 0.999]])
 
 
@@ -50,8 +51,12 @@ def split(
     if not chosen.any():
         return g, parent
     tau = _fitting(g.scales[chosen], largest, limit - int((~chosen).sum()))
-    for axis in range(3):
-        g, parent = _split_axis(g, parent, chosen[parent], axis, tau)
+    shortest = np.argmin(g.scales, axis=1)
+    chosen &= (g.scales.min(axis=1) <= WORTHWHILE * tau) | (g.opacities >= _LAYERED)
+    for last in (False, True):  # the shortest axis after the two that span the Gaussian's face
+        for axis in range(3):
+            which = chosen[parent] & ((shortest[parent] == axis) == last)
+            g, parent = _split_axis(g, parent, which, axis, tau, last)
     return g, parent
 
 
@@ -77,8 +82,9 @@ def _reach(sigma: np.ndarray, tau: float) -> np.ndarray:
 
 
 def _split_axis(
-    g: Gaussians, parent: np.ndarray, chosen: np.ndarray, axis: int, tau: float
+    g: Gaussians, parent: np.ndarray, chosen: np.ndarray, axis: int, tau: float, stacked: bool
 ) -> tuple[Gaussians, np.ndarray]:
+    """Split along one axis: into tiles side by side, or into layers that are seen through each other."""
     sigma = g.scales[:, axis].astype(np.float64)
     side = np.where(chosen, _reach(sigma, tau), 0)
     rows = np.repeat(np.arange(len(g)), 2 * side + 1)
@@ -89,8 +95,14 @@ def _split_axis(
     spread = np.sqrt(np.maximum(whole**2 - tau**2, 1e-30))
     place = np.where(apart, offset * SPACING * tau, 0.0)
     # The weights' own Gaussian is narrower and higher than the parent by σ / spread.
-    level = child.opacities * whole / spread * np.exp(-0.5 * (place / spread) ** 2)
-    opacities = np.where(apart, child_opacity(level), child.opacities)
+    weight = np.exp(-0.5 * (place / spread) ** 2)
+    if stacked:
+        depth = -np.log1p(-_see_through(child.opacities))
+        weight *= weight * depth >= _FAINTEST * np.bincount(rows, weight, len(g))[rows]
+        opacities = -np.expm1(-depth * weight / np.maximum(np.bincount(rows, weight, len(g))[rows], 1e-12))
+    else:
+        opacities = child_opacity(child.opacities * whole / spread * weight)
+    opacities = np.where(apart, opacities, child.opacities)
     scales = child.scales.copy()
     scales[apart, axis] = tau
     direction = rotation_matrices(g.quats)[rows, :, axis]
@@ -106,6 +118,18 @@ def _split_axis(
 def child_opacity(level: np.ndarray) -> np.ndarray:
     """Opacity of each of a row of equal children that together show ``level``.  [M] -> [M]"""
     return np.interp(level, _LEVELS, _table())
+
+
+def _see_through(opacities: np.ndarray) -> np.ndarray:
+    """Opacity that many layers in one place share by optical depth so that together they show another.
+
+    Layers of the wanted optical depth would fatten a footprint's flanks, so the footprint's integral is kept:
+    the optical depth k for which the mean of (1 - exp(-k·t)) / t over t in 0..1 is the wanted opacity.
+    """
+    depth = np.linspace(0, 12, 241)
+    t = (np.arange(400) + 0.5) / 400
+    shown = ((1 - np.exp(-depth[:, None] * t)) / t).mean(axis=1)
+    return 1 - np.exp(-np.interp(opacities, shown, depth))
 
 
 @lru_cache(maxsize=1)
