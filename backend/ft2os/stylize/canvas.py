@@ -102,6 +102,11 @@ class Canvas:
         )
 
 
+def most(count: int, limit: int) -> int:
+    """How many Gaussians ``prepare`` may make of ``count``."""
+    return max(limit, min(2 * count, count + 60_000))
+
+
 def prepare(
     target: Gaussians,
     *,
@@ -135,8 +140,7 @@ def prepare(
     whole = target.subset(rows)
     frame = frame_of(whole)
     tick("split", 0.0)
-    most = max(limit, min(2 * len(whole), len(whole) + 60_000))
-    fine, parent = split(whole, largest * frame.extent, most, visibility(whole))
+    fine, parent = split(whole, largest * frame.extent, most(len(whole), limit), visibility(whole))
     tick("fit", 0.0)
     cameras = cameras_around(whole, views, pixels)
     wanted = render(whole, *stack(cameras), pixels, pixels)

@@ -16,7 +16,7 @@ import numpy as np
 
 from ft2os.errors import CancelledError
 from ft2os.materials import Material, match
-from ft2os.stylize import Progress, StylizeRequest, StylizeResult, canvas, overrides, painting
+from ft2os.stylize import Progress, StylizeRequest, StylizeResult, canvas, memory, overrides, painting
 from ft2os.stylize.canvas import Canvas
 from ft2os.stylize.measure import measure
 from ft2os.stylize.overrides import flag, number, optional, whole
@@ -71,7 +71,7 @@ def run(
     UnknownPromptError
         If it names none.
     RequestError
-        If the preset, a setting or its value does not exist.
+        If the preset, a setting or its value does not exist, or the run does not fit into the memory.
     CancelledError
         Between steps; with the draft once there is one.
     """
@@ -113,6 +113,9 @@ class _Session:
             from ft2os.stylize import feature_match
 
             self.vgg = feature_match.weights("The preset 'high'")
+        picture = memory.VGG_PIXEL * settings["pixels"] ** 2 if self.vgg else 0
+        job = memory.Job.of_canvas(len(request.target), settings, per_picture=picture)
+        self.memory = memory.fit_batch(1, job)
         self.brush = Brush(material, request.seed, settings["scale"], settings["keep"])
 
     def run(self) -> StylizeResult:
@@ -156,6 +159,7 @@ class _Session:
             "preset": self.request.preset,
             **self.words,
             "gaussians": len(made),
+            "memory": self.memory.stats(),
             "floaters": len(self.request.target) - len(made.rows),
             "stages": {name: round(seconds, 3) for name, seconds in self.seconds.items()},
             "seconds": round(time.perf_counter() - self.started, 3),

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from ft2os.errors import RequestError
+from ft2os.stylize import canvas
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +29,8 @@ _DRAWN = 260  # bytes a Gaussian and view of a batch that the rasterizer draws a
 _DENSITY = 0.125  # Gaussians that show in a pixel, over the square root of how many there are
 _PICTURE = 48  # bytes a pixel of a picture in a batch: drawn, cut, resized, and their gradients
 _BACKWARD = 1.35  # what a network takes at its peak over what it keeps for the way back
+VGG_PIXEL = 1260
+"""Bytes that VGG16 up to relu3 keeps of a pixel until the gradient has come back, counted."""
 _LEAST_VIEWS, _LEAST_PIXELS = 6, 96  # below these no advice is given: the result would not be worth it
 
 
@@ -68,6 +71,12 @@ class Job:
     moved: int = 0
     rasterized: bool = False
     fixed: int = 0
+
+    @classmethod
+    def of_canvas(cls, count: int, settings: Mapping[str, int], **more: int) -> Job:
+        """Of a method that prepares a canvas of ``count`` Gaussians with the settings of those names."""
+        largest = canvas.most(count, settings["limit"])
+        return cls(largest, settings["views"], settings["pixels"], **more)
 
     def parts(self, batch: int) -> dict[str, int]:
         """Bytes by what they are for, with ``batch`` views a step."""
