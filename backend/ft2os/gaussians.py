@@ -127,14 +127,27 @@ class Gaussians:
 
     def invalid(self) -> np.ndarray:
         """True where a Gaussian has a NaN or infinite value, or no orientation.  [N] bool"""
-        bad = ~np.isfinite(self.opacities)
-        for array in (self.means, self.quats, self.scales, self.sh.reshape(len(self), self.sh[0:1].size)):
-            bad |= ~np.isfinite(array).all(axis=1)
+        bad = np.zeros(len(self), bool)
+        for array in (self.opacities, self.means, self.quats, self.scales, self.sh):
+            if not all_finite(array):
+                bad |= ~np.isfinite(array.reshape(len(self), array[0:1].size)).all(axis=1)
         return bad
 
 
 _SH_SHAPES = {((d + 1) ** 2, 3) for d in range(5)}
 _PER_ROW = ("means", "quats", "scales", "opacities", "sh", "group", "identity", "row")
+
+
+def all_finite(array: np.ndarray) -> bool:
+    """Whether no value is NaN or infinite.
+
+    The sum of squares is as finite as its parts and the fastest pass there is over an array; where it
+    overflows (values above 1e19), they are looked at one by one.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        flat = array.reshape(-1) if array.flags.c_contiguous else np.ravel(array)
+        chunks = (flat[i : i + (1 << 24)] for i in range(0, len(flat), 1 << 24))
+        return all(np.isfinite(np.dot(chunk, chunk)) or np.isfinite(chunk).all() for chunk in chunks)
 
 
 def with_degree(sh: np.ndarray, degree: int) -> np.ndarray:

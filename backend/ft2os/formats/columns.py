@@ -36,9 +36,23 @@ def degree_of(names: Iterable[str]) -> int | None:
     return next((d for d in range(5) if rest == set(rest_names(d))), None)
 
 
+def table(columns: np.ndarray) -> np.ndarray | None:
+    """All columns as one array without copying, where they are of one type without gaps.  [N, C]"""
+    types = {columns.dtype[name] for name in columns.dtype.names}
+    width = len(columns.dtype.names)
+    if len(types) != 1 or columns.dtype.itemsize != width * next(iter(types)).itemsize:
+        return None
+    return np.asarray(columns).view(next(iter(types))).reshape(len(columns), width)
+
+
 def matrix(columns: np.ndarray, names: tuple[str, ...], dtype: type = np.float32) -> np.ndarray:
     """The named columns side by side, contiguous.  [N, len(names)]"""
     out = np.empty((len(columns), len(names)), dtype)
+    flat = table(columns)
+    first = columns.dtype.names.index(names[0]) if names else 0
+    if flat is not None and columns.dtype.names[first : first + len(names)] == tuple(names):
+        out[:] = flat[:, first : first + len(names)]
+        return out
     for start in range(0, len(columns), _CHUNK):
         rows = slice(start, start + _CHUNK)
         for j, name in enumerate(names):

@@ -20,9 +20,9 @@ from ft2os.cameras.files import find_cameras
 from ft2os.errors import FileError, InvalidValuesError
 from ft2os.files import read_error
 from ft2os.formats import grouping, registry
-from ft2os.formats.columns import IDENTITY, REQUIRED, degree_of, matrix, rest_names
+from ft2os.formats.columns import IDENTITY, REQUIRED, degree_of, matrix, rest_names, table
 from ft2os.formats.scene import Scene
-from ft2os.gaussians import Gaussians
+from ft2os.gaussians import Gaussians, all_finite
 
 log = logging.getLogger(__name__)
 _ITERATION = re.compile(r"iteration_(\d+)")
@@ -117,6 +117,9 @@ def _invalid_rows(columns: np.ndarray, identity: bool) -> np.ndarray:
     """True where a raw number is not finite: an infinite logit has a finite opacity, but no tool means it."""
     names = REQUIRED + rest_names(degree_of(columns.dtype.names) or 0) + (IDENTITY if identity else ())
     bad = np.zeros(len(columns), bool)
+    flat = table(columns)
+    if flat is not None and all_finite(flat):
+        return bad
     for start in range(0, len(bad), 1 << 16):
         rows = slice(start, start + (1 << 16))
         bad[rows] = ~np.isfinite(matrix(columns[rows], names)).all(axis=1)

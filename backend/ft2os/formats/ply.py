@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import io
 import re
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -37,19 +38,28 @@ def read(path: str | Path) -> Gaussians:
         with path.open("rb") as stream:
             _check(path, stream)
         data = PlyData.read(str(path), mmap="r")
-        with path.open("rb") as stream:
-            sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
     except OSError as error:
         raise read_error(path, error) from error
     except (PlyParseError, ValueError, MemoryError) as error:
         raise FileError(f"{path.name} is damaged: {error}.", "Export or download the file again.") from error
     columns = data["vertex"].data
-    gaussians = activate(columns, degree_of(columns.dtype.names) or 0)
+    with ThreadPoolExecutor(1) as pool:  # hashing takes as long as the rest, and lets go of the interpreter
+        hashed = pool.submit(_sha256, path)
+        gaussians = activate(columns, degree_of(columns.dtype.names) or 0)
+        try:
+            sha256 = hashed.result()
+        except OSError as error:
+            raise read_error(path, error) from error
     group = read_group(columns["group"]) if "group" in columns.dtype.names else None
     others = tuple(e for e in data.elements if e.name != "vertex")
     comments = tuple(data.comments)
     source = Source(columns, sha256, path.resolve(), comments, group=group, others=others)
     return gaussians.replace(group=group, source=source, row=np.arange(len(columns), dtype=np.int32))
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def read_header(path: Path, stream: io.BufferedIOBase) -> tuple[PlyData, list[int], int]:
