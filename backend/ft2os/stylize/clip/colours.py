@@ -1,8 +1,10 @@
 """The first gear: colours alone move, on the linear form, so that the judge is the only cost.
 
-The parameters are display-referred colours, one for each of the split object's Gaussians; nothing outside the
-object is here, so nothing outside can change, and spill is impossible. Every step draws its randomness from
-the seed and its own number: a run that goes on from a checkpoint sees what it would have seen.
+The parameters are display-referred colours, one for each of the split object's Gaussians, and one palette
+for all of them: an affine map of the start's colours. Gaussians that each go their own way make stains before
+they make another colour; the palette takes the whole object there first. Nothing outside the object is here,
+so nothing outside can change, and spill is impossible, whatever the ``context``. Every step draws its
+randomness from the seed and its own number: a resumed run sees what it would have seen.
 """
 
 from __future__ import annotations
@@ -26,8 +28,11 @@ from ft2os.stylize.relief import CEILING
 
 NEIGHBOURS = 6
 SLOWEST = 0.1  # the last step's rate over the first's
+_MOMENTS = ("exp_avg", "exp_avg_sq")
 _BETAS = (0.9, 0.99)  # a few dozen steps: the usual 0.999 would still be warming up
-_FROM_ORIGINAL = 0.1  # of the anchor's weight, where the start is what should be left
+_PALETTE = (0.003, 0.02)  # rates of the palette: from a material, whose palette is right; from the original
+_FROM_ORIGINAL = 0.12  # of the anchor's weight, where the start is what should be left
+_FASTER = 2.0  # times the rate, from there
 
 
 class Originals:
@@ -99,12 +104,16 @@ class ColourGear:
             name: getattr(settings, name)
             for name in ("nce", "direction", "patch", "form", "smooth", "anchor", "style")
         } | {"content": 1.0}
+        self._rates = [settings.rate, _PALETTE[from_original] if settings.rate else 0.0]
         if from_original:
             self._weights["anchor"] *= _FROM_ORIGINAL
+            self._rates[0] *= _FASTER
         self._start = torch.from_numpy(np.array(start, np.float32)).to(device)
         self._near = torch.from_numpy(_neighbours(means)).to(device)
-        self.colours = self._start.clone().requires_grad_(True)
-        self._adam = torch.optim.Adam([self.colours], lr=settings.rate, betas=_BETAS, eps=ADAM_EPS)
+        self._own = torch.zeros_like(self._start).requires_grad_(True)
+        self._palette = torch.eye(4, 3, device=device).requires_grad_(True)
+        groups = [{"params": [p], "lr": r} for p, r in zip((self._own, self._palette), self._rates)]
+        self._adam = torch.optim.Adam(groups, betas=_BETAS, eps=ADAM_EPS)
         self.number = 0
         self.judged = 0
 
@@ -121,26 +130,35 @@ class ColourGear:
     def step(self) -> tuple[float, dict[str, float]]:
         """One step of Adam; the loss before it, and its terms, unweighted."""
         indices = self.order[self.number]
-        images = self._pool.images(self.colours, indices)
+        colours = self.colours()
+        images = self._pool.images(colours, indices)
         self._pool.prefetch(self.order[min(self.number + 1, len(self.order) - 1)])
-        terms = self._terms(images, indices, np.random.default_rng((*self._seed, 1 + self.number)))
+        rng = np.random.default_rng((*self._seed, 1 + self.number))
+        terms = self._terms(images, colours, indices, rng)
         loss = sum(self._weights[name] * term for name, term in terms.items())
         self._adam.zero_grad(set_to_none=True)
         loss.backward()
-        self._adam.param_groups[0]["lr"] = self._settings.rate * self._pace()
+        for group, rate in zip(self._adam.param_groups, self._rates):
+            group["lr"] = rate * self._pace()
         self._adam.step()
-        with torch.no_grad():
-            self.colours.clamp_(0, CEILING)
         self.number += 1
         self.judged += len(indices) + self._crops
         return float(loss.detach()), {name: float(term.detach()) for name, term in terms.items()}
 
-    def _terms(self, images: Tensor, indices: np.ndarray, rng: np.random.Generator) -> dict[str, Tensor]:
+    def colours(self) -> Tensor:  # [M, 3]
+        """The colours as they are, with their gradient."""
+        free = self._start @ self._palette[:3] + self._palette[3] + self._own
+        # Held within what a screen shows; the gradient passes, so that what is at a limit can come back.
+        return free + (free.clamp(0, CEILING) - free).detach()
+
+    def _terms(
+        self, images: Tensor, colours: Tensor, indices: np.ndarray, rng: np.random.Generator
+    ) -> dict[str, Tensor]:
         settings = self._settings
         originals = self._before.embeddings(indices) if settings.direction else None
         terms = self._judgement.terms(images, self._crops, self._pool.masks(indices), rng, originals)
         forms = self._forms.images(indices)
-        terms |= keeping_terms(settings, images, forms, self.colours - self._start, self._near)
+        terms |= keeping_terms(settings, images, forms, colours - self._start, self._own, self._near)
         if self._regularizer:
             for index in map(int, indices):
                 if not self._regularizer.knows(index):
@@ -157,22 +175,26 @@ class ColourGear:
 
     def now(self) -> np.ndarray:  # [M, 3]
         """The colours as they are."""
-        return self.colours.detach().cpu().numpy().copy()
+        return self.colours().detach().cpu().numpy().copy()
 
     def state(self) -> dict[str, Tensor]:
         """What `restore` needs to go on to the bit; ``number`` and ``judged`` are the caller's to keep."""
-        moments = self._adam.state.get(self.colours, {})
-        kept = {name: moments[name] for name in ("exp_avg", "exp_avg_sq") if name in moments}
-        return {"start": self._start, "colours": self.colours.detach(), **kept}
+        kept = {"start": self._start}
+        for name, tensor in (("own", self._own), ("palette", self._palette)):
+            kept[name] = tensor.detach()
+            moments = self._adam.state.get(tensor, {})
+            kept |= {f"{name}_{key}": moments[key] for key in _MOMENTS if key in moments}
+        return kept
 
     def restore(self, state: dict[str, Tensor], number: int, judged: int) -> None:
         """Take up what `state` gave after ``number`` steps."""
         with torch.no_grad():
             self._start.copy_(state["start"])
-            self.colours.copy_(state["colours"])
-        if number:
-            moments = {name: state[name].to(self.colours.device) for name in ("exp_avg", "exp_avg_sq")}
-            self._adam.state[self.colours] = {"step": torch.tensor(float(number)), **moments}
+            for name, tensor in (("own", self._own), ("palette", self._palette)):
+                tensor.copy_(state[name])
+                if number:
+                    moments = {key: state[f"{name}_{key}"].to(tensor.device) for key in _MOMENTS}
+                    self._adam.state[tensor] = {"step": torch.tensor(float(number)), **moments}
         self.number, self.judged = number, judged
 
 

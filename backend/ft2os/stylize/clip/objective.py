@@ -97,6 +97,7 @@ def keeping_terms(
     images: Tensor,  # [V, 3, H, W]
     originals: Tensor,  # [V, 3, H, W]
     change: Tensor,  # [M, 3] since the start
+    own: Tensor,  # [M, 3], each Gaussian's own part of it, without the palette's
     neighbours: Tensor,  # [M, K]
 ) -> dict[str, Tensor]:
     """The terms that hold the object together, unweighted; those of weight 0 are not computed."""
@@ -104,7 +105,7 @@ def keeping_terms(
     if settings.form:
         found["form"] = form_loss(images, originals)
     if settings.smooth:
-        found["smooth"] = smoothness_loss(change, neighbours)
+        found["smooth"] = smoothness_loss(own, neighbours)
     if settings.anchor:
         found["anchor"] = change.square().mean()
     return found

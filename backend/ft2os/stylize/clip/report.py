@@ -44,6 +44,7 @@ class Reporter:
         self._pictured = -np.inf
         self._stage: str | None = None
         self.seconds: dict[str, float] = {}
+        self.has_result = False  # whether ``partial`` would have something to give
 
     def __call__(
         self,
@@ -68,7 +69,7 @@ class Reporter:
             self._pictured, picture = now, preview()
         done = self._done(stage, share)
         eta = (now - self.started) * (1 - done) / done if done >= _SURE else None
-        partial = self._partial if picture is not None else None
+        partial = self._partial if picture is not None and self.has_result else None
         self._progress(
             Progress(stage, round(100 * done), 100, eta, loss, picture, dict(metrics or {}), partial)
         )

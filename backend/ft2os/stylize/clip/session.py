@@ -17,7 +17,7 @@ from ft2os.errors import RequestError
 from ft2os.guidance import clip_judge
 from ft2os.guidance.clip_judge import ClipJudge
 from ft2os.looks import Look
-from ft2os.stylize import Progress, StylizeRequest, StylizeResult, canvas, geometry, painting
+from ft2os.stylize import Progress, StylizeRequest, StylizeResult, canvas, geometry, memory, painting
 from ft2os.stylize.clip import checkpoint, second, start, views
 from ft2os.stylize.clip.colours import ColourGear, Originals
 from ft2os.stylize.clip.content import Regularizer
@@ -73,6 +73,12 @@ class Session:
         asked = geometry.wanted(request.prompt, request.object_name)
         self.strength = asked if settings.geometry is None else settings.geometry
         self.digest = checkpoint.digest(request, settings, self.judge.name)
+        going_on = request.resume and request.checkpoint
+        self._kept = checkpoint.load(request.checkpoint, self.digest) if going_on else None
+        self.memory = memory.fit_batch(settings.batch, self._job(), device=self.device)
+        # A run that goes on keeps its batch, whatever is free today.
+        batch = self._kept[1]["batch"] if self._kept else self.memory.batch
+        self.settings = replace(settings, batch=batch)
         self.report = Reporter(self._shares(), progress, cancelled, self.partial, self._save)
         self.losses: list[float] = []
         self.terms: dict[str, list[float]] = {}
@@ -83,14 +89,12 @@ class Session:
 
     def run(self) -> StylizeResult:
         """The whole of it."""
-        kept = None
-        if self.request.resume and self.request.checkpoint:
-            kept = checkpoint.load(self.request.checkpoint, self.digest)
         try:
-            self._begin(kept)
+            self._begin()
             self.move(self.gear, "colours")
             if self.strength > 0:
-                self._reshape(kept)
+                self.second = second.SecondGear(self)
+                self.second.run(self._kept)
             result = self.result()
         finally:
             self._close()
@@ -99,15 +103,30 @@ class Session:
         self.report("done", 1.0, preview=self.preview, at_once=True)
         return result
 
-    def _begin(self, kept: tuple[dict, dict] | None) -> None:
+    def _job(self) -> memory.Job:
+        """What the run is about to hold."""
+        settings, count = self.settings, len(self.request.target)
+        geometry_too = self.strength > 0
+        return memory.Job(
+            gaussians=canvas.most(count, settings.limit),
+            views=settings.survey_views,
+            pixels=settings.survey_pixels,
+            pool=settings.views,
+            pool_pixels=self._pixels(),
+            per_picture=self.judge.bytes_per_picture,
+            moved=14 if geometry_too else 3,
+            rasterized=geometry_too,
+        )
+
+    def _begin(self) -> None:
         """The canvas, the choice, and the first gear, where it stood or at its start."""
         request, settings = self.request, self.settings
         self.report("words", 0.0)
         self.texts = Texts(request, settings, self.judge)
         self.judgement = Judgement(self.judge, self.texts, settings)
         self.canvas = self._prepared()
-        if kept:
-            tensors, facts = kept
+        if self._kept:
+            tensors, facts = self._kept
             self.choice = start.Choice.restored(facts["choice"], request.seed)
             self.losses, self.terms = facts["losses"], facts["terms"]
             colours = tensors["colours/start"].numpy()
@@ -119,7 +138,8 @@ class Session:
         neutral = torch.from_numpy(np.clip(self.canvas.neutral, 0, CEILING)).to(self.device)
         self.before = Originals(self.pool, neutral, self.judgement)
         self.gear = self.make_gear(self.pool, colours, fine.means, self.before, settings.steps, 1)
-        if kept:
+        self.report.has_result = True
+        if self._kept:
             self.gear.restore(checkpoint.part(tensors, "colours"), *facts["colours"])
 
     def _prepared(self) -> canvas.Canvas:
@@ -132,6 +152,7 @@ class Session:
             pixels=settings.survey_pixels,
             largest=settings.largest,
             limit=settings.limit,
+            refit=settings.refit,
             tick=self.report,
         )
         return replace(made, rows=own[made.rows], parent=own[made.parent])
@@ -148,7 +169,7 @@ class Session:
         self.report("paint", 0.0)
         painted = painting.paint(self.canvas, self.choice.brush, lambda share: self.report("paint", share))
         self.report("solve", 0.0, preview=lambda: _screen(painted.targets[0], self._first()), at_once=True)
-        return np.clip(painting.solve(self.canvas, painted), 0, CEILING)
+        return np.clip(painting.solve(self.canvas, painted, iterations=self.settings.iterations), 0, CEILING)
 
     def make_gear(self, pool, colours, means, forms, steps, turn) -> ColourGear:
         return ColourGear(
@@ -187,11 +208,6 @@ class Session:
         if self.request.checkpoint and time.monotonic() - self._saved >= checkpoint.EVERY_S:
             self._save()
 
-    def _reshape(self, kept: tuple[dict, dict] | None) -> None:
-        """The second gear, and colours once more over the new shape."""
-        self.second = second.SecondGear(self)
-        self.second.run(kept)
-
     def partial(self) -> StylizeResult | None:
         """The result as it is now; None before there are colours."""
         return self.result() if self.gear else None
@@ -221,6 +237,7 @@ class Session:
             "steps": len(self.losses),
             "batch": settings.batch,
             "views": len(self.pool),
+            "memory": self.memory.stats(),
             "judged_views": sum(g.judged for g in gears) + (self.second.judged if self.second else 0),
             "losses": self.losses,
             "loss_first": self.losses[0] if self.losses else None,
@@ -239,6 +256,7 @@ class Session:
         self._saved = time.monotonic()
         facts = {
             "digest": self.digest,
+            "batch": self.settings.batch,
             "choice": self.choice.stats(),
             "losses": self.losses,
             "terms": self.terms,
@@ -251,10 +269,13 @@ class Session:
         checkpoint.save(self.request.checkpoint, tensors, facts)
 
     def _cameras(self) -> list:
-        pixels = max(16, round(self.settings.oversample * self.judge.image_size))
         rng = np.random.default_rng((self.request.seed, 0))
         fine, settings = self.canvas.fine, self.settings
-        return views.pool(fine, self.request.cameras, settings.views, pixels, settings.given, rng)
+        return views.pool(fine, self.request.cameras, settings.views, self._pixels(), settings.given, rng)
+
+    def _pixels(self) -> int:
+        """Side of a view."""
+        return max(16, round(self.settings.oversample * self.judge.image_size))
 
     def backgrounds(self, count: int) -> np.ndarray:  # [V, 3]
         """One a view, from dark to light and hardly coloured: the judge should not mind them."""

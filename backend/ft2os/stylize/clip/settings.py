@@ -123,8 +123,10 @@ class Settings(Shared):
         original, which is meant to be left behind.
     rate : float
         Of the colours, display-referred, at the first step; it falls along a cosine to a tenth.
-    survey_views, survey_pixels, largest, limit : int, int, float, int
+    survey_views, survey_pixels, largest, limit, refit : int, int, float, int, int
         How the object is split and surveyed, see ``canvas.prepare``.
+    iterations : int
+        Of the solve for the material's colours.
     geometry : float, optional
         How far the second gear goes, 0 to 1; as the prompt asks when None.
     geometry_steps : int
@@ -148,17 +150,19 @@ class Settings(Shared):
     contrast: int = 10
     bank: int = 512
     nce: float = 1.0
-    direction: float = 1.0
+    direction: float = 0.5
     patch: float = 2.0
     form: float = 1.0
     smooth: float = 60.0
-    anchor: float = 2.0
+    anchor: float = 8.0
     style: float = 2.0
     rate: float = 0.012
     survey_views: int = 16
     survey_pixels: int = 208
     largest: float = 0.006
     limit: int = 60_000
+    refit: int = 24
+    iterations: int = 28
     geometry: float | None = None
     geometry_steps: int = 60
 
@@ -174,10 +178,12 @@ PRESETS: dict[str, Shared] = {
         survey_views=12,
         survey_pixels=176,
         limit=40_000,
+        refit=0,
+        iterations=14,
         geometry_steps=12,
     ),
     "standard": Settings(),
-    "high": Settings(steps=150, views=24, rate=0.01, limit=72_000, geometry_steps=160),
+    "high": Settings(steps=150, views=24, rate=0.01, limit=72_000, refit=48, geometry_steps=160),
     PAPER: PaperSettings(),
 }
 
@@ -227,6 +233,8 @@ _KINDS: dict[type, dict[str, table.Kind]] = {
         "survey_pixels": table.whole(16, 4096, 208),
         "largest": table.number(1e-4, 10, 0.006),
         "limit": table.whole(1, 10_000_000, 60_000),
+        "refit": table.whole(0, 10_000, 24),
+        "iterations": table.whole(1, 10_000, 28),
         "geometry": table.optional(table.number(0, 1, 0.5)),
         "geometry_steps": table.whole(1, 100_000, 60),
     },
