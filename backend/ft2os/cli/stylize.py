@@ -120,8 +120,8 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         console.print_json(record)
     else:
-        for order, _ in done:
-            print(f"{args.out}  ({order.name or 'the whole scene'}: {order.style}, {facts['seconds']:.1f} s)")
+        looks = "; ".join(f"{order.name or 'the whole scene'}: {order.style}" for order, _ in done)
+        print(f"{args.out}  ({looks}, {facts['seconds']:.1f} s)")
     if stopped:
         console.complain(f"Stopped; what there was is in {args.out}.")
     return console.INTERRUPTED if stopped else 0

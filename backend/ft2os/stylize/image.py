@@ -19,7 +19,16 @@ import numpy as np
 from ft2os.errors import CancelledError, RequestError, UnknownPromptError
 from ft2os.guidance import style_image
 from ft2os.materials import Match, match
-from ft2os.stylize import Progress, StylizeRequest, StylizeResult, canvas, overrides, painting, picture_paint
+from ft2os.stylize import (
+    Progress,
+    StylizeRequest,
+    StylizeResult,
+    canvas,
+    memory,
+    overrides,
+    painting,
+    picture_paint,
+)
 from ft2os.stylize.canvas import Canvas
 from ft2os.stylize.measure import measure
 from ft2os.stylize.overrides import number, whole
@@ -33,6 +42,7 @@ SETTINGS = {
     "pixels": 208,
     "largest": 0.006,  # longest axis after splitting, over the object's extent
     "limit": 72_000,  # Gaussians after splitting, or twice the object's own where that is more
+    "refit": 24,  # steps that bring the split set nearer to the object
     "stroke": 1.0,  # size of the strokes
     "keep": 0.8,  # 0..1, how much of the object's light and dark stays
     "steps": 60,  # of feature matching; 0 leaves it out, and VGG16's weights with it
@@ -43,15 +53,16 @@ SETTINGS = {
     "smooth": 1.0,
 }
 PRESETS = {
-    "draft": {"views": 10, "pixels": 176, "limit": 40_000, "steps": 0},
+    "draft": {"views": 10, "pixels": 176, "limit": 40_000, "refit": 0, "steps": 0},
     "standard": {},
-    "high": {"views": 18, "pixels": 256, "largest": 0.0045, "limit": 140_000, "steps": 110},
+    "high": {"views": 18, "pixels": 256, "largest": 0.0045, "limit": 140_000, "refit": 96, "steps": 110},
 }
 _KINDS = {  # what an override may be
     "views": whole(1, 1000, 14),
     "pixels": whole(32, 4096, 208),
     "largest": number(1e-4, 10, 0.006),
     "limit": whole(1, 10_000_000, 72_000),
+    "refit": whole(0, 10_000, 24),
     "stroke": number(0.1, 10, 1.5),
     "keep": number(0, 1, 0.8),
     "steps": whole(0, 100_000, 60),
@@ -131,6 +142,9 @@ class _Session:
         self.seconds: dict[str, float] = {}
         self.losses: list[float] = []
         self.terms: dict[str, list[float]] = {}
+        seen = memory.VGG_PIXEL * (settings["pixels"] // _SHRINK) ** 2 if weights else 0
+        job = memory.Job.of_canvas(len(request.target), settings, per_picture=seen, moved=3)
+        self.memory = memory.fit_batch(1, job)
         self.ground = _ground(request)
         self._partial: Callable[[], StylizeResult] | None = None
         skipped = set() if weights else {"strokes", "settle"}
@@ -140,7 +154,7 @@ class _Session:
     def run(self) -> StylizeResult:
         made = canvas.prepare(
             self.request.target,
-            **{name: self.settings[name] for name in ("views", "pixels", "largest", "limit")},
+            **{name: self.settings[name] for name in ("views", "pixels", "largest", "limit", "refit")},
             tick=self._report,
         )
         painted = self._paint(made)
@@ -222,6 +236,7 @@ class _Session:
             "material": self.ground.material.name if self.ground else None,
             "prompt_is": "title" if prompt and not self.ground else "ground" if prompt else None,
             "gaussians": len(made),
+            "memory": self.memory.stats(),
             "floaters": len(self.request.target) - len(made.rows),
             "stages": {name: round(seconds, 3) for name, seconds in self.seconds.items()},
             "seconds": round(time.perf_counter() - self.started, 3),
