@@ -161,7 +161,11 @@ def _vgg() -> Check:
     path = perceptual.find_vgg()
     if path:
         return Check("VGG weights", OK, str(path))
-    fix = "Only refinement needs them: put VGG16's weights into the folder that FT2OS_WEIGHTS names."
+    fix = (
+        "Only style images and the material preset high need them: download "
+        "https://download.pytorch.org/models/vgg16-397923af.pth (528 MB) "
+        "into the folder that FT2OS_WEIGHTS names."
+    )
     return Check("VGG weights", MISSING, "not on this machine", fix)
 
 
