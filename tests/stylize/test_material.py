@@ -58,9 +58,47 @@ def test_figures_and_previews_come_with_the_look():
     assert seen[-1].preview.dtype == np.uint8
 
 
-def test_cancelling_stops_the_run():
-    with pytest.raises(CancelledError):
+def test_a_first_picture_comes_before_the_object_was_seen_from_all_around():
+    seen = []
+    result = stylize(request(ball(200), "ice"), progress=seen.append)
+    pictures = [p for p in seen if p.preview is not None]
+    assert [p.stage for p in pictures] == ["split", "solve", "solve"]
+    assert seen.index(pictures[0]) < next(i for i, p in enumerate(seen) if p.stage == "survey")
+    last = pictures[-1].preview.astype(float)
+    errors = [np.abs(p.preview - last).mean() for p in pictures[:2]]
+    shown = np.abs(last - 127.5).mean()
+    assert max(errors) < 0.7 * shown  # they resemble the result, and are not the bare grey
+    assert len(result.look) == len(pictures[0].partial().look)
+
+
+def test_partial_results_come_nearer_to_the_result():
+    g = ball(200)
+    partial = {}
+
+    def keep(p) -> None:
+        if p.preview is not None:
+            partial[p.stage, len(partial)] = p.partial().look
+
+    look = stylize(request(g, "gold"), progress=keep).look
+    errors = [float(np.abs(each.dc - look.dc).mean()) for each in partial.values()]
+    assert errors == sorted(errors, reverse=True)
+    assert errors[-1] == 0
+    assert apply(g, next(iter(partial.values())), 1.0).opacities.max() <= 1
+
+
+def test_cancelling_stops_the_run_with_the_best_there_is():
+    with pytest.raises(CancelledError) as caught:
         stylize(request(ball(200)), cancelled=lambda: True)
+    assert caught.value.partial is None
+    seen = []
+    with pytest.raises(CancelledError) as caught:
+        stylize(
+            request(ball(200)),
+            progress=seen.append,
+            cancelled=lambda: any(p.preview is not None for p in seen),
+        )
+    assert seen[-1].stage == "split"
+    assert len(caught.value.partial.look)
 
 
 def test_what_does_not_exist_is_refused():

@@ -116,6 +116,7 @@ def prepare(
     limit: int,
     refit: int = 0,
     tick: Callable[[str, float], None] | None = None,
+    sketch: Callable[[Canvas], None] | None = None,
 ) -> Canvas:
     """Make an object ready.
 
@@ -133,6 +134,8 @@ def prepare(
         Steps of re-fitting the split set's opacities to the object, one view each.
     tick : callable, optional
         Called as ``tick(stage, share)``: a key of `STAGES`, 0..1; may raise to stop.
+    sketch : callable, optional
+        Called once, as soon as there is anything to draw on: with a canvas of one view, not yet fitted.
     """
     tick = tick or (lambda stage, share: None)
     tick("prepare", 0.0)
@@ -141,8 +144,11 @@ def prepare(
     frame = frame_of(whole)
     tick("split", 0.0)
     fine, parent = split(whole, largest * frame.extent, most(len(whole), limit), visibility(whole))
-    tick("fit", 0.0)
     cameras = cameras_around(whole, views, pixels)
+    if sketch:
+        first = [survey(fine, cameras[0])]
+        sketch(Canvas(rows, whole, fine, rows[parent], fine.base_colours, frame, first))
+    tick("fit", 0.0)
     wanted = render(whole, *stack(cameras), pixels, pixels)
     fine = refit_opacities(fine, cameras, wanted, refit, lambda share: tick("fit", share))
     tick("survey", 0.0)

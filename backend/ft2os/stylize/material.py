@@ -21,7 +21,6 @@ from ft2os.stylize.canvas import Canvas
 from ft2os.stylize.measure import measure
 from ft2os.stylize.overrides import flag, number, optional, whole
 from ft2os.stylize.painting import Brush, Painted
-from ft2os.stylize.survey import Survey
 
 SETTINGS = {
     "views": 16,
@@ -73,7 +72,7 @@ def run(
     RequestError
         If the preset, a setting or its value does not exist, or the run does not fit into the memory.
     CancelledError
-        Between steps; with the draft once there is one.
+        Between steps; with the best there is, once there is anything.
     """
     settings = _settings(request)
     found = match(request.prompt, object_name=request.object_name)
@@ -107,7 +106,7 @@ class _Session:
         self._stage: str | None = None
         self._since = self.started
         self.words: dict = {}
-        self.partial: StylizeResult | None = None
+        self._partial: Callable[[], StylizeResult] | None = None
         self.vgg: Path | None = None
         if settings["refine"]:  # asked for before anything is computed
             from ft2os.stylize import feature_match
@@ -123,15 +122,35 @@ class _Session:
             self.request.target,
             **{name: self.settings[name] for name in ("views", "pixels", "largest", "limit", "refit")},
             tick=self._report,
+            sketch=self._sketch if self._progress else None,
         )
         self._report("paint", 0.0)
         painted = painting.paint(made, self.brush, lambda share: self._report("paint", share))
-        self._report("solve", 0.0)
+        self._show("solve", 0.0, made, painted.targets[0], lambda: painted.start)
         how = {name: self.settings[name] for name in ("pull", "iterations")}
         colours = painting.solve(made, painted, **how)
-        result = self.partial = self._result(made, colours)
-        self._report("solve", 1.0, preview=_preview(made.surveys[0], colours))
-        return self._result(made, self._refined(made, painted, colours)) if self.vgg else result
+        self._show("solve", 1.0, made, made.surveys[0].view.image(colours), lambda: colours)
+        return self._result(made, self._refined(made, painted, colours) if self.vgg else colours)
+
+    def _sketch(self, made: Canvas) -> None:
+        """The first picture, before the object has been seen from all around."""
+        target = painting.picture(made.surveys[0], made.frame, self.brush, painting.tone_of(made.surveys))
+        self._show("split", 1.0, made, target, lambda: painting.centres(made.fine, made.frame, self.brush))
+
+    def _show(
+        self,
+        stage: str,
+        part: float,
+        made: Canvas,
+        image: np.ndarray,  # [H, W, 3] premultiplied, the canvas's first view
+        colours: Callable[[], np.ndarray],  # [M, 3]
+        loss: float | None = None,
+    ) -> None:
+        """Report a picture, and from now on what a partial result would hold."""
+        self._partial = lambda: self._result(made, colours())
+        shown = image + 0.5 * (1 - made.surveys[0].view.alpha.reshape(*image.shape[:2], 1))
+        preview = (255 * np.clip(shown, 0, 1) + 0.5).astype(np.uint8)
+        self._report(stage, part, loss=loss, preview=preview)
 
     def _refined(self, made: Canvas, painted: Painted, colours: np.ndarray) -> np.ndarray:
         """Colours [M, 3] after feature matching."""
@@ -143,8 +162,11 @@ class _Session:
         def show(step: int, loss: float, terms: dict[str, float], now: np.ndarray) -> None:
             for name, value in terms.items():
                 self.terms.setdefault(name, []).append(value)
-            preview = _preview(surveys[0], now) if step % 5 == 0 else None
-            self._report("refine", step / steps, loss=loss, preview=preview)
+            if step % 5:
+                self._report("refine", step / steps, loss=loss)
+            else:
+                kept = now.copy()
+                self._show("refine", step / steps, made, surveys[0].view.image(kept), lambda: kept, loss)
 
         exemplar = painting.exemplar(self.brush)
         matcher = Matcher(feature_match.network(self.vgg), [exemplar], layers=_MATCHED, seed=seed)
@@ -178,7 +200,7 @@ class _Session:
 
     def _check(self) -> None:
         if self._cancelled and self._cancelled():
-            raise CancelledError(partial=self.partial)
+            raise CancelledError(partial=self._partial() if self._partial else None)
 
     def _report(self, stage: str, part: float, *, loss=None, preview=None) -> None:
         """Say how far the whole run is; ``part`` is the finished share of this stage, 0..1."""
@@ -194,9 +216,5 @@ class _Session:
         done = sum(_SHARES[name] for name in stages[: stages.index(stage)]) + part * _SHARES[stage]
         spent = time.perf_counter() - self.started
         eta = spent * (whole - done) / done if done >= 0.05 * whole else None
-        self._progress(Progress(stage, round(100 * done / whole), 100, eta, loss, preview))
-
-
-def _preview(s: Survey, colours: np.ndarray) -> np.ndarray:
-    """One view over mid grey.  uint8 [H, W, 3]"""
-    return (255 * np.clip(s.view.image(colours, (0.5, 0.5, 0.5)), 0, 1) + 0.5).astype(np.uint8)
+        step = round(100 * done / whole)
+        self._progress(Progress(stage, step, 100, eta, loss, preview, partial=self._partial))
