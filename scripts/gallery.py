@@ -99,22 +99,28 @@ def main(arguments: list[str] | None = None, subjects: tuple[Subject, ...] = SUB
     wanted = [word for word in args.only.split(",") if word]
     notes = args.out / "figures.json"
     before = {e["key"]: Entry(**e) for e in json.loads(notes.read_text())} if notes.exists() else {}
-    titles = {s.key: (s.title, s.credit) for s in subjects}
-    entries: dict[str, Entry] = {}
+    keys = [f"{s.key}/{slug(text)}" for s in subjects for text in s.entries]
+    entries = {key: before[key] for key in keys if key in before}
     for subject in subjects:
         stage = None
         for text in subject.entries:
             key = f"{subject.key}/{slug(text)}"
-            if at_hand(subject, text) and (not wanted or {key, subject.key} & set(wanted)):
-                stage = stage or Stage(subject)
-                if entry := made(stage, text, args.out):
-                    entries[key] = entry
-            elif key in before:
-                entries[key] = before[key]
-    with replacing(notes) as file:
-        file.write_text(json.dumps([vars(e) for e in entries.values()], indent=1) + "\n", encoding="utf-8")
+            if not at_hand(subject, text) or (wanted and not {key, subject.key} & set(wanted)):
+                continue
+            stage = stage or Stage(subject)
+            if entry := made(stage, text, args.out):
+                entries[key] = entry
+                write(notes, [entries[k] for k in keys if k in entries])
+    listed = [entries[k] for k in keys if k in entries]
+    write(notes, listed)
     with replacing(args.out / "README.md") as file:
-        file.write_text(page(list(entries.values()), titles), encoding="utf-8")
+        file.write_text(page(listed, {s.key: (s.title, s.credit) for s in subjects}), encoding="utf-8")
+
+
+def write(notes: Path, entries: list[Entry]) -> None:
+    """The figures so far, so that a run that is broken off keeps its pictures'."""
+    with replacing(notes) as file:
+        file.write_text(json.dumps([vars(e) for e in entries], indent=1) + "\n", encoding="utf-8")
 
 
 def at_hand(subject: Subject, text: str) -> bool:
@@ -136,12 +142,12 @@ def made(stage: Stage, text: str, out: Path) -> Entry | None:
     """One picture on disk and its figures; None, with a line in the log, where weights are missing."""
     began = time.perf_counter()
     try:
-        look, seconds = stage.stylize(text)
+        look, seconds, cpu = stage.stylize(text)
     except MissingError as error:
         _log.warning("%s/%s left out: %s", stage.subject.key, slug(text), error)
         return None
     after = stage.draw(looks.apply(stage.target, look, 1.0))
-    entry = stage.entry(text, look, seconds, after)
+    entry = stage.entry(text, look, (seconds, cpu), after)
     entry.save(sheet(stage.before, after, entry), out)
     _log.info("%s  %s  (%.0f s in all)", entry.key, entry.numbers(), time.perf_counter() - began)
     return entry
@@ -159,8 +165,8 @@ class Stage:
         self.before = self.draw(self.target)
         self.shown = self.cover(self.target)
 
-    def stylize(self, text: str) -> tuple[looks.Look, float]:
-        """The look of one entry, and the seconds it took with everything loaded."""
+    def stylize(self, text: str) -> tuple[looks.Look, float, float]:
+        """The look of one entry, and its seconds with everything loaded: the clock's, the processors'."""
         prompt, preset = text.rstrip("!"), "high" if text.endswith("!") else "standard"
         image = picture(text) if text.startswith("@") else None
         request = StylizeRequest(
@@ -172,9 +178,9 @@ class Stage:
             preset=preset,
             style_image=image,
         )
-        began = time.perf_counter()
+        began, spent = time.perf_counter(), time.process_time()
         look = stylize(request).look
-        return look, time.perf_counter() - began
+        return look, time.perf_counter() - began, time.process_time() - spent
 
     def draw(self, target: Gaussians) -> np.ndarray:
         """The object in its scene, every view.  [4, SIDE, SIDE, 3] in 0..1"""
@@ -188,7 +194,7 @@ class Stage:
     def _render(self, gaussians: Gaussians, background: tuple[float, float, float]) -> np.ndarray:
         return tiles.render(gaussians, *stack(self.cameras), SIDE, SIDE, background=background).rgb
 
-    def entry(self, text: str, look: looks.Look, seconds: float, after: np.ndarray) -> Entry:
+    def entry(self, text: str, look: looks.Look, seconds: tuple[float, float], after: np.ndarray) -> Entry:
         """The figures of one look, measured on the pictures that the gallery shows."""
         styled = looks.apply(self.target, look, 1.0)
         children = styled.subset(np.arange(len(styled) - len(look), len(styled)))
@@ -205,7 +211,8 @@ class Stage:
             credit=self.subject.credit,
             gaussians=len(self.target),
             children=len(look),
-            seconds=round(seconds, 1),
+            seconds=round(seconds[0], 1),
+            cpu_seconds=round(seconds[1], 1),
             ssim=round(float(np.concatenate(ssim).mean()), 3),
             clipped=round(float((after[inside] >= CLIPPED).all(axis=-1).mean()), 5),
             spill_db=None if error == 0 else round(-10 * float(np.log10(error)), 1),

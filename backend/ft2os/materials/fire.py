@@ -13,7 +13,7 @@ _HEAT = "0 #070303, 0.16 #3a0703, 0.34 #8f1604, 0.52 #dd3b04, 0.7 #fa8410, 0.86 
 
 def _spark(s: Surface) -> np.ndarray:
     """Extra heat [M] where the object itself is brightest: eyes, lamps and edges glow."""
-    return 0.3 * np.maximum(s.detail, 0) + 0.55 * smooth(0.09, 0.2, s.detail)
+    return 0.3 * np.maximum(s.detail, 0) + 0.42 * smooth(0.09, 0.2, s.detail)
 
 
 @material(
