@@ -44,7 +44,8 @@ class Entry:
         """Time and figures in one line."""
         spill = "no pixel differs" if self.spill_db is None else f"{self.spill_db:.0f} dB"
         return (
-            f"{self.seconds:.1f} s ({self.cpu_seconds:.1f} s of processor time) · {self.gaussians:,} Gaussians, {self.children:,} in the look · "
+            f"{self.seconds:.1f} s ({self.cpu_seconds:.1f} s CPU) · "
+            f"{self.gaussians:,} Gaussians, {self.children:,} in the look · "
             f"light and dark kept (SSIM) {self.ssim:.2f} · blown white {100 * self.clipped:.2f} % · "
             f"outside the object {spill} · needles {100 * self.needles_before:.1f} to "
             f"{100 * self.needles_after:.1f} %"
@@ -76,7 +77,7 @@ the rest of the scene, untouched. `make gallery` draws, measures and captions al
 How to read the captions:
 
 - *seconds*: from pressing Stylize to the finished look, scene loaded, on {cores} CPU cores that may have had
-  other work; so the processor time, the sum over the cores, stands beside it.
+  other work; so the CPU time, summed over the cores, stands beside it.
 - *light and dark kept*: luminance SSIM between before and after, on the object's pixels. 1 keeps every line;
   materials that are themselves bold (zebra, lava) or dark lower it.
 - *blown white*: the share of the object's pixels where all channels are at their end.
