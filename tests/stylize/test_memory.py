@@ -164,3 +164,41 @@ def test_limits_of_the_first_version_count_too_where_the_own_path_is_not_to_be_s
     )
     assert memory._free_in_groups(proc, root) == [600]
     assert memory._free_in_groups(tmp_path / "none", root) == []
+
+
+def test_a_material_run_that_does_not_fit_is_refused_before_it_begins(room):
+    from ft2os.stylize import StylizeRequest, stylize
+    from tests.scenes import ball
+
+    seen = []
+    room(1 * MEGABYTE)
+    with pytest.raises(RequestError, match="needs about"):
+        stylize(StylizeRequest(target=ball(300), prompt="lava"), progress=seen.append)
+    assert not seen
+
+
+def test_a_clip_run_with_less_memory_lowers_its_batch_and_gives_the_same_kind_of_look(room, tmp_path):
+    pytest.importorskip("torch")
+    from ft2os.stylize import StylizeRequest, stylize
+    from tests import tiny_clip
+    from tests.scenes import ball
+
+    overrides = {"model": str(tiny_clip.write(tmp_path / "judge")), "steps": 2, "candidates": 1, "views": 2}
+    overrides |= {"survey_views": 6, "survey_pixels": 32, "limit": 500, "start": "lava"}
+    request = StylizeRequest(target=ball(300), prompt="lava", method="clip", overrides=overrides)
+    plain = stylize(request)
+    wanted = plain.stats["memory"]
+    assert (wanted["batch"], plain.stats["batch"]) == (8, 8)
+    each = wanted["needed"] / 8  # more than one picture takes, so that six of them are sure to go
+    room(wanted["needed"] - 1)
+    lowered = stylize(request)
+    assert lowered.stats["memory"] == {
+        "batch": 7,
+        "wanted": 8,
+        "needed": lowered.stats["memory"]["needed"],
+        "available": wanted["needed"] - 1,
+    }
+    assert lowered.stats["batch"] == 7
+    assert wanted["needed"] - each < lowered.stats["memory"]["needed"] < wanted["needed"]
+    assert lowered.look.dc.shape == plain.look.dc.shape
+    assert len(lowered.stats["losses"]) == len(plain.stats["losses"]) == 2

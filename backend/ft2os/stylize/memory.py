@@ -31,6 +31,8 @@ _PICTURE = 48  # bytes a pixel of a picture in a batch: drawn, cut, resized, and
 _BACKWARD = 1.35  # what a network takes at its peak over what it keeps for the way back
 VGG_PIXEL = 1260
 """Bytes that VGG16 up to relu3 keeps of a pixel until the gradient has come back, counted."""
+VGG_PASS = 600
+"""Bytes a pixel that it holds at once when no gradient is wanted: two of its widest layers."""
 _LEAST_VIEWS, _LEAST_PIXELS = 6, 96  # below these no advice is given: the result would not be worth it
 
 
