@@ -10,10 +10,12 @@ initialize     protocol, client                                           protoc
                                                                           rasterizer, guidance, editors
 data.put       key, path (``ft2os.exchange``)                             count
 scene.load     path                                                       key, counts, groups
+scene.convert  path, drop_invalid, out (the endings name the formats)     path, format, count
 render         instances, viewmats, Ks, size, background, antialiased,    path
                depth_limit, revision, out
-stylize        target, context, prompt, object_name, method, preset,      path, stats
-               seed, overrides, cameras, out
+stylize        target, context, prompt, style_image, object_name,         path, stats
+               method, preset, seed, overrides, cameras, checkpoint,
+               resume, live, out
 select         (not available yet)
 shutdown                                                                  null
 =============  =========================================================  ==============================
@@ -26,10 +28,13 @@ display-referred r, g, b, premultiplied by alpha, and planar depth (1e10 where n
 change of one ``out``: a request that a newer one has overtaken is answered with the error ``superseded``.
 ``depth_limit`` names a raw float32 file [C, H, W] of depths beyond which nothing is drawn. ``cameras`` of
 ``stylize`` is a list of {viewmats, Ks, size}. A cancelled ``stylize`` fails with ``cancelled``;
-``data.partial`` is then what the result would have been, if there is something to keep.
+``data.partial`` is then what the result would have been, if there is something to keep. Several may be sent
+at once: they run one after another. A run with a ``checkpoint`` keeps its state in that file, and goes on
+from it with ``resume``.
 
-Notifications to the client: ``progress`` {id, stage, step, total, eta_s, loss, metrics}, ``preview``
-{id, image} and, every second, ``heartbeat`` {id, state}. To the worker: ``$/cancel`` {id}.
+Notifications to the client: ``progress`` {id, stage, step, total, eta_s, loss, metrics}, ``preview`` {id,
+image, colours}, of which either may be null (``colours`` is a look file of the run as it is now, sent where
+``live`` was asked for), and, every second, ``heartbeat`` {id, state}. To the worker: ``$/cancel`` {id}.
 """
 
 from __future__ import annotations

@@ -10,12 +10,15 @@ from ft2os_jobs.client import Client
 
 from ft2os import exchange, looks, tiles, transforms
 from ft2os.errors import BackendError
+from ft2os.formats import load_scene
 from ft2os.gaussians import concatenate
 from ft2os.protocol import STATES
+from ft2os.stylize import stylize
+from ft2os.worker import job as worker_job
 from ft2os.worker.compose import Composer
 from ft2os.worker.job import read_request
 from ft2os.worker.store import Store
-from tests.scenes import ball
+from tests.scenes import ball, write_ply
 from tests.worker.conftest import TIMEOUT, Peer, instance, pictures, view
 
 
@@ -107,6 +110,43 @@ def test_a_job_that_waits_can_be_cancelled_before_it_begins(tmp_path, peer):
     assert not (tmp_path / "second.npy").exists()
 
 
+def test_a_live_job_shows_the_look_as_it_grows(tmp_path, monkeypatch):
+    """Each look that is sent meanwhile is a whole one: it draws, and the last is nearer the result than the object."""
+    monkeypatch.setattr(worker_job, "LIVE_S", 0.0)
+    monkeypatch.setattr(worker_job, "LIVE_SHARE", 0.0)
+    g = ball(1500, 1)
+    store = Store()
+    store.add("own", g)
+    request = read_request(Composer(store), job(tmp_path, "own"))
+    grown = []
+
+    def notify(method, params):
+        if params.get("colours"):
+            grown.append(looks.Look.load(params["colours"]))
+
+    result = stylize(request, progress=worker_job.Report(notify, 1, tmp_path / "look.npy", live=True))
+    assert grown
+    shown = [looks.apply(g, look, 1.0) for look in (*grown, result.look)]
+    assert all(not one.invalid().any() for one in shown)
+    mean = [one.base_colours.mean(axis=0) for one in (g, *shown)]
+    assert np.abs(mean[-1] - mean[-2]).max() < 0.5 * np.abs(mean[-1] - mean[0]).max()
+    quiet = worker_job.Report(lambda method, params: grown.append(params), 1, tmp_path / "look.npy")
+    grown.clear()
+    stylize(request, progress=quiet)
+    assert not any(params.get("colours") for params in grown)
+
+
+def test_a_file_is_converted_for_a_client_that_cannot_read_it(tmp_path, peer):
+    write_ply(tmp_path / "a.ply", ball(300, 1))
+    answer = peer.call("scene.convert", path=str(tmp_path / "a.ply"), out=str(tmp_path / "b.sog"))
+    assert answer["result"] == {"path": str(tmp_path / "b.sog"), "format": "sog", "count": 300}
+    back = peer.call("scene.convert", path=str(tmp_path / "b.sog"), out=str(tmp_path / "c.ply"))
+    assert back["result"]["count"] == 300
+    assert len(load_scene(tmp_path / "c.ply").gaussians) == 300
+    wrong = peer.call("scene.convert", path=str(tmp_path / "a.ply"), out=str(tmp_path / "b.xyz"))
+    assert "Cannot write" in wrong["error"]["message"]
+
+
 def test_end_of_input_ends_it_in_the_middle_of_a_job(tmp_path, peer):
     begin(peer, tmp_path)
     assert peer.end() == 0
@@ -118,7 +158,9 @@ def test_end_of_input_ends_it_in_the_middle_of_a_job(tmp_path, peer):
         ({"prompt": "  "}, "prompt"),
         ({"prompt": "tax return"}, "tax"),
         ({"method": "magic"}, "magic"),
-        ({"style_image": "a.png"}, "Style images"),
+        ({"method": "image", "style_image": "/no/such/a.png"}, "a.png"),
+        ({"style_image": 7}, "style_image"),
+        ({"resume": "yes"}, "resume"),
         ({"seed": "x"}, "seed"),
     ],
 )

@@ -12,7 +12,7 @@ import numpy as np
 
 from ft2os import transforms
 from ft2os.cameras.camera import Camera
-from ft2os.errors import FileError, RequestError
+from ft2os.errors import FileError
 from ft2os.files import replacing
 from ft2os.gaussians import concatenate
 from ft2os.strict_json import plain
@@ -25,6 +25,8 @@ log = logging.getLogger(__name__)
 
 PROGRESS_S = 0.1  # at most ten progress messages a second
 PREVIEW_S = 0.5
+LIVE_S = 1.5  # between looks that grow
+LIVE_SHARE = 10  # and as many times what making one took
 
 
 def read_request(composer: Composer, params: dict[str, Any]) -> StylizeRequest:
@@ -35,8 +37,6 @@ def read_request(composer: Composer, params: dict[str, Any]) -> StylizeRequest:
     """
     from ft2os.stylize import StylizeRequest
 
-    if params.get("style_image"):
-        raise RequestError("Style images are not available yet.", "Describe the style in words.")
     out = Path(need(params, "out", str))
     if not out.parent.is_dir():
         raise FileError(f"The folder {out.parent} does not exist.", "Choose a folder that exists.")
@@ -46,24 +46,41 @@ def read_request(composer: Composer, params: dict[str, Any]) -> StylizeRequest:
     return StylizeRequest(
         target=composer.one(target, frame),
         context=concatenate(context) if context else None,
-        prompt=need(params, "prompt", str),
+        prompt=need(params, "prompt", str, ""),
         object_name=need(params, "object_name", str, None),
         method=need(params, "method", str, "material"),
         preset=need(params, "preset", str, "standard"),
         seed=need(params, "seed", int, 0),
         overrides=need(params, "overrides", dict, {}),
         cameras=_cameras(params, frame),
+        style_image=_path(params, "style_image"),
+        checkpoint=_path(params, "checkpoint"),
+        resume=need(params, "resume", bool, False),
     )
 
 
 class Report:
-    """Sends a job's progress to the client, as often as a client can use."""
+    """Sends a job's progress to the client, as often as a client can use.
 
-    def __init__(self, notify: Callable[[str, dict[str, Any]], None], id: int | str, out: Path) -> None:
-        self._notify, self._id = notify, id
+    Parameters
+    ----------
+    notify : callable
+    id : int or str
+    out : Path
+        The result's place; what is sent meanwhile lies beside it.
+    live : bool
+        Whether the client wants to see the look itself grow, not only pictures of it.
+    """
+
+    def __init__(
+        self, notify: Callable[[str, dict[str, Any]], None], id: int | str, out: Path, live: bool = False
+    ) -> None:
+        self._notify, self._id, self._live = notify, id, live
         self._preview = out.with_name(f"{out.stem}.preview.png")
+        self._partial = out.with_name(f"{out.stem}.live.npy")
         self._stage = ""
         self._sent = self._pictured = -np.inf
+        self._next_look = time.monotonic() + LIVE_S
 
     def __call__(self, progress: Progress) -> None:
         now = time.monotonic()
@@ -71,9 +88,21 @@ class Report:
         if progress.stage != self._stage or last or now - self._sent >= PROGRESS_S:
             self._stage, self._sent = progress.stage, now
             self._notify("progress", _progress(self._id, progress))
+        image = colours = None
         if progress.preview is not None and (last or now - self._pictured >= PREVIEW_S):
-            self._pictured = now
-            self._notify("preview", {"id": self._id, "image": self._save(progress.preview)})
+            self._pictured, image = now, self._save(progress.preview)
+        if self._live and progress.partial is not None and not last and now >= self._next_look:
+            colours = self._look(progress.partial)
+        if image or colours:
+            self._notify("preview", {"id": self._id, "image": image, "colours": colours})
+
+    def _look(self, partial: Callable[[], StylizeResult]) -> str:
+        """Write the look as it is now; a dear one is made less often, so that showing never rules the run."""
+        start = time.monotonic()
+        partial().look.save(self._partial)
+        end = time.monotonic()
+        self._next_look = end + max(LIVE_S, LIVE_SHARE * (end - start))
+        return str(self._partial)
 
     def _save(self, picture: np.ndarray) -> str:
         from PIL import Image
@@ -93,6 +122,11 @@ def save(result: StylizeResult, params: dict[str, Any]) -> dict[str, Any]:
 def _progress(id: int | str, progress: Progress) -> dict[str, Any]:
     facts = {name: getattr(progress, name) for name in ("stage", "step", "total", "eta_s", "loss", "metrics")}
     return {"id": id, **plain(facts)}
+
+
+def _path(params: dict[str, Any], name: str) -> Path | None:
+    text = need(params, name, str, None)
+    return Path(text) if text else None
 
 
 def _cameras(params: dict[str, Any], frame: np.ndarray) -> list[Camera] | None:

@@ -28,7 +28,7 @@ from ft2os.worker.store import Store
 log = logging.getLogger(__name__)
 
 # These may take seconds and never run inside another one; all other methods are served between steps.
-LONG = ("stylize", "scene.load")
+LONG = ("stylize", "scene.load", "scene.convert")
 
 
 class Server:
@@ -51,6 +51,7 @@ class Server:
             "initialize": self._initialize,
             "data.put": self._put,
             "scene.load": self._load,
+            "scene.convert": self._convert,
             "render": self._render,
             "stylize": self._stylize,
             "select": self._select,
@@ -145,6 +146,15 @@ class Server:
         names = {str(group): scene.labels.get(group, str(group)) for group in scene.group_ids()}
         return {"key": key, "counts": {"gaussians": len(scene.gaussians), **counts}, "groups": names}
 
+    def _convert(self, params: dict[str, Any], id: Any) -> dict[str, Any]:
+        from ft2os.formats import load_scene, save_scene
+
+        with self._during("loading", id):
+            drop = need(params, "drop_invalid", bool, False)
+            scene = load_scene(need(params, "path", str), drop_invalid=drop)
+            form = save_scene(need(params, "out", str), scene.gaussians, labels=scene.labels or None)
+        return {"path": params["out"], "format": form.name, "count": len(scene.gaussians)}
+
     def _render(self, params: dict[str, Any], id: Any) -> dict[str, Any]:
         out, revision = need(params, "out", str), need(params, "revision", int, 0)
         if any(_revision_of(message, out) > revision for message in self._channel.waiting()):
@@ -160,7 +170,8 @@ class Server:
             from ft2os.stylize import stylize
 
             request = job.read_request(self._composer, params)
-            report = job.Report(self._notify, id, Path(params["out"]))
+            live = need(params, "live", bool, False)
+            report = job.Report(self._notify, id, Path(params["out"]), live)
 
             def cancelled() -> bool:
                 self._serve_between_steps()
@@ -207,7 +218,11 @@ def _revision_of(message: dict[str, Any], out: str) -> int:
 
 def _guidance() -> list[str]:
     """The stylization methods whose packages are installed."""
-    needs = {"material": ("numba", "scipy"), "clip": ("torch", "open_clip")}
+    needs = {
+        "material": ("numba", "scipy"),
+        "clip": ("torch", "open_clip"),
+        "image": ("torch", "PIL"),
+    }
     return [m for m, names in needs.items() if all(importlib.util.find_spec(name) for name in names)]
 
 
