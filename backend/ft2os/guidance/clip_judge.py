@@ -21,7 +21,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ft2os.errors import MissingError, RequestError
-from ft2os.guidance import torchvision_shim, weights
+from ft2os.guidance import short_texts, torchvision_shim, weights
 from ft2os.guidance.compute import Compute, kept_bytes
 
 log = logging.getLogger(__name__)
@@ -106,7 +106,7 @@ class ClipJudge:
         fresh = [text for text in dict.fromkeys(texts) if text not in self._texts]
         if fresh:
             tokens = self._tokenizer(fresh).to(self.device)
-            self._texts.update(zip(fresh, self.model.encode_text(tokens, normalize=True)))
+            self._texts.update(zip(fresh, short_texts.encode(self.model, tokens)))
         return torch.stack([self._texts[text] for text in texts])
 
 

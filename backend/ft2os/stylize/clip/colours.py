@@ -31,8 +31,8 @@ SLOWEST = 0.1  # the last step's rate over the first's
 _MOMENTS = ("exp_avg", "exp_avg_sq")
 _BETAS = (0.9, 0.99)  # a few dozen steps: the usual 0.999 would still be warming up
 _PALETTE = (0.003, 0.02)  # rates of the palette: from a material, whose palette is right; from the original
-_FROM_ORIGINAL = 0.12  # of the anchor's weight, where the start is what should be left
-_FASTER = 2.0  # times the rate, from there
+_FROM_ORIGINAL = 0.06  # of the anchor's weight, where the start is what should be left
+_FASTER = 3.0  # times the rate, from there
 
 
 class Originals:
@@ -66,7 +66,7 @@ class ColourGear:
     before : Originals
         What the direction is measured from.
     forms : Originals
-        Whose light and dark are to stay: the original, or after the second gear what it made.
+        Whose light and dark are to stay: the start's. A material was painted with the original's in it.
     judgement : Judgement
     settings : Settings
     steps : int

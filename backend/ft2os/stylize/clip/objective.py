@@ -2,7 +2,7 @@
 
 Whole views and crops go to the judge in one batch. On whole views: the likelihood of the prompt among
 negatives that change at every step, and the direction from the original. On crops: the likelihood alone, of
-sentences about details. Beside them stand terms that ask no network: form (the original's light and dark),
+sentences about details. Beside them stand terms that ask no network: form (the start's light and dark),
 smoothness of the change, and an anchor at the start; and, on request, VGG16's or LPIPS' content and a style
 image. Every term is on a scale of about 0 to 3, so that weights near 1 mean what they say.
 """

@@ -137,7 +137,9 @@ class Session:
         self.pool = Pool(fine, cameras, self.backgrounds(len(cameras)), self.device)
         neutral = torch.from_numpy(np.clip(self.canvas.neutral, 0, CEILING)).to(self.device)
         self.before = Originals(self.pool, neutral, self.judgement)
-        self.gear = self.make_gear(self.pool, colours, fine.means, self.before, settings.steps, 1)
+        begun = torch.from_numpy(np.asarray(colours, np.float32)).to(self.device)
+        forms = Originals(self.pool, begun, self.judgement)
+        self.gear = self.make_gear(self.pool, colours, fine.means, forms, settings.steps, 1)
         self.report.has_result = True
         if self._kept:
             self.gear.restore(checkpoint.part(tensors, "colours"), *facts["colours"])

@@ -153,10 +153,10 @@ class Settings(Shared):
     direction: float = 0.5
     patch: float = 2.0
     form: float = 1.0
-    smooth: float = 60.0
-    anchor: float = 8.0
+    smooth: float = 200.0
+    anchor: float = 16.0
     style: float = 2.0
-    rate: float = 0.012
+    rate: float = 0.008
     survey_views: int = 16
     survey_pixels: int = 208
     largest: float = 0.006
@@ -183,7 +183,7 @@ PRESETS: dict[str, Shared] = {
         geometry_steps=12,
     ),
     "standard": Settings(),
-    "high": Settings(steps=150, views=24, rate=0.01, limit=72_000, refit=48, geometry_steps=160),
+    "high": Settings(steps=150, views=24, rate=0.006, limit=72_000, refit=48, geometry_steps=160),
     PAPER: PaperSettings(),
 }
 
