@@ -147,6 +147,9 @@ class _Run:
         self.surroundings = None
         if settings.spill > 0:
             self.surroundings = Surroundings(shape, views, context, settings.reach * self.extent)
+        # Adam's steps are about as long as its rate.
+        together = sum(self._pace(number) for number in range(settings.steps))
+        shape.set_rate("position", settings.travel * settings.reach * self.extent / together)
         self.splits = {round(share * settings.steps) for share in settings.densify}
         self.report, self.number = Report(), 0
         self.densifier = Densifier(shape)
@@ -177,12 +180,15 @@ class _Run:
         if loss.requires_grad:
             loss.backward()
             self.densifier.add(pulls, cameras[0].width, cameras[0].height)
-            shape.step(settings.slowest ** (self.number / max(settings.steps - 1, 1)))
+            shape.step(self._pace(self.number))
             shape.limit(settings.reach * self.extent, _LONGEST_ASPECT)
         self.number += 1
         values = {name: float(term.detach()) for name, term in terms.items()} | dict(figures)
         self._keep(float(loss.detach()), values)
         return Step(self.number, settings.steps, self.report.losses[-1], values, images.detach(), self.state)
+
+    def _pace(self, number: int) -> float:
+        return self.settings.slowest ** (number / max(self.settings.steps - 1, 1))
 
     def _own_terms(self, indices: np.ndarray, backgrounds: Tensor) -> dict[str, Tensor]:
         settings, shape, terms = self.settings, self.shape, {}

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-# Adam's learning rates at the start; ``position`` is times the object's extent. They are some ten times the
-# paper's, which has thousands of steps to move things in, and they fall to ``Settings.slowest``.
+# Adam's learning rates at the start, some ten times the paper's, which has thousands of steps to move things
+# in; they fall to ``Settings.slowest``. ``position`` is times the object's extent; `deform` sets its own.
 RATES = {
     "colour": 0.01,
     "sh": 0.0005,
@@ -34,6 +33,9 @@ class Settings:
     reach : float
         How far a Gaussian may move from its start, in extents of the object, whatever the judge says. The
         mask of the spill term is dilated by as much.
+    travel : float
+        How far Adam could carry a Gaussian that is pulled one way all the time, in reaches: what sets the
+        learning rate of positions, so that few steps go as far as many.
     densify : tuple of float
         Shares of the steps at which the most pulled Gaussians are split.
     split_share : float
@@ -53,8 +55,8 @@ class Settings:
     spill_every: int = 4
     spill_views: int = 2
     reach: float = 0.15
+    travel: float = 1.5
     densify: tuple[float, ...] = (0.25, 0.5)
     split_share: float = 0.02
     growth: float = 1.5
     slowest: float = 0.1
-    rates: Mapping[str, float] = field(default_factory=lambda: dict(RATES))

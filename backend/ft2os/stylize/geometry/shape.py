@@ -26,6 +26,7 @@ ADAM_EPS = 1e-15  # 3DGS' value: the default 1e-8 would swallow the gradients of
 GEOMETRY = {"position": "means", "rotation": "quats", "scale": "scales", "opacity": "opacities"}
 
 _HALF = 1 / math.sqrt(2)
+_OVERLAP = 0.5 * _HALF / math.e
 
 
 class Shape:
@@ -102,6 +103,10 @@ class Shape:
         if name == "rotation":
             return torch.nn.functional.normalize(raw, dim=-1)
         return raw
+
+    def set_rate(self, name: str, rate: float) -> None:
+        """Another learning rate from the next step on; of the position, in world units."""
+        self._rates[name] = rate
 
     def step(self, pace: float = 1.0) -> None:
         """One step of Adam down the gradients there are, at ``pace`` times the rates; then they are gone."""
@@ -250,12 +255,15 @@ class Shape:
 def _halved(arrays: dict[str, Tensor], sign: Tensor, axis: Tensor) -> dict[str, Tensor]:
     """Children in the place of the rows whose ``sign`` is ±1: one of two halves along an ``axis``.
 
-    With s the standard deviation there, the children have k·s, k = 1/√2, at ±√(1 − k²)·s, and an opacity of
-    1 − (1 − o)^k. The pair's variance k²s² + (1 − k²)s² is the parent's, axis by axis, and so is the integral
-    of its optical depth, 2·k·k = 1. The published rule (k_i = 1 − (1 − 1/√2)·s_i²/s₁², offsets along all axes
-    at once) is this one for a needle. For rounder Gaussians it puts both children on a diagonal: the
+    With s the standard deviation there, the children have k·s, k = 1/√2, at ±√(1 − k²)·s: the pair's variance
+    k²s² + (1 − k²)s² is the parent's. The published rule (k_i = 1 − (1 − 1/√2)·s_i²/s₁², offsets along all
+    axes at once) is this one for a needle. For rounder Gaussians it puts both children on a diagonal: the
     variances along the axes hold, but the pair gains a covariance √(1 − k_i²)·√(1 − k_j²)·s_i·s_j between
     them, for a sphere a correlation of ½. So only one axis is halved at a time.
+
+    The children's opacity c keeps the parent's footprint seen from the side: in units of its area the pair
+    covers 2k·c − ½k·e^(−(1 − k²)/k²)·c², the second term where one lies over the other, and that shall be o.
+    The published 1 − (1 − o)^k keeps the optical depth instead; of an opaque parent it covers a fifth more.
     """
     born, index = sign != 0, torch.arange(len(sign), device=sign.device)
     frames = torch.from_numpy(rotation_matrices(_numpy(arrays["quats"]).astype(np.float64))).to(sign.device)
@@ -264,7 +272,7 @@ def _halved(arrays: dict[str, Tensor], sign: Tensor, axis: Tensor) -> dict[str, 
     means = arrays["means"] + (sign * _HALF * length)[:, None] * direction
     scales = arrays["scales"].clone()
     scales[index, axis] = length * _HALF
-    opacities = 1 - (1 - arrays["opacities"]).clamp_min(1e-6) ** _HALF
+    opacities = arrays["opacities"] / (_HALF + (0.5 - _OVERLAP * arrays["opacities"]).sqrt())
     return {
         "means": torch.where(born[:, None], means, arrays["means"]),
         "quats": arrays["quats"],
