@@ -111,7 +111,7 @@ def test_a_job_that_waits_can_be_cancelled_before_it_begins(tmp_path, peer):
 
 
 def test_a_live_job_shows_the_look_as_it_grows(tmp_path, monkeypatch):
-    """Each look that is sent meanwhile is a whole one: it draws, and the last is nearer the result than the object."""
+    """Each look that is sent meanwhile is whole; the last is nearer to the result than to the object."""
     monkeypatch.setattr(worker_job, "LIVE_S", 0.0)
     monkeypatch.setattr(worker_job, "LIVE_SHARE", 0.0)
     g = ball(1500, 1)
