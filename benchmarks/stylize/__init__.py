@@ -1,6 +1,6 @@
 """The paper's loop against our presets: the same scene, object, prompt, judge and threads, in one process.
 
-    python -m benchmarks.stylize [--json FILE] [--parts paper,presets,sizes,batch,scene,worker] [...]
+    python -m benchmarks.stylize [--json FILE] [--parts paper,presets,sizes,…] [--presets …]
 
 The paper took 5020 steps of one view each: its loop is measured over ``--steps`` of them and extrapolated,
 and so is the preset ``seed``, which is the paper's method in our batches; both are labelled. Every other

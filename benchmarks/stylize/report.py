@@ -14,7 +14,7 @@ from benchmarks.stylize.paper import PAPER_STEPS, measure_loop, measure_seed
 from benchmarks.stylize.subject import PROMPT, Subject
 from ft2os.render import engine_name
 
-ALL = ("paper", "presets", "sizes", "batch", "scene", "worker")
+ALL = ("paper", "presets", "sizes", "batch", "judges", "scene", "worker")
 Say = Callable[[str], None]
 
 
@@ -82,8 +82,8 @@ def make(
         To run whole; those of preset "draft" through the worker too.
     say : callable
         Told every line.
-    sizes : tuple of int
-        ``objects``, ``contexts``, ``batches``: the tables' rows, and ``worker``: its object's Gaussians.
+    sizes : tuple
+        ``objects``, ``contexts``, ``batches``, ``judges``: the tables' rows; ``worker``: its Gaussians.
 
     Returns
     -------
@@ -229,6 +229,18 @@ def _batch(subject: Subject, say: Say, steps: int, wanted, sizes: dict) -> list[
     return rows
 
 
+def _judges(subject: Subject, say: Say, steps: int, wanted, sizes: dict) -> list[dict]:
+    say("judge            pixels   s a judged view   MB kept of it")
+    rows = []
+    for row in tables.by_judge(subject, sizes.get("judges", tables.JUDGES)):
+        rows.append(row)
+        say(
+            f"{row['model']:<16}{row['pixels']:>7}{row['seconds_judged_view']:>18.4f}"
+            f"{row['bytes_kept_view'] / 1e6:>16.0f}"
+        )
+    return rows
+
+
 def _worker(subject: Subject, say: Say, steps: int, wanted, sizes: dict) -> list[dict]:
     rows = []
     for method in [method for method, preset in wanted if preset == "draft"]:
@@ -252,6 +264,7 @@ _MEASURES = {
     "presets": _presets,
     "sizes": _sizes,
     "batch": _batch,
+    "judges": _judges,
     "scene": _scene,
     "worker": _worker,
 }
@@ -260,6 +273,7 @@ _TITLES = {
     "presets": "Our presets",
     "sizes": "By size of the object (synthetic: resampled from the real one; a view of the judge's size)",
     "batch": "By batch (a colour step: linear form, judge, and back)",
+    "judges": "By judge (random weights, batch of 8, no drawing)",
     "scene": "By size of the scene (synthetic surroundings; ours look at the object alone)",
     "worker": "A warm worker with the scene loaded (synthetic object, through the extension's client)",
 }

@@ -14,6 +14,7 @@ from benchmarks.stylize.paper import PaperLoop
 from benchmarks.stylize.subject import Subject, resized
 from ft2os.cameras.camera import stack
 from ft2os.gaussians import Gaussians
+from ft2os.guidance import clip_judge
 from ft2os.render import linear, rasterize
 from ft2os.stylize import stylize
 from ft2os.stylize.survey import cameras_around
@@ -21,6 +22,8 @@ from ft2os.stylize.survey import cameras_around
 SIZES = (5_000, 10_000, 25_000, 50_000, 100_000, 200_000)
 CONTEXTS = (0, 100_000, 1_000_000)
 BATCHES = (1, 2, 4, 8, 16, 32)
+JUDGES = ("ViT-S-32-alt", "MobileCLIP2-S0", "RN50", "ViT-B-32")
+_JUDGED = 8
 _VIEWS = 4
 
 
@@ -116,3 +119,18 @@ def by_batch(subject: Subject, batches: tuple[int, ...] = BATCHES) -> Iterator[d
         with Memory() as memory:
             each = gauges.seconds(step, 2) / batch
         yield {"batch": batch, "seconds_judged_view": each, **memory.row()}
+
+
+def by_judge(subject: Subject, models: tuple[str, ...] = JUDGES) -> Iterator[dict]:
+    """What a picture costs with another judge, both ways; random weights cost what learnt ones do."""
+    for model in models:
+        judge = clip_judge.load(model, clip_judge.RANDOM).to(subject.device)
+        side = judge.image_size
+        pictures = torch.rand(_JUDGED, 3, side, side, device=subject.device, requires_grad=True)
+
+        def look(judge=judge, pictures=pictures) -> None:
+            judge.embed_images(pictures)[:, 0].sum().backward()
+
+        row = {"model": model, "pixels": side, "batch": _JUDGED}
+        row["seconds_judged_view"] = gauges.seconds(look, 2) / _JUDGED
+        yield row | {"bytes_kept_view": judge.bytes_per_picture}

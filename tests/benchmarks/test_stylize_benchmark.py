@@ -46,7 +46,7 @@ def made(small):
     """The whole report but for the worker, and the lines that were said."""
     lines = []
     parts = [part for part in report.ALL if part != "worker"]
-    sizes = {"objects": (200, 500), "contexts": (0, 400), "batches": (1, 2)}
+    sizes = {"objects": (200, 500), "contexts": (0, 400), "batches": (1, 2), "judges": ("tiny-benchmark",)}
     return report.make(small, parts, steps=4, wanted=WANTED, say=lines.append, **sizes), "\n".join(lines)
 
 
@@ -108,6 +108,7 @@ def test_the_tables_have_their_rows(made):
     assert [row["gaussians"] for row in found["sizes"]] == [200, 500]
     assert [row["context_gaussians"] for row in found["scene"]] == [0, 400]
     assert [row["batch"] for row in found["batch"]] == [1, 2]
+    assert [row["model"] for row in found["judges"]] == ["tiny-benchmark"]
     numbers = [v for part in ("sizes", "scene", "batch") for row in found[part] for v in row.values()]
     assert all(np.isfinite(numbers))
     json.dumps(found, allow_nan=False)
