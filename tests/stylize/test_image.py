@@ -123,6 +123,9 @@ def test_a_run_with_a_network(picture, vgg):
     assert steps == sorted(steps)
     assert (seen[-1].step, seen[-1].eta_s) == (seen[-1].total, 0)
     assert seen[-1].preview.dtype == np.uint8
+    pictured = [p.stage for p in seen if p.preview is not None]
+    assert pictured[0] == "paint"
+    assert pictured[-1] == "settle"
     on_the_way = next(p for p in seen if p.stage == "strokes" and p.loss is not None)
     assert set(on_the_way.metrics) == set(stats["terms"])
     half = on_the_way.partial()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from ft2os.gaussians import Gaussians
     from ft2os.looks import Look
     from ft2os.stylize import Progress, StylizeResult
+
+log = logging.getLogger(__name__)
 
 Done = list[tuple["Order", "StylizeResult"]]
 
@@ -200,6 +203,8 @@ def _stylize(
     mask, checkpoint = order.mask, args.checkpoint
     if args.resume and checkpoint is None:
         checkpoint = args.out.with_name(f"{args.out.name}.checkpoint")
+    if checkpoint and method != "clip":
+        log.warning("the method %s is short and keeps no checkpoint", method)
     if checkpoint and several:  # each object has a run, and so a state, of its own
         checkpoint = checkpoint.with_name(f"{checkpoint.name}.{int(scene.gaussians.group[mask][0])}")
     request = StylizeRequest(

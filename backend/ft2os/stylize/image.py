@@ -142,9 +142,7 @@ class _Session:
         self.seconds: dict[str, float] = {}
         self.losses: list[float] = []
         self.terms: dict[str, list[float]] = {}
-        seen = memory.VGG_PIXEL * (settings["pixels"] // _SHRINK) ** 2 if weights else 0
-        job = memory.Job.of_canvas(len(request.target), settings, per_picture=seen, moved=3)
-        self.memory = memory.fit_batch(1, job)
+        self.memory = memory.fit_batch(1, self._job())
         self.ground = _ground(request)
         self._partial: Callable[[], StylizeResult] | None = None
         skipped = set() if weights else {"strokes", "settle"}
@@ -171,12 +169,31 @@ class _Session:
             self._report("settle", 1.0, preview=_preview(made.surveys[0], colours))
         return self._result(made, colours)
 
+    def _job(self) -> memory.Job:
+        """What the run is about to hold."""
+        settings, count = self.settings, len(self.request.target)
+        if not self.weights:
+            return memory.Job.of_canvas(count, settings)
+        seen = memory.VGG_PIXEL * (settings["pixels"] // _SHRINK) ** 2
+        picture = memory.VGG_PASS * max(self._sizes()) ** 2
+        return memory.Job.of_canvas(count, settings, per_picture=seen, moved=3, fixed=picture)
+
+    def _sizes(self) -> list[int]:
+        """Of the picture that is matched with, longer side in pixels."""
+        scale = self.settings["stroke"] * self.settings["pixels"] / SETTINGS["pixels"]
+        return [min(_LARGEST, max(64, round(size * scale))) for size in _SIZES]
+
     def _paint(self, made: Canvas) -> Painted:
         under = Painted(made.neutral, [s.original for s in made.surveys])
         if self.ground:
             self._report("ground", 0.0)
             brush = Brush(self.ground.material, self.request.seed)
             under = painting.paint(made, brush, lambda share: self._report("ground", share))
+
+        def show(share: float, target: np.ndarray) -> None:
+            first = share * len(made.surveys) < 1.5  # the first picture there is to show
+            self._report("paint", share, preview=_over_grey(made.surveys[0], target) if first else None)
+
         self._report("paint", 0.0)
         return picture_paint.paint(
             made,
@@ -185,7 +202,7 @@ class _Session:
             size=self.settings["stroke"],
             keep=self.settings["keep"],
             seed=self.request.seed,
-            tick=lambda share: self._report("paint", share),
+            tick=show,
         )
 
     def _match(self, made: Canvas, painted: Painted, colours: np.ndarray) -> np.ndarray:
@@ -195,9 +212,7 @@ class _Session:
 
         self._report("strokes", 0.0)
         settings, seed, steps = self.settings, self.request.seed, self.settings["steps"]
-        scale = settings["stroke"] * settings["pixels"] / SETTINGS["pixels"]
-        sizes = [min(_LARGEST, max(64, round(size * scale))) for size in _SIZES]
-        exemplars = [picture_paint.resized(self.picture, size) for size in sizes]
+        exemplars = [picture_paint.resized(self.picture, size) for size in self._sizes()]
         matcher = Matcher(feature_match.network(self.weights), exemplars, seed=seed)
 
         def show(step: int, loss: float, terms: dict[str, float], now: np.ndarray) -> None:
@@ -285,5 +300,11 @@ def _ground(request: StylizeRequest) -> Match | None:
 
 
 def _preview(s: Survey, colours: np.ndarray) -> np.ndarray:
-    """One view over mid grey.  uint8 [H, W, 3]"""
-    return (255 * np.clip(s.view.image(colours, (0.5, 0.5, 0.5)), 0, 1) + 0.5).astype(np.uint8)
+    """One view of the colours [M, 3].  uint8 [H, W, 3]"""
+    return _over_grey(s, s.view.image(colours))
+
+
+def _over_grey(s: Survey, image: np.ndarray) -> np.ndarray:
+    """A premultiplied picture [H, W, 3] of a view over mid grey.  uint8 [H, W, 3]"""
+    grey = 0.5 * (1 - s.view.alpha.reshape(*s.mask.shape, 1))
+    return (255 * np.clip(image + grey, 0, 1) + 0.5).astype(np.uint8)

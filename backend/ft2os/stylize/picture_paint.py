@@ -182,7 +182,7 @@ def paint(
     size: float = 1.0,
     keep: float = 0.5,
     seed: int = 0,
-    tick: Callable[[float], None] | None = None,
+    tick: Callable[[float, np.ndarray], None] | None = None,
 ) -> Painted:
     """Every view in the picture's palette and strokes.
 
@@ -195,7 +195,7 @@ def paint(
     keep : float
         How much of the object's light and dark shows through, 0..1.
     tick : callable, optional
-        Called as ``tick(share)`` after each view; may raise to stop.
+        Called as ``tick(share, target)`` after each view, with what was painted; may raise to stop.
     """
     below = [_evened(s, own_colours(s, image)) for s, image in zip(canvas.surveys, under.targets)]
     colours, strokes = palette(np.concatenate(below), picture), Strokes(picture, size=size, seed=seed)
@@ -209,7 +209,7 @@ def paint(
         forms, detail = strokes.at(canvas.frame.normalised(s.points)[0], s.normals, calm)
         targets.append(_relit(s, base + _TAKEN * (forms - calm) + _STROKES * detail, keep))
         if tick:
-            tick((i + 1) / len(canvas.surveys))
+            tick((i + 1) / len(canvas.surveys), targets[-1])
     return Painted(colours.colours(np.clip(under.start, 0, 1)), targets)
 
 
