@@ -252,7 +252,7 @@ def settle(canvas: Canvas, colours: np.ndarray, picture: np.ndarray, keep: float
 
 
 def _evened(s: Survey, colours: np.ndarray) -> np.ndarray:
-    """Colours [P', 3] whose lit and shaded sides differ less: a picture of ink would make them black and white."""
+    """Colours [P', 3] whose lit and shaded sides differ less: ink would make them black and white."""
     light = np.zeros(s.mask.shape, np.float32)
     light[s.mask] = colours @ LUMA
     sides = masked_blur(light, s.mask, relief.COARSE * s.mask.shape[1])[s.mask]
