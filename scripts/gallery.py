@@ -67,22 +67,22 @@ _AGULLO = "robot: Stephane Agullo (sa3d.fr), CC-BY-4.0"
 SUBJECTS = (
     Subject("truck", "The toy truck", DEMO, "truck", (0, 4, 8, 32), 1.6, _CC0, (
         "lava", "made of ice", "old gold", "carved from wood", "knitted wool", "rusty", "galaxy",
-        "overgrown with moss", "chocolate", "lava!", "@starry", "@hokusai",
+        "overgrown with moss", "@starry",
     )),
     Subject("tree", "The apple tree", DEMO, "tree", (4, 20, 48, 32), 1.5, _CC0, (
         "flames", "frozen in snow", "autumn leaves", "cherry blossom", "emerald", "gold", "rainbow",
-        "neon", "@starry",
+        "neon",
     )),
     Subject("pumpkin", "The pumpkin", DEMO, "pumpkin", (0, 24, 48, 16), 2.6, _CC0, (
         "stained glass", "white marble", "leopard", "watermelon", "verdigris bronze", "jade",
         "dragon scales", "lava",
     )),
     Subject("robot", "The robot", REAL, "robot", (12, 9, 17, 21), 1.7, _AGULLO, (
-        "lava", "made of ice", "gold", "flames", "galaxy", "zebra", "copper", "stained glass", "wood",
-        "gold!", "@starry", "@hokusai",
+        "lava", "made of ice", "gold", "flames", "galaxy", "zebra", "copper", "stained glass", "@starry",
+        "@hokusai", "gold!",
     )),
     Subject("plant", "The houseplant", REAL, "houseplant", (2, 9, 13, 18), 1.7, _PADILLA, (
-        "made of ice", "autumn leaves", "lava", "gold", "aurora", "porcelain", "jade", "sunset", "@hokusai",
+        "made of ice", "autumn leaves", "lava", "gold", "aurora", "porcelain", "jade", "sunset",
     )),
 )  # fmt: skip
 
