@@ -6,9 +6,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from ft2os.losses.anchor import anchor_loss  # noqa: E402
-from ft2os.losses.needle import needle_loss  # noqa: E402
-from ft2os.losses.spill import spill_loss  # noqa: E402
+from ft2os.losses import anchor_loss, needle_loss, spill_loss  # noqa: E402
 
 F64 = torch.float64
 

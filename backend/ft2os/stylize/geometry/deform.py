@@ -13,8 +13,7 @@ from torch import Tensor
 
 from ft2os.cameras.camera import Camera, stack
 from ft2os.gaussians import Gaussians
-from ft2os.losses.anchor import anchor_loss
-from ft2os.losses.needle import needle_loss
+from ft2os.losses import anchor_loss, needle_loss
 from ft2os.render import Pulls, rasterize
 from ft2os.stylize.geometry.densify import Densifier, split_long
 from ft2os.stylize.geometry.settings import Settings
@@ -149,7 +148,7 @@ class _Run:
             self.surroundings = Surroundings(shape, views, context, settings.reach * self.extent)
         # Adam's steps are about as long as its rate.
         together = sum(self._pace(number) for number in range(settings.steps))
-        shape.set_rate("position", settings.travel * settings.reach * self.extent / together)
+        shape.set_rate("position", settings.travel * settings.reach * self.extent / max(together, 1.0))
         self.splits = {round(share * settings.steps) for share in settings.densify}
         self.report, self.number = Report(), 0
         self.densifier = Densifier(shape)

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from ft2os.cameras.camera import Camera, stack
 from ft2os.gaussians import Gaussians
-from ft2os.losses.spill import spill_loss
+from ft2os.losses import spill_loss
 from ft2os.render import rasterize
 from ft2os.stylize.geometry.shape import GEOMETRY, Shape
 
