@@ -1,5 +1,6 @@
 """The fast CLIP method with a small judge of random weights: its mechanics, not its taste."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -253,3 +254,44 @@ def test_without_a_prompt_the_method_says_so(make, tmp_path):
     request = StylizeRequest(make().target, "", method="clip", style_image=picture)
     with pytest.raises(RequestError, match="prompt"):
         stylize(request)
+
+
+def test_the_regularisation_can_be_lpips_and_holds_the_object_back(make, data_dir, monkeypatch):
+    pytest.importorskip("lpips")
+    monkeypatch.setenv("FT2OS_TEST_DATA", str(data_dir))
+    settings = {
+        "start": "original",
+        "regulariser": "lpips",
+        "steps": 10,
+        "rate": 0.02,
+        "form": 0,
+        "anchor": 0,
+    }
+
+    def moved(factor):
+        result = stylize(make(**settings, regularisation=factor))
+        return np.abs(result.look.dc - result.look.dc0).mean(), result.stats["terms"]
+
+    (free, without), (held, with_it) = moved(0.0), moved(30.0)
+    assert "content" not in without
+    assert with_it["content"][0] == pytest.approx(0, abs=1e-3)  # each view against itself
+    assert held < 0.8 * free
+
+
+def test_a_style_image_is_one_more_term(make, data_dir, monkeypatch):
+    monkeypatch.setenv("FT2OS_TEST_DATA", str(data_dir))
+    request = dataclasses.replace(make(steps=2), style_image=data_dir / "style_images" / "starry.jpg")
+    terms = stylize(request).stats["terms"]
+    assert len(terms["style"]) == 2
+    assert 0 < terms["style"][0] < 2
+
+
+def test_a_job_that_does_not_fit_judges_fewer_pictures_or_says_so(make, monkeypatch):
+    plenty = stylize(make(steps=1)).stats["memory"]
+    assert plenty["batch"] == plenty["wanted"] == 4
+    monkeypatch.setenv("FT2OS_MEMORY", str(plenty["needed"] - 1000))
+    stats = stylize(make(steps=1)).stats
+    assert stats["batch"] == stats["memory"]["batch"] < 4
+    monkeypatch.setenv("FT2OS_MEMORY", "1000")
+    with pytest.raises(RequestError, match="memory"):
+        stylize(make(steps=1))

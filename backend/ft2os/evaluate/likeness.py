@@ -7,9 +7,7 @@ never fetched; where they are missing the number is null and the reason is said.
 from __future__ import annotations
 
 import importlib.util
-import warnings
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,8 +17,6 @@ from ft2os.evaluate.views import Drawn
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-_ALEXNET = ("alexnet_features*.safetensors", "alexnet*.safetensors", "alexnet-*.pth", "alexnet*.pth")
 
 
 def measure(windows: Sequence[Drawn]) -> dict[str, float | str | None]:
@@ -74,37 +70,7 @@ def _vgg() -> Callable[[Tensor, Tensor], Tensor]:
 
 
 def _lpips() -> Callable[[Tensor, Tensor], Tensor]:
-    from ft2os.guidance import perceptual, torchvision_shim
+    from ft2os.guidance.lpips_distance import load_lpips
 
-    if importlib.util.find_spec("lpips") is None:
-        raise MissingError("lpips is not installed.", "Install the engine: pip install 'ft2os[engine]'.")
-    path = perceptual.find_features(_ALEXNET)
-    if path is None:
-        raise MissingError("AlexNet's weights are not on this machine.")
-    torchvision_shim.ensure()
-    import lpips
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # torchvision's, about an argument that lpips passes
-        # pnet_rand: the package brings its own linear heads but would download the backbone.
-        network = lpips.LPIPS(net="alex", pnet_rand=True, verbose=False)
-    _fill(network, path)
+    network = load_lpips()
     return lambda a, b: network(a, b, normalize=True)
-
-
-def _fill(network, path: Path) -> None:
-    """Give LPIPS' AlexNet the convolutions of a file in torchvision's layout, ``features.<i>.weight``."""
-    from ft2os.guidance import perceptual
-
-    state = perceptual.read_state(path)
-    layers = {}
-    for part in range(1, network.net.N_slices + 1):  # the slices keep torchvision's indices as names
-        layers |= dict(getattr(network.net, f"slice{part}").named_children())
-    try:
-        for index, layer in layers.items():
-            if hasattr(layer, "weight"):
-                layer.load_state_dict(
-                    {name: state[f"features.{index}.{name}"].float() for name in ("weight", "bias")}
-                )
-    except (KeyError, RuntimeError) as error:
-        raise FileError(f"{path} does not hold AlexNet's convolutions.", "Use torchvision's.") from error
