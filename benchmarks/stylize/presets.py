@@ -77,7 +77,8 @@ def measure(subject: Subject, method: str, preset: str) -> dict:
         return row | {"skipped": error.message}
     stats = result.stats
     row |= {"seconds": seconds, **watch.row(), **memory.row()}
-    row |= {name: stats.get(name) for name in ("steps", "judged_views", "gaussians", "memory")}
+    row |= {name: stats.get(name) for name in ("judged_views", "gaussians", "memory")}
+    row["steps"] = stats.get("steps") or len(stats.get("losses") or ())
     row |= {name: stats.get(name) for name in ("loss_first", "loss_last")}
     row["stages"] = stats.get("stages") or stats.get("seconds")
     judged, pace = stats.get("judged_views"), row["steps_per_second"]

@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -22,7 +23,7 @@ from ft2os.guidance import clip_judge, negatives
 from ft2os.looks import Look
 from ft2os.losses import contrastive_loss, similarity_loss
 from ft2os.render import rasterize
-from ft2os.stylize import Progress, StylizeRequest, StylizeResult
+from ft2os.stylize import Progress, StylizeRequest, StylizeResult, memory
 from ft2os.stylize.clip import checkpoint
 from ft2os.stylize.clip.content import Regularizer
 from ft2os.stylize.clip.parameters import Parameters
@@ -65,10 +66,12 @@ class _Session:
     """One run: the judge, the views, the parameters, and how far they have come."""
 
     def __init__(self, request: StylizeRequest, settings: PaperSettings) -> None:
-        self.request, self.settings = request, settings
+        self.request = request
         self.started = time.perf_counter()
         device = "cuda" if torch.cuda.is_available() else "cpu"
         self.judge = clip_judge.load(settings.model, settings.pretrained).to(device)
+        self.memory = memory.fit_batch(settings.batch, _job(request, settings, self.judge), device=device)
+        self.settings = settings = replace(settings, batch=self.memory.batch)
         self.regularizer = Regularizer(settings, device) if settings.regularisation else None
         self.digest = checkpoint.digest(request, settings, self.judge.name)
         self.negatives = list(settings.negatives or negatives.draw(request.prompt, request.seed))
@@ -163,6 +166,8 @@ class _Session:
             "temperature": settings.temperature,
             "negatives": self.negatives if settings.loss == "contrastive" else [],
             "frozen": sorted(settings.freeze),
+            "batch": settings.batch,
+            "memory": self.memory.stats(),
             "gaussians": len(self.object),
             "outliers": len(self.request.target) - len(self.object),
             "views": len(self.views),
@@ -175,6 +180,20 @@ class _Session:
             "loss_last": self.losses[-1] if self.losses else None,
             "seconds": time.perf_counter() - self.started,
         }
+
+
+def _job(request: StylizeRequest, settings: PaperSettings, judge: clip_judge.ClipJudge) -> memory.Job:
+    """What the run is about to hold: no linear forms, every band of every Gaussian, its pictures."""
+    side, bands = judge.image_size, 3 * request.target.sh.shape[1]
+    features = memory.VGG_PIXEL * side**2 if settings.regularisation else 0
+    return memory.Job(
+        gaussians=len(request.target),
+        views=0,
+        pixels=side,
+        per_picture=judge.bytes_per_picture + features,
+        moved=bands + 11,
+        rasterized=True,
+    )
 
 
 def render_views(
