@@ -38,7 +38,7 @@ SETTINGS = {
 PRESETS = {
     "draft": {"views": 12, "pixels": 176, "limit": 40_000, "iterations": 14, "refit": 0},
     "standard": {},
-    "high": {"refine": True, "refit": 96},
+    "high": {"refine": True, "refit": 48},
 }
 _KINDS = {  # what an override may be
     "views": whole(1, 1000, 16),
