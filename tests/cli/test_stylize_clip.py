@@ -50,3 +50,39 @@ def test_a_setting_without_a_value_is_a_wrong_command(scene, tmp_path):
     words = f"stylize {scene} --group ball --prompt lava --out {tmp_path / 'o.ply'} --set speed"
     with pytest.raises(SystemExit, match="2"):
         main(words.split())
+
+
+def test_the_shell_and_the_api_give_the_same_look(scene, tmp_path, capsys, monkeypatch):
+    from ft2os.stylize import StylizeRequest, stylize
+
+    monkeypatch.setenv("FT2OS_CACHE", str(tmp_path / "cache"))
+    settings = {
+        "model": str(tiny_clip.write(tmp_path / "judge")),
+        "survey_views": 4,
+        "survey_pixels": 48,
+        "limit": 500,
+        "refit": 0,
+        "views": 4,
+        "batch": 4,
+        "steps": 2,
+        "bank": 32,
+    }
+    out = tmp_path / "out.ply"
+    words = f"stylize {scene} --group ball --prompt lava --method clip --seed 5 --out {out} --json"
+    assert main([*words.split(), *(w for k, v in settings.items() for w in ("--set", f"{k}={v}"))]) == 0
+    stats = json.loads(capsys.readouterr().out)["stats"]
+    whole = load_scene(scene)
+    mask = whole.mask(3)
+    request = StylizeRequest(
+        whole.gaussians.subset(mask),
+        "lava",
+        context=whole.gaussians.subset(~mask),
+        object_name="ball",
+        method="clip",
+        seed=5,
+        overrides=settings,
+    )
+    result = stylize(request)
+    assert stats["losses"] == result.stats["losses"]
+    after = load_scene(out).gaussians
+    np.testing.assert_array_equal(after.sh[-len(result.look) :, 0], result.look.dc)

@@ -147,3 +147,48 @@ def test_few_or_equal_gaussians_have_no_outliers():
 @pytest.mark.parametrize("kind", [settings.Settings, settings.PaperSettings])
 def test_every_setting_says_what_it_may_be(kind):
     assert settings._KINDS[kind].keys() == {f.name for f in dataclasses.fields(kind)}
+
+
+@pytest.mark.parametrize("preset", ["draft", "standard", "high"])
+def test_our_presets_have_a_temperature_at_which_the_gradient_tells(preset):
+    # Slip: at 1 every likelihood is about 1/11, at 0.01 about 1; NeRF-Art's 0.07 is between.
+    ours = settings.resolve(preset)
+    assert isinstance(ours, settings.Settings)
+    assert (ours.temperature, ours.contrast, ours.start) == (0.07, 10, "auto")
+
+
+def test_presets_ask_for_more_of_the_judge_from_one_to_the_next():
+    judged = [settings.resolve(p).steps * settings.resolve(p).batch for p in ("draft", "standard", "high")]
+    assert judged[0] < 12
+    assert 150 < judged[1] < 400
+    assert 800 < judged[2] < 2000
+
+
+@pytest.mark.parametrize(
+    ("preset", "overrides", "named"),
+    [
+        ("standard", {"epochs": 3}, "epochs"),
+        ("standard", {"start": "unobtainium"}, "unobtainium"),
+        ("standard", {"crop_low": 0.6}, "crop_low"),
+        ("standard", {"regulariser": "ssim"}, "regulariser"),
+        ("standard", {"geometry": 2}, "geometry"),
+        ("standard", {"batch": True}, "batch"),
+        ("seed", {"anchor": 1.0}, "anchor"),
+    ],
+)
+def test_an_override_that_does_not_fit_is_named(preset, overrides, named):
+    with pytest.raises(RequestError, match=named):
+        settings.resolve(preset, overrides)
+
+
+def test_the_pool_has_the_asked_share_of_given_cameras_from_all_sides():
+    sphere = ball(200, radius=0.5)
+    around = [_camera(eye=(6 * np.sin(a), -1.0, -6 * np.cos(a))) for a in np.linspace(0, 2 * np.pi, 40)]
+    pool = views.pool(sphere, around, 8, 48, 0.75, np.random.default_rng(0))
+    given = {tuple(np.round(c.viewmat.ravel(), 5)) for c in around}
+    own = [tuple(np.round(c.viewmat.ravel(), 5)) in given for c in pool]
+    assert own == [True] * 6 + [False] * 2
+    angles = np.sort([np.arctan2(c.position[0], -c.position[2]) for c in pool[:6]])
+    assert np.diff([*angles, angles[0] + 2 * np.pi]).max() < 1.7  # no side is left out
+    assert all((c.width, c.height) == (48, 48) for c in pool)
+    assert len(views.pool(sphere, around[:2], 8, 48, 0.75, np.random.default_rng(0))) == 8
