@@ -29,6 +29,10 @@ if TYPE_CHECKING:
 
 _FINISH = 0.25  # of the first gear's steps, for the colours after the geometry
 _REACH = 0.15  # in extents of the object, at full strength
+# Gentler than the gear's own: a judge's pull differs from one Gaussian to the next, and what each follows by
+# itself tears the surface to flakes before it makes a form.
+_PACE = 0.25  # times the gear's rates
+_ANCHOR = 20.0
 _ROOM = 1.15  # of the views around the first gear's windows
 
 
@@ -67,6 +71,7 @@ class SecondGear:
             neutral=recoloured(made.fine, made.neutral),
             parent=made.parent,
             freeze=session.settings.freeze,
+            rates={name: _PACE * rate for name, rate in geometry.RATES.items()},
             extent=made.frame.extent,
             device=session.device,
         )
@@ -99,15 +104,17 @@ class SecondGear:
         def tick(step: geometry.Step) -> None:
             self._now = step.state
             self.judged += len(step.images) + crops
-            session.note(step.loss, step.terms)
+            # Both gears have an anchor, each its own.
+            terms = {"shape_anchor" if name == "anchor" else name: v for name, v in step.terms.items()}
+            session.note(step.loss, terms)
             share = step.number / step.total
-            session.report("geometry", share, loss=step.loss, metrics=step.terms, preview=session.preview)
+            session.report("geometry", share, loss=step.loss, metrics=terms, preview=session.preview)
 
         geometry.deform(
             self.shape,
             self._views,
             judge,
-            geometry.Settings(steps=total, batch=whole, reach=_REACH * session.strength),
+            geometry.Settings(steps=total, batch=whole, anchor=_ANCHOR, reach=_REACH * session.strength),
             np.random.default_rng((session.request.seed, 5)),
             context=self._context,
             tick=tick,
