@@ -28,11 +28,12 @@ if TYPE_CHECKING:
     from ft2os.stylize.clip.session import Session
 
 _FINISH = 0.25  # of the first gear's steps, for the colours after the geometry
-_REACH = 0.15  # in extents of the object, at full strength
+_REACH = 0.06  # in extents of the object, at full strength
 # Gentler than the gear's own: a judge's pull differs from one Gaussian to the next, and what each follows by
 # itself tears the surface to flakes before it makes a form.
 _PACE = 0.25  # times the gear's rates
 _ANCHOR = 20.0
+_TRAVEL = 0.5  # in reaches, how far one that is pulled one way all the time may come
 _ROOM = 1.15  # of the views around the first gear's windows
 
 
@@ -114,7 +115,9 @@ class SecondGear:
             self.shape,
             self._views,
             judge,
-            geometry.Settings(steps=total, batch=whole, anchor=_ANCHOR, reach=_REACH * session.strength),
+            geometry.Settings(
+                steps=total, batch=whole, anchor=_ANCHOR, reach=_REACH * session.strength, travel=_TRAVEL
+            ),
             np.random.default_rng((session.request.seed, 5)),
             context=self._context,
             tick=tick,
