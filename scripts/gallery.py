@@ -70,7 +70,7 @@ SUBJECTS = (
         "overgrown with moss", "@starry",
     )),
     Subject("tree", "The apple tree", DEMO, "tree", (4, 20, 48, 32), 1.5, _CC0, (
-        "flames", "frozen in snow", "autumn leaves", "cherry blossom", "emerald", "gold", "rainbow",
+        "flames", "frozen in snow", "autumn leaves", "flowers", "emerald", "gold", "rainbow",
         "neon",
     )),
     Subject("pumpkin", "The pumpkin", DEMO, "pumpkin", (0, 24, 48, 16), 2.6, _CC0, (
@@ -78,11 +78,11 @@ SUBJECTS = (
         "dragon scales", "lava",
     )),
     Subject("robot", "The robot", REAL, "robot", (12, 9, 17, 21), 1.7, _AGULLO, (
-        "lava", "made of ice", "gold", "flames", "galaxy", "zebra", "copper", "stained glass", "@starry",
+        "lava", "made of ice", "gold", "flames", "galaxy", "copper", "stained glass", "wood", "@starry",
         "@hokusai", "gold!",
     )),
     Subject("plant", "The houseplant", REAL, "houseplant", (2, 9, 13, 18), 1.7, _PADILLA, (
-        "made of ice", "autumn leaves", "lava", "gold", "aurora", "porcelain", "jade", "sunset",
+        "made of ice", "autumn leaves", "lava", "gold", "aurora", "mother of pearl", "jade", "sunset",
     )),
 )  # fmt: skip
 

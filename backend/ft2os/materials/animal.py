@@ -24,6 +24,7 @@ def zebra(s: Surface) -> np.ndarray:
         30 * (q[:, 0] + 0.38 * q[:, 2] + 0.16 * s.fbm(1.6, 2, salt=3, at=q)) + 1.2 * s.fbm(3, 2, salt=4)
     )
     stripe = smooth(-0.16, 0.16, wave + 0.16 * hair)
+    stripe = stripe * (1 - 0.85 * smooth(0.08, 0.18, s.detail))  # eyes stay bright within a stripe
     cream = ramp(
         0.62 + 0.28 * hair + 0.18 * s.fbm(3, 3, salt=5) + 0.5 * s.detail,
         "0 #a4917a, 0.4 #d6c8b2, 0.75 #efe8da, 1 #f8f5ee",
@@ -41,6 +42,7 @@ def tiger(s: Surface) -> np.ndarray:
     wave = np.sin(27 * (q[:, 1] + 0.14 * s.fbm(2.0, 2, salt=13, at=q)))
     taper = 0.40 + 0.75 * s.fbm((3.2, 1.2, 3.2), 2, salt=14)
     stripe = smooth(-0.10, 0.12, wave - 0.25 + taper * 0.6 + 0.20 * hair - 0.45)
+    stripe = stripe * (1 - 0.85 * smooth(0.08, 0.18, s.detail))
     coat = (
         0.42 + 0.26 * hair + 0.20 * s.fbm(2, 3, salt=15) + 0.30 * smooth(0.35, 0.0, s.height) + 0.6 * s.detail
     )
