@@ -10,6 +10,7 @@ import atexit
 import bpy
 
 from . import jobs, ops, preferences, properties, render, ui
+from .scene import live
 
 CLASSES = (*properties.CLASSES, *preferences.CLASSES, *ops.CLASSES, *ui.CLASSES, *render.CLASSES)
 
@@ -24,6 +25,7 @@ def register() -> None:
         bpy.utils.register_class(cls)
     properties.attach()
     ui.attach()
+    live.attach()
     preferences.start()
     jobs.start()
     _registered = True
@@ -39,6 +41,7 @@ def unregister() -> None:
     _registered = False
     atexit.unregister(unregister)
     preferences.stop()
+    live.detach()
     jobs.stop()
     ui.detach()
     properties.detach()

@@ -123,16 +123,28 @@ class Manager:
         """
         key = exchange.digest(gaussians)
         with self._lock:
-            path = self._file(f"{key}.npy", lambda path: exchange.write(path, gaussians))
-            client = self.client()
-            client.start()
-            generation, keys = self._put
-            if generation != client.generation:
-                generation, keys = self._put = client.generation, set()
-            if key not in keys:
-                client.request("data.put", {"key": key, "path": str(path)})
-                keys.add(key)
+            self._give(key, self._file(f"{key}.npy", lambda path: exchange.write(path, gaussians)))
         return key
+
+    def give_again(self, keys: set[str]) -> bool:
+        """Give a new worker what the one before it had; False where a file has made room meanwhile."""
+        with self._lock:
+            paths = {key: self.folder() / f"{key}.npy" for key in keys}
+            if not all(path.exists() for path in paths.values()):
+                return False
+            for key, path in paths.items():
+                self._give(key, path)
+            return True
+
+    def _give(self, key: str, path: Path) -> None:
+        client = self.client()
+        client.start()
+        generation, keys = self._put
+        if generation != client.generation:
+            generation, keys = self._put = client.generation, set()
+        if key not in keys:
+            client.request("data.put", {"key": key, "path": str(path)})
+            keys.add(key)
 
     def put_look(self, look) -> str:
         """Write a look (``ft2os.looks.Look``) where the worker can read it, once per content; its path."""

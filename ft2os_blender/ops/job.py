@@ -4,35 +4,42 @@ a window and a test drive it alike. It holds ids, never Blender pointers: object
 
 from __future__ import annotations
 
+import itertools
 import logging
 from pathlib import Path
 
 import bpy
-import numpy as np
 
 from ft2os.errors import CancelledError, Ft2osError, RequestError
 
 from .. import preferences
+from ..jobs import checkpoints
 from ..jobs.manager import manager
-from ..scene import axes, build, cameras, display, looks, objects
+from ..jobs.process import WorkerDied
+from ..scene import display, live, looks
+from . import request
 from .report import show_error
 
 log = logging.getLogger("ft2os")
 
-MAX_CAMERAS = 64
+_numbers = itertools.count(1)
 
 
 class StylizeJob:
-    """A stylization of one object.
+    """A stylization of one object; several may wait for one another.
 
     Parameters
     ----------
     context : Context
     obj : Object
         The splat object; its points are sent as they are now.
+    checkpoint : str
+        Go on with the run that left this checkpoint; by default a new run as the panel is set.
 
     Attributes
     ----------
+    number : int
+        Names the job's entry in the session's list.
     error : Ft2osError or None
         Why it failed; the object is then as it was.
     finished : bool
@@ -43,45 +50,123 @@ class StylizeJob:
         If the request makes no sense or the backend cannot be started; nothing has changed then.
     """
 
-    def __init__(self, context: bpy.types.Context, obj: bpy.types.Object) -> None:
+    def __init__(self, context: bpy.types.Context, obj: bpy.types.Object, checkpoint: str = "") -> None:
         self.error: Ft2osError | None = None
         self.finished = False
+        self.number = next(_numbers)
         self._uid, self._name = obj.session_uid, obj.name
         self._ids = looks.point_ids(obj.data)
-        params = _request(context, obj)
-        self._prompt = params["prompt"]
-        self._pending = manager.submit("stylize", params, on_progress=self._progress)
-        session = context.window_manager.ft2os
-        session.busy, session.target = True, obj.name
-        session.stage, session.factor, session.remaining = "Starting", 0.0, -1.0
+        self._params = request.again(context, obj, checkpoint) if checkpoint else request.new(context, obj)
+        self._cancelling = self._begun = self._sent_again = False
+        self._grown: str | None = None  # the file of the newest look that is not shown yet
+        self._submit()
+        entry = context.window_manager.ft2os.jobs.add()
+        entry.number, entry.target, entry.prompt = self.number, obj.name, self._title()
+        entry.checkpoint = self.checkpoint
+
+    @property
+    def checkpoint(self) -> str:
+        """The name of the run's checkpoint; '' for methods without."""
+        path = self._params.get("checkpoint")
+        return Path(path).stem if path else ""
 
     def cancel(self) -> None:
         """Ask the backend to stop; what it has so far becomes a look."""
         self._pending.cancel()
-        bpy.context.window_manager.ft2os.stage = "Cancelling"
+        self._cancelling = True
+        if (entry := self._entry()) is not None:
+            entry.stage = "Cancelling"
 
     def poll(self) -> bool:
         """Take what came from the backend; whether the job has ended. Main thread only."""
         if self.finished:
             return True
         if self._pending.poll():
-            self.finished = True
-            bpy.context.window_manager.ft2os.busy = False
-            try:
-                self._take()
-            except Ft2osError as error:
-                self.error = error
-                show_error(bpy.context, error)
+            if self._send_again():
+                return False
+            self._end()
+        elif self._grown is not None:
+            self._show_grown()
         preferences.redraw()
         return self.finished
 
+    def abandon(self) -> None:
+        """Forget the job: the extension is being disabled."""
+        self.finished = True
+        self._forget_entry()
+        live.drop(self._uid)
+
+    def _submit(self) -> None:
+        self._pending = manager.submit(
+            "stylize", self._params, on_progress=self._progress, on_preview=self._preview
+        )
+
+    def _send_again(self) -> bool:
+        """A job that only waited does not fall with the one that killed the worker."""
+        if self._begun or self._cancelling or self._sent_again:
+            return False
+        if not isinstance(self._pending.error, WorkerDied):
+            return False
+        self._sent_again = True
+        instances = (self._params["target"], *self._params["context"])
+        if not manager.give_again({item["data"] for item in instances}):
+            return False
+        self._submit()
+        return True
+
+    # While it runs.
+
     def _progress(self, params: dict) -> None:
-        session = bpy.context.window_manager.ft2os
-        session.stage = str(params.get("stage", "")).capitalize()
+        self._begun = True
+        entry = self._entry()
+        if entry is None:
+            return
+        if not self._cancelling:
+            entry.stage = str(params.get("stage", "")).capitalize()
         # Stages may count anew; a bar that goes back looks like a fault.
-        session.factor = max(session.factor, params.get("step", 0) / max(params.get("total") or 1, 1))
+        entry.factor = max(entry.factor, params.get("step", 0) / max(params.get("total") or 1, 1))
         eta = params.get("eta_s")
-        session.remaining = -1.0 if eta is None else eta
+        entry.remaining = -1.0 if eta is None else eta
+
+    def _preview(self, params: dict) -> None:
+        self._grown = params.get("colours") or self._grown
+
+    def _show_grown(self) -> None:
+        """Put the newest partial look on the object's points."""
+        from ft2os.looks import Look
+
+        path, self._grown = self._grown, None
+        obj = self._object()
+        if obj is None or self._cancelling:
+            return
+        try:
+            look = Look.load(Path(path))
+        except Ft2osError as error:  # the next one will do
+            log.info("no live look: %s", error)
+            return
+        rows = looks._rows_of(self._ids[look.parent], looks.point_ids(obj.data))
+        kept = rows >= 0  # points may have been deleted meanwhile
+        colours = live.mean_colours(look.dc[kept], rows[kept], len(obj.data.points))
+        live.put(obj, live.Growing(path, colours))
+
+    # At its end.
+
+    def _end(self) -> None:
+        self.finished = True
+        self._forget_entry()
+        try:
+            self._keep_checkpoint()
+        except Ft2osError as error:  # it costs the way back, not the result
+            log.warning("%s", error)
+        try:
+            self._take()
+        except Ft2osError as error:
+            self.error = error
+            if not isinstance(error, CancelledError):  # who pressed Cancel knows it
+                show_error(bpy.context, error)
+        finally:
+            live.drop(self._uid)
+            self._clean()
 
     def _take(self) -> None:
         """Turn the answer into a look of the object."""
@@ -94,74 +179,54 @@ class StylizeJob:
                 raise CancelledError("Cancelled; the object is unchanged.")
         from ft2os.looks import Look
 
-        obj = next((o for o in bpy.data.objects if o.session_uid == self._uid), None)
+        obj = self._object()
         if obj is None:
             raise RequestError(f"{self._name} was removed meanwhile.", "Undo, and stylize it again.")
-        path = Path(result["path"])
-        try:
-            item = looks.add_look(obj, Look.load(path), self._ids)
-        finally:
-            for file in path.parent.glob(f"{path.stem}*"):
-                file.unlink(missing_ok=True)
+        live.drop(self._uid)
+        item = looks.add_look(obj, Look.load(Path(result["path"])), self._ids)
         if error is not None:
             item.name = f"{item.name} (cancelled)"
         display.show(obj)
         _push_undo(f"Stylize: {item.name}")
 
+    def _keep_checkpoint(self) -> None:
+        """A run that ended needs its checkpoint no more; one that broke off leaves it with its object."""
+        name = self.checkpoint
+        if not name:
+            return
+        obj = self._object()
+        ended = self._pending.error is None
+        if ended or obj is None:
+            checkpoints.drop(name)
+        elif checkpoints.keep(name, request.kept_part(self._params)):
+            obj.ft2os.unfinished = name
+            _push_undo("Stylize: broken off")  # so that undoing something else later leaves the offer
+        if ended and obj is not None and obj.ft2os.unfinished == name:
+            obj.ft2os.unfinished = ""
 
-def _request(context: bpy.types.Context, obj: bpy.types.Object) -> dict:
-    """The parameters of the protocol's ``stylize``."""
-    settings = context.scene.ft2os
-    if not settings.prompt.strip():
-        raise RequestError("The prompt is empty.", "Say what the object shall become, for example: lava.")
-    context.view_layer.update()  # world matrices of what was moved a moment ago
-    shown = [other for other in objects.splats(context.visible_objects) if other != obj]
-    out = manager.folder() / f"stylize-{obj.session_uid}-{len(obj.ft2os.looks)}.npy"
-    return {
-        "target": {**_instance(obj), "look": None},
-        "context": [_instance(other) for other in shown if len(other.data.points)],
-        "prompt": settings.prompt.strip(),
-        "object_name": obj.ft2os.label or obj.name,
-        "method": settings.method,
-        "preset": settings.preset,
-        "seed": settings.seed,
-        "overrides": {},
-        "cameras": _cameras(obj),
-        "out": str(out),
-    }
+    def _clean(self) -> None:
+        out = Path(self._params["out"])
+        for file in (*out.parent.glob(f"{out.stem}.*"), out):
+            file.unlink(missing_ok=True)
 
+    def _forget_entry(self) -> None:
+        jobs = bpy.context.window_manager.ft2os.jobs
+        for i, entry in enumerate(jobs):
+            if entry.number == self.number:
+                jobs.remove(i)
+                break
 
-def _instance(obj: bpy.types.Object) -> dict:
-    """An object as the protocol's instance, with the look that it wears."""
-    item = looks.active_look(obj)
-    worn = item is not None and item.strength > 0
-    return {
-        "data": manager.put(objects.read_gaussians(obj)),
-        "look": manager.put_look(looks.read_look(item)) if worn else None,
-        "strength": item.strength if worn else 1.0,
-        "matrix": _to_rdf(obj).reshape(-1).tolist(),
-    }
+    def _entry(self) -> bpy.types.PropertyGroup | None:
+        """The job in the panel; None after another file was opened."""
+        jobs = bpy.context.window_manager.ft2os.jobs
+        return next((entry for entry in jobs if entry.number == self.number), None)
 
+    def _object(self) -> bpy.types.Object | None:
+        return next((o for o in bpy.data.objects if o.session_uid == self._uid), None)
 
-def _cameras(obj: bpy.types.Object) -> list[dict] | None:
-    """The capture's cameras, evenly thinned, grouped by size; None where the scene came without."""
-    root = build.root_of(obj)
-    captured = [child for child in root.children if cameras.intrinsics(child)] if root is not None else []
-    if not captured:
-        return None
-    groups: dict[tuple[int, int], dict] = {}
-    for i in np.unique(np.linspace(0, len(captured) - 1, MAX_CAMERAS).astype(int)):
-        K, width, height = cameras.intrinsics(captured[i])
-        pose = _to_rdf(captured[i]) @ axes.CAMERA_FLIP
-        pose[:3, :3] /= np.cbrt(np.linalg.det(pose[:3, :3]))  # a scaled scene does not scale its cameras
-        same = groups.setdefault((width, height), {"viewmats": [], "Ks": [], "size": [width, height]})
-        same["viewmats"].append(np.linalg.inv(pose).reshape(-1).tolist())
-        same["Ks"].append(K.reshape(-1).tolist())
-    return list(groups.values())
-
-
-def _to_rdf(obj: bpy.types.Object) -> np.ndarray:
-    return axes.to_rdf(np.array(obj.matrix_world))
+    def _title(self) -> str:
+        picture = self._params.get("style_image")
+        return self._params["prompt"] or (Path(picture).stem if picture else "")
 
 
 def _push_undo(message: str) -> None:

@@ -1,11 +1,15 @@
-"""Stylize the active splat object, and cancel that."""
+"""Stylize the selected splat objects one after another, cancel, and go on with what broke off."""
 
 from __future__ import annotations
 
 import time
 
 import bpy
+from bpy.props import IntProperty
 
+from ft2os.errors import Ft2osError
+
+from ..jobs import checkpoints
 from ..jobs.manager import manager
 from ..scene import objects
 from .job import StylizeJob
@@ -13,11 +17,17 @@ from .report import guarded
 
 _POLL_S = 0.05
 
-job: StylizeJob | None = None  # the session's stylization, running or ended
+jobs: list[StylizeJob] = []  # the session's stylizations that have not ended, in the worker's order
+
+
+def targets(context: bpy.types.Context) -> list[bpy.types.Object]:
+    """What Stylize works on: the active splat object, then the other selected ones."""
+    chosen = dict.fromkeys((context.object, *context.selected_objects))
+    return objects.splats(chosen)
 
 
 class FT2OS_OT_stylize(bpy.types.Operator):
-    """Give the active splat object the look that the prompt describes"""
+    """Give the selected splat objects the look that the panel describes; those that run go first"""
 
     bl_idname = "ft2os.stylize"
     bl_label = "Stylize"
@@ -25,41 +35,112 @@ class FT2OS_OT_stylize(bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        if context.window_manager.ft2os.busy:
-            cls.poll_message_set("A stylization is running")
-            return False
-        if not objects.is_splat(context.object):
+        if not targets(context):
             cls.poll_message_set("Select a splat object: File > Import > Gaussian Splats makes some")
             return False
         return True
 
     @guarded
     def execute(self, context: bpy.types.Context) -> set[str]:
-        global job
-        job = StylizeJob(context, context.object)
-        if not bpy.app.background:
-            manager.watch(job.poll)
-            return {"FINISHED"}
-        while not job.poll():  # without a window no timer fires: run to the end
-            time.sleep(_POLL_S)
-        if job.error is not None:
-            raise job.error
+        begun, errors = [], []
+        for obj in targets(context):
+            try:
+                begun.append(StylizeJob(context, obj))
+            except Ft2osError as error:  # the others need not suffer
+                errors.append(error)
+        _watch(begun)
+        if errors:
+            raise errors[0]
+        return {"FINISHED"}
+
+
+class FT2OS_OT_go_on(bpy.types.Operator):
+    """Go on with the run of this object that was cancelled or broke off, from where it stood"""
+
+    bl_idname = "ft2os.go_on"
+    bl_label = "Go On"
+    bl_options = {"REGISTER"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        if not objects.is_splat(context.object) or not checkpoints.exists(context.object.ft2os.unfinished):
+            cls.poll_message_set("The active object has no run to go on with")
+            return False
+        if _entry_of(context, context.object.ft2os.unfinished):
+            cls.poll_message_set("It goes on already")
+            return False
+        return True
+
+    @guarded
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        _watch([StylizeJob(context, context.object, checkpoint=context.object.ft2os.unfinished)])
+        return {"FINISHED"}
+
+
+class FT2OS_OT_drop_run(bpy.types.Operator):
+    """Forget the run that broke off; looks stay"""
+
+    bl_idname = "ft2os.drop_run"
+    bl_label = "Forget Run"
+    bl_options = {"REGISTER"}
+
+    poll = FT2OS_OT_go_on.poll
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        checkpoints.drop(context.object.ft2os.unfinished)
+        context.object.ft2os.unfinished = ""
         return {"FINISHED"}
 
 
 class FT2OS_OT_cancel(bpy.types.Operator):
-    """Stop the stylization; what it has so far becomes a look"""
+    """Stop; what there is so far becomes a look"""
 
     bl_idname = "ft2os.cancel"
     bl_label = "Cancel"
 
+    number: IntProperty(name="Job", default=0, description="0 is all of them")
+
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        return job is not None and not job.finished
+        return any(not job.finished for job in jobs)
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        job.cancel()
+        for job in jobs:
+            if self.number in (0, job.number):
+                job.cancel()
         return {"FINISHED"}
 
 
-CLASSES = (FT2OS_OT_stylize, FT2OS_OT_cancel)
+def stop() -> None:
+    """Forget all jobs: the extension is being disabled, their worker ends with it."""
+    for job in jobs:
+        job.abandon()
+    jobs.clear()
+
+
+def _watch(begun: list[StylizeJob]) -> None:
+    """Let the timer drive new jobs; without a window no timer fires, so they run to their end here.
+
+    Raises
+    ------
+    Ft2osError
+        Without a window: the first error.
+    """
+    jobs[:] = [job for job in jobs if not job.finished] + begun
+    if not bpy.app.background:
+        for job in begun:
+            manager.watch(job.poll)
+        return
+    while not all(job.poll() for job in begun):
+        time.sleep(_POLL_S)
+    for job in begun:
+        if job.error is not None:
+            raise job.error
+
+
+def _entry_of(context: bpy.types.Context, checkpoint: str) -> bool:
+    """Does a job work on this checkpoint?"""
+    return any(entry.checkpoint == checkpoint for entry in context.window_manager.ft2os.jobs)
+
+
+CLASSES = (FT2OS_OT_stylize, FT2OS_OT_go_on, FT2OS_OT_drop_run, FT2OS_OT_cancel)

@@ -15,7 +15,7 @@ from ft2os import transforms
 from ft2os.errors import RequestError
 from ft2os.gaussians import Gaussians
 
-from ..scene import axes, looks, objects
+from ..scene import axes, live, looks, objects
 
 if TYPE_CHECKING:
     from ft2os.looks import Look
@@ -27,7 +27,7 @@ class Item:
 
     name: str
     gaussians: Gaussians
-    look: Look | None
+    look: Look | str | None  # or the file of one that grows
     strength: float
     matrix: np.ndarray  # [4, 4] object -> right-down-forward world
     holdout: bool
@@ -43,15 +43,19 @@ class View:
     height: int
 
 
-def items(depsgraph: bpy.types.Depsgraph) -> list[Item]:
+def items(depsgraph: bpy.types.Depsgraph, growing: bool = False) -> list[Item]:
     """Every visible splat object of the evaluated scene, instances of collections included.
+
+    With ``growing``, those that a job is working on wear what it has so far.
 
     Raises
     ------
     RequestError
         If an object cannot be drawn; the message names it.
     """
-    read: dict[int, tuple[Gaussians, Look | None, float]] = {}  # an object that is instanced is read once
+    read: dict[
+        int, tuple[Gaussians, Look | str | None, float]
+    ] = {}  # an object that is instanced is read once
     found = []
     for instance in depsgraph.object_instances:
         obj = instance.object
@@ -64,7 +68,9 @@ def items(depsgraph: bpy.types.Depsgraph) -> list[Item]:
             raise RequestError(f"{obj.name}: {error.message}", error.hint) from error
         key = obj.original.as_pointer()
         if key not in read:
-            read[key] = (objects.read_gaussians(obj), *_look(obj))
+            shown = live.of(obj) if growing else None
+            worn = _look(obj) if shown is None else (shown.path, 1.0)
+            read[key] = (objects.read_gaussians(obj), *worn)
         held = obj.is_holdout or _in_holdout(obj, depsgraph.view_layer)
         found.append(Item(obj.name, *read[key], matrix, held))
     return found

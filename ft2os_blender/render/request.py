@@ -31,7 +31,7 @@ def instances(items: list[gather.Item]) -> list[dict]:
     return [
         {
             "data": manager.put(item.gaussians),
-            "look": manager.put_look(item.look) if item.look is not None else None,
+            "look": _look_file(item.look),
             "strength": item.strength,
             "matrix": item.matrix.ravel().tolist(),
             "holdout": item.holdout,
@@ -61,6 +61,10 @@ def ask(
         "out": str(out),
     }
     return manager.submit("render", params), out
+
+
+def _look_file(look) -> str | None:
+    return look if look is None or isinstance(look, str) else manager.put_look(look)
 
 
 def _make_room(path: Path, size: int) -> None:

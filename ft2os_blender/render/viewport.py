@@ -93,7 +93,7 @@ class Viewport:
         self._asked = wanted  # also when this fails: the next change of the scene or the view tries again
         if self._instances is None:
             self._instances = []
-            self._instances = request.instances(gather.items(depsgraph))
+            self._instances = request.instances(gather.items(depsgraph, growing=True))
         self._pending, path = request.ask(self._instances, view, behind, self._name)
         self._waiting = (view, path)
         manager.watch(_redraw_when_done(engine, self._pending))

@@ -11,7 +11,7 @@ import numpy as np
 
 from ft2os.gaussians import C0
 
-from . import attributes, looks
+from . import attributes, live, looks
 
 MATERIAL = "Splat Points"
 SHOWN = "shown"
@@ -27,8 +27,13 @@ def show(obj: bpy.types.Object) -> None:
     """Bring an object's points up to date with its active look and strength."""
     if obj.type != "POINTCLOUD":
         return
-    item = looks.active_look(obj)
-    if item is None or item.pointcloud is None:
+    item, growing = looks.active_look(obj), live.of(obj)
+    if live.MARK in obj.data:
+        del obj.data[live.MARK]
+    if growing is not None:
+        attributes.write(obj.data, SHOWN, "FLOAT_COLOR", growing.shown)
+        obj.data[live.MARK] = True
+    elif item is None or item.pointcloud is None:
         attributes.remove(obj.data, SHOWN)
     else:
         attributes.write(obj.data, SHOWN, "FLOAT_COLOR", _mean_colours(obj, item))
@@ -51,12 +56,7 @@ def _mean_colours(obj: bpy.types.Object, item: bpy.types.PropertyGroup) -> np.nd
     """Raw DC of the look a point, and in alpha how much of it shows.  [N, 4]"""
     rows = looks.parent_rows(item)
     dc = attributes.read(item.pointcloud, "radiance:base")[:, :3]
-    dc, rows = dc[rows >= 0], rows[rows >= 0]
-    n = len(obj.data.points)
-    count = np.bincount(rows, minlength=n)
-    sums = np.stack([np.bincount(rows, weights=dc[:, c], minlength=n) for c in range(3)], axis=1)
-    colours = sums / np.maximum(count, 1)[:, None]
-    return np.concatenate([colours, np.where(count, item.strength, 0.0)[:, None]], axis=1)
+    return live.mean_colours(dc[rows >= 0], rows[rows >= 0], len(obj.data.points), item.strength)
 
 
 def _build(made: bpy.types.Material) -> bpy.types.Material:

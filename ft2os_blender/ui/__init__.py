@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
-from . import lists, menus, panels
+from . import lists, menus, panels, thumbnail
 
 CLASSES = (*lists.CLASSES, *panels.CLASSES)
 
-attach = menus.attach
-detach = menus.detach
+
+def attach() -> None:
+    """Called when the extension is enabled."""
+    menus.attach()
+    thumbnail.attach()
+
+
+def detach() -> None:
+    """Called when it is disabled."""
+    menus.detach()
+    thumbnail.detach()

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import bpy
+
+from ft2os.errors import Ft2osError
 
 from ..scene import build, objects
 
@@ -54,10 +57,20 @@ def remaining(seconds: float) -> str:
     return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
 
 
-def progress_text(session: bpy.types.PropertyGroup) -> str:
-    """What the progress bar says."""
-    left = remaining(session.remaining)
-    return f"{session.stage or 'Starting'}{', ' + left + ' left' if left else ''}"
+def progress_text(job: bpy.types.PropertyGroup, waits: bool = False) -> str:
+    """What a job's progress bar says."""
+    left = remaining(job.remaining)
+    return f"{job.stage or ('Waiting' if waits else 'Starting')}{', ' + left + ' left' if left else ''}"
+
+
+def go_on_text(request: Callable[[str], dict], checkpoint: str) -> str:
+    """What the button says that goes on with a run."""
+    try:
+        asked = request(checkpoint)
+    except Ft2osError:
+        return "Go On"
+    title = asked.get("prompt") or Path(asked.get("style_image") or "").stem
+    return f"Go On with {title}" if title else "Go On"
 
 
 def wrapped(text: str, width: int) -> list[str]:

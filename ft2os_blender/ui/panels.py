@@ -5,9 +5,12 @@ from __future__ import annotations
 import bpy
 
 from .. import preferences
+from ..jobs import checkpoints
 from ..jobs.manager import manager
+from ..ops import stylize
+from ..properties import PICTURED
 from ..scene import looks, objects
-from . import facts
+from . import facts, thumbnail
 
 _CHARACTER_PX = 7  # mean width of a character at scale 1
 
@@ -19,7 +22,7 @@ class _Panel:
 
 
 class FT2OS_PT_main(_Panel, bpy.types.Panel):
-    """Prompt, method, Stylize, progress"""
+    """Prompt, method, Stylize, what runs"""
 
     bl_idname = "FT2OS_PT_main"
     bl_label = "Splat Style"
@@ -35,11 +38,59 @@ class FT2OS_PT_main(_Panel, bpy.types.Panel):
         settings = context.scene.ft2os
         row = layout.row()
         row.use_property_split = False
-        row.prop(settings, "prompt", text="", icon="GREASEPENCIL", placeholder="lava, old gold, ice …")
+        optional = settings.method == "image"
+        hint = "optional: its name or a material" if optional else "lava, old gold, ice …"
+        row.prop(settings, "prompt", text="", icon="GREASEPENCIL", placeholder=hint)
         layout.prop(settings, "method")
+        if settings.method in PICTURED:
+            _picture(layout, settings)
         layout.prop(settings, "preset")
         layout.prop(settings, "seed")
+        layout.prop(settings, "live")
         _action(layout, context)
+        _unfinished(layout, context)
+        _jobs(layout, context)
+
+
+class FT2OS_PT_advanced(_Panel, bpy.types.Panel):
+    """The few settings of a method that artists turn"""
+
+    bl_idname = "FT2OS_PT_advanced"
+    bl_parent_id = "FT2OS_PT_main"
+    bl_label = "Advanced"
+    bl_options = {"DEFAULT_CLOSED"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        return bool(objects.splats(context.scene.objects))
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout, settings = self.layout, context.scene.ft2os
+        layout.use_property_split = True
+        layout.use_property_decorate = False
+        turned = settings.advanced
+        if settings.preset != "seed":
+            row = layout.row(heading="Light and Dark", align=True)
+            row.prop(turned, "use_keep", text="")
+            kept = row.row()
+            kept.active = turned.use_keep
+            kept.prop(turned, "keep", text="Keep", slider=True)
+            strokes = settings.method == "image"
+            layout.prop(turned, "size", text="Stroke Size" if strokes else "Pattern Size")
+        if settings.method == "clip":
+            _clip(layout, turned, settings.preset == "seed")
+
+
+def _clip(layout: bpy.types.UILayout, turned: bpy.types.PropertyGroup, paper: bool) -> None:
+    """What only the method CLIP has; the paper's loop has less."""
+    if not paper:
+        layout.prop(turned, "start")
+        if turned.start == "named":
+            layout.prop(turned, "start_material")
+        layout.prop(turned, "geometry")
+        if turned.geometry == "ON":
+            layout.prop(turned, "geometry_amount", slider=True)
+    layout.prop(turned, "regularisation")
 
 
 class FT2OS_PT_looks(_Panel, bpy.types.Panel):
@@ -96,19 +147,50 @@ class FT2OS_PT_files(_Panel, bpy.types.Panel):
         row.operator("ft2os.export_scene", text="Export", icon="EXPORT")
 
 
-def _action(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
-    """The Stylize button, or the progress of what runs."""
-    session = context.window_manager.ft2os
-    if not session.busy:
+def _picture(layout: bpy.types.UILayout, settings: bpy.types.PropertyGroup) -> None:
+    """The style picture, small, under its path."""
+    layout.prop(settings, "style_image", text="Picture")
+    icon = thumbnail.icon(settings.style_image)
+    if icon:
         row = layout.row()
-        row.scale_y = 1.4
-        name = context.object.name if objects.is_splat(context.object) else "…"
-        row.operator("ft2os.stylize", text=f"Stylize {name}", icon="BRUSH_DATA", translate=False)
+        row.alignment = "RIGHT"
+        row.template_icon(icon_value=icon, scale=5.0)
+
+
+def _action(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+    """The Stylize button, which says on what."""
+    row = layout.row()
+    row.scale_y = 1.4
+    chosen = stylize.targets(context)
+    name = chosen[0].name if len(chosen) == 1 else f"{len(chosen)} Objects" if chosen else "…"
+    row.operator("ft2os.stylize", text=f"Stylize {name}", icon="BRUSH_DATA", translate=False)
+
+
+def _unfinished(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+    """The run of the active object that can go on."""
+    if not bpy.types.FT2OS_OT_go_on.poll(context):
         return
-    layout.label(text=session.target, icon="BRUSH_DATA", translate=False)
     row = layout.row(align=True)
-    row.progress(factor=session.factor, text=facts.progress_text(session))
-    row.operator("ft2os.cancel", text="", icon="X")
+    text = facts.go_on_text(checkpoints.request, context.object.ft2os.unfinished)
+    row.operator("ft2os.go_on", text=text, icon="PLAY", translate=False)
+    row.operator("ft2os.drop_run", text="", icon="X")
+
+
+def _jobs(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+    """What runs and what waits, each with its own way out."""
+    jobs = context.window_manager.ft2os.jobs
+    if not len(jobs):
+        return
+    box = layout.box()
+    for i, job in enumerate(jobs):
+        icon = "BRUSH_DATA" if i == 0 else "TIME"
+        column = box.column(align=True)
+        column.label(text=f"{job.target}: {job.prompt}", icon=icon, translate=False)
+        row = column.row(align=True)
+        row.progress(factor=job.factor, text=facts.progress_text(job, waits=i > 0))
+        row.operator("ft2os.cancel", text="", icon="X").number = job.number
+    if len(jobs) > 1:
+        box.operator("ft2os.cancel", text="Cancel All", icon="CANCEL").number = 0
 
 
 def _problems(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
@@ -155,4 +237,4 @@ def _rows(layout: bpy.types.UILayout, rows: list[tuple[str, str]]) -> None:
         split.label(text=value, translate=False)
 
 
-CLASSES = (FT2OS_PT_main, FT2OS_PT_looks, FT2OS_PT_facts, FT2OS_PT_files)
+CLASSES = (FT2OS_PT_main, FT2OS_PT_advanced, FT2OS_PT_looks, FT2OS_PT_facts, FT2OS_PT_files)

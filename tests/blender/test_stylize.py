@@ -139,13 +139,6 @@ def test_a_killed_backend_is_reported_and_starts_again(pair):
     assert len(pair["ball"].ft2os.looks) == 1
 
 
-def test_a_second_job_has_to_wait(pair):
-    job = begin(pair["ball"])
-    assert not bpy.ops.ft2os.stylize.poll()
-    drive(job)
-    assert bpy.ops.ft2os.stylize.poll()
-
-
 def test_opening_another_file_ends_the_job_quietly(pair):
     job = begin(pair["ball"])
     bpy.ops.wm.read_homefile(use_empty=True)

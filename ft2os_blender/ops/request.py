@@ -1,0 +1,146 @@
+"""What the backend is asked for: an object, the words and settings of the panel, the capture's cameras."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+
+import bpy
+import numpy as np
+
+from ft2os.errors import RequestError
+
+from ..jobs import checkpoints
+from ..jobs.manager import manager
+from ..properties import PICTURED, RESUMED
+from ..scene import axes, build, cameras, looks, objects
+
+MAX_CAMERAS = 64
+PATTERN = 1.15  # ft2os.stylize.painting.SCALE, which only the backend can import
+
+_number = itertools.count(1)
+
+
+def new(context: bpy.types.Context, obj: bpy.types.Object) -> dict:
+    """The parameters of the protocol's ``stylize`` for an object, as the panel is set.
+
+    Raises
+    ------
+    Ft2osError
+        If they make no sense, or the backend cannot be given the data.
+    """
+    settings = context.scene.ft2os
+    params = {
+        "prompt": settings.prompt.strip(),
+        "object_name": obj.ft2os.label or obj.name,
+        "method": settings.method,
+        "preset": settings.preset,
+        "seed": settings.seed,
+        "overrides": overrides(settings),
+        "live": settings.live,
+    }
+    if settings.method in PICTURED and settings.style_image:
+        params["style_image"] = _picture(settings.style_image)
+    _check(params)
+    if settings.method in RESUMED:
+        params["checkpoint"] = str(checkpoints.path(checkpoints.new()))
+    return params | _things(context, obj) | {"cameras": _cameras(obj)}
+
+
+def again(context: bpy.types.Context, obj: bpy.types.Object, checkpoint: str) -> dict:
+    """The parameters of a run that broke off, to go on with.
+
+    Raises
+    ------
+    Ft2osError
+        If its request is gone, or the backend cannot be given the data.
+    """
+    kept = checkpoints.request(checkpoint)
+    return kept | _things(context, obj) | {"resume": True, "live": context.scene.ft2os.live}
+
+
+def kept_part(params: dict) -> dict:
+    """What of a request to keep for `again`: all but the files of this session."""
+    return {name: value for name, value in params.items() if name not in ("target", "context", "out")}
+
+
+def overrides(settings: bpy.types.PropertyGroup) -> dict:
+    """The method's settings that the panel "Advanced" changes; what is at its default is not named."""
+    turned, method = settings.advanced, settings.method
+    found = {}
+    if method == "clip" and turned.regularisation > 0:
+        found["regularisation"] = turned.regularisation
+    if settings.preset == "seed":  # the paper's loop has neither a material to start from nor a second gear
+        return found
+    if turned.use_keep:
+        found["keep"] = turned.keep
+    if turned.size != 1.0:
+        name, tuned = ("stroke", 1.0) if method == "image" else ("scale", PATTERN)
+        found[name] = turned.size * tuned
+    if method == "clip":
+        if turned.start != "auto":
+            named = turned.start == "named"
+            found["start"] = turned.start_material.strip() if named else turned.start
+        if turned.geometry != "AUTO":
+            found["geometry"] = turned.geometry_amount if turned.geometry == "ON" else 0.0
+    return found
+
+
+def _check(params: dict) -> None:
+    """What the backend would refuse, said before anything is written for it."""
+    if params["method"] == "image":
+        if "style_image" not in params:
+            raise RequestError("There is no style picture.", "Choose the picture whose style it should take.")
+    elif not params["prompt"]:
+        raise RequestError("The prompt is empty.", "Say what the object shall become, for example: lava.")
+
+
+def _picture(named: str) -> str:
+    path = Path(bpy.path.abspath(named))
+    if not path.is_file():
+        raise RequestError(f"The style picture {path.name} is not there.", "Choose a picture that exists.")
+    return str(path.resolve())
+
+
+def _things(context: bpy.types.Context, obj: bpy.types.Object) -> dict:
+    """The object, what is around it, and where the result goes."""
+    context.view_layer.update()  # world matrices of what was moved a moment ago
+    shown = [other for other in objects.splats(context.visible_objects) if other != obj]
+    return {
+        "target": {**_instance(obj), "look": None},
+        "context": [_instance(other) for other in shown if len(other.data.points)],
+        "out": str(manager.folder() / f"stylize-{next(_number)}.npy"),
+    }
+
+
+def _instance(obj: bpy.types.Object) -> dict:
+    """An object as the protocol's instance, with the look that it wears."""
+    item = looks.active_look(obj)
+    worn = item is not None and item.strength > 0
+    return {
+        "data": manager.put(objects.read_gaussians(obj)),
+        "look": manager.put_look(looks.read_look(item)) if worn else None,
+        "strength": item.strength if worn else 1.0,
+        "matrix": _to_rdf(obj).reshape(-1).tolist(),
+    }
+
+
+def _cameras(obj: bpy.types.Object) -> list[dict] | None:
+    """The capture's cameras, evenly thinned, grouped by size; None where the scene came without."""
+    root = build.root_of(obj)
+    captured = [child for child in root.children if cameras.intrinsics(child)] if root is not None else []
+    if not captured:
+        return None
+    groups: dict[tuple[int, int], dict] = {}
+    for i in np.unique(np.linspace(0, len(captured) - 1, MAX_CAMERAS).astype(int)):
+        K, width, height = cameras.intrinsics(captured[i])
+        pose = _to_rdf(captured[i]) @ axes.CAMERA_FLIP
+        pose[:3, :3] /= np.cbrt(np.linalg.det(pose[:3, :3]))  # a scaled scene does not scale its cameras
+        same = groups.setdefault((width, height), {"viewmats": [], "Ks": [], "size": [width, height]})
+        same["viewmats"].append(np.linalg.inv(pose).reshape(-1).tolist())
+        same["Ks"].append(K.reshape(-1).tolist())
+    return list(groups.values())
+
+
+def _to_rdf(obj: bpy.types.Object) -> np.ndarray:
+    return axes.to_rdf(np.array(obj.matrix_world))
