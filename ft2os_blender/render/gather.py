@@ -55,7 +55,7 @@ def items(depsgraph: bpy.types.Depsgraph, growing: bool = False) -> list[Item]:
     """
     read: dict[
         int, tuple[Gaussians, Look | str | None, float]
-    ] = {}  # an object that is instanced is read once
+    ] = {}  # instances are read once
     found = []
     for instance in depsgraph.object_instances:
         obj = instance.object

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import bpy
@@ -11,9 +12,10 @@ import numpy as np
 import pytest
 from mathutils import Matrix, Vector
 
+from ft2os import looks
 from ft2os.cameras import inria, look_at
 from ft2os.cameras.camera import Camera
-from ft2os.gaussians import C0, Gaussians
+from ft2os.gaussians import C0, Gaussians, concatenate
 from tests import scenes
 from tests.blender.exr import read_exr
 from tests.blender.helpers import red_look, room
@@ -235,6 +237,46 @@ def test_a_keyed_strength_fades_a_look_in(tmp_path, shot):
     red = [(frame[..., 0] - frame[..., 1]).mean() for frame in frames]
     assert red[0] < red[1] < red[2]
     assert red[2] - red[0] > 0.05
+
+
+def test_a_keyed_look_that_moves_and_turns_colour_is_what_the_command_line_renders(
+    tmp_path, shot, two_groups_ply
+):
+    """Half way between two keys: target geometry and view-dependent bands blend as in the backend."""
+    ball = objects()["ball"]
+    rng = np.random.default_rng(5)
+    look = red_look(ball, every=2)
+    n = len(look)
+    target = {
+        "means": look.means + np.float32([0.3, -0.2, 0.1]),
+        "quats": np.roll(look.quats, 1, axis=1),
+        "scales": look.scales * np.float32([2.5, 0.6, 1.5]),
+        "opacities": look.opacities * np.float32(0.6),
+    }
+    sh = rng.normal(scale=0.4, size=(n, 3, 3)).astype(np.float32)
+    look = replace(look, dc0=look.dc * np.float32(0.3), target=target, sh=sh)
+    item = room("scene.looks").add_look(ball, look)
+    for frame, strength in ((1, 0.0), (3, 1.0)):
+        item.strength = strength
+        item.keyframe_insert("strength", frame=frame)
+        for curve_list in room("scene.animation")._curve_lists(ball.animation_data.action):
+            for curve in curve_list:
+                for point in curve.keyframe_points:
+                    point.interpolation = "LINEAR"
+    shot.frame_set(2)
+    assert item.strength == pytest.approx(0.5)
+    picture = f12(tmp_path / "f12.png")
+
+    half = [room("scene.objects").read_gaussians(obj) for obj in objects().values()]
+    at = list(objects()).index("ball")
+    half[at] = looks.apply(half[at], look, 0.5)
+    ply = tmp_path / "half" / "half.ply"
+    ply.parent.mkdir()
+    scenes.write_ply(ply, concatenate([part.replace(group=None, row=None) for part in half]))
+    inria.write(ply.with_name("cameras.json"), [capture()])
+    expected = command_line(ply, tmp_path / "cli")
+    assert np.abs(expected - command_line(two_groups_ply, tmp_path / "plain")).max() > 0.2
+    assert np.abs(picture[..., :3] - expected).max() <= TOLERANCE
 
 
 def test_a_border_and_a_percentage_cut_and_scale_the_same_picture(tmp_path, shot):
