@@ -71,7 +71,7 @@ SUBJECTS = (
     )),
     Subject("tree", "The apple tree", DEMO, "tree", (4, 20, 48, 32), 1.5, _CC0, (
         "flames", "frozen in snow", "autumn leaves", "flowers", "emerald", "gold", "rainbow",
-        "neon",
+        "neon", "@hokusai",
     )),
     Subject("pumpkin", "The pumpkin", DEMO, "pumpkin", (0, 24, 48, 16), 2.6, _CC0, (
         "stained glass", "white marble", "leopard", "watermelon", "verdigris bronze", "jade",
@@ -79,7 +79,7 @@ SUBJECTS = (
     )),
     Subject("robot", "The robot", REAL, "robot", (12, 9, 17, 21), 1.7, _AGULLO, (
         "lava", "made of ice", "gold", "flames", "galaxy", "copper", "stained glass", "wood", "@starry",
-        "@hokusai", "gold!",
+        "gold!",
     )),
     Subject("plant", "The houseplant", REAL, "houseplant", (2, 9, 13, 18), 1.7, _PADILLA, (
         "made of ice", "autumn leaves", "lava", "gold", "aurora", "mother of pearl", "jade", "sunset",

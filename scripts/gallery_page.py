@@ -79,7 +79,7 @@ How to read the captions:
 - *seconds*: from pressing Stylize to the finished look, scene loaded, on {cores} CPU cores that may have had
   other work; so the CPU time, summed over the cores, stands beside it.
 - *light and dark kept*: luminance SSIM between before and after, on the object's pixels. 1 keeps every line;
-  materials that are themselves bold (zebra, lava) or dark lower it.
+  materials that are themselves bold (leopard, lava) or dark lower it.
 - *blown white*: the share of the object's pixels where all channels are at their end.
 - *outside the object*: PSNR over all pixels that the object does not touch. The Gaussians there keep
   their bits.
