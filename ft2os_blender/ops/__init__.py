@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from . import backend, export, import_scene, looks, separate, stylize
+from . import apply_transform, backend, cameras, export, import_scene, looks, separate, stylize
 
 CLASSES = (
     *import_scene.CLASSES,
     *stylize.CLASSES,
     *looks.CLASSES,
     *separate.CLASSES,
+    *apply_transform.CLASSES,
+    *cameras.CLASSES,
     *export.CLASSES,
     *backend.CLASSES,
 )

@@ -1,4 +1,4 @@
-"""File > Export > Gaussian Splats: the objects as they are shown, source rows bit for bit."""
+"""File > Export > Gaussian Splats, and a collection's exporter: the objects as they are shown."""
 
 from __future__ import annotations
 
@@ -8,26 +8,44 @@ import bpy
 from bpy.props import BoolProperty, EnumProperty, StringProperty
 from bpy_extras.io_utils import ExportHelper
 
-from ..scene import build, collect, objects
+from ft2os.errors import RequestError
+from ft2os.formats import registry
+
+from ..scene import build, collect, files, objects
 from .report import guarded, show_error
 
 WHAT = [
     ("SELECTED", "Selected", "The selected splat objects"),
-    ("SCENE", "Whole Scene", "All splat objects of the imported scene that the active object belongs to"),
+    ("SCENE", "Imported Scene", "All splat objects of the imported scene that the active object belongs to"),
+    ("COLLECTION", "Collection", "All splat objects of the active collection"),
+    ("ALL", "Everything", "All splat objects of this Blender scene"),
 ]
+FORMATS = [
+    (form.name.upper(), f"{form.title} ({form.suffixes[0]})", f"Loses {form.loses}")
+    for form in registry.FORMATS
+    if form.writes
+]
+GLOB = ";".join(f"*{form.suffixes[0]}" for form in registry.FORMATS if form.writes)
+
+
+def _format_changed(self: bpy.types.OperatorProperties, context: bpy.types.Context) -> None:
+    self.filepath = _with_ending(self.filepath, self.format)
 
 
 class FT2OS_OT_export_scene(bpy.types.Operator, ExportHelper):
-    """Write splat objects to a PLY file: looks applied, transforms baked, untouched rows bit for bit"""
+    """Write splat objects to a file: looks applied, transforms baked; in a PLY untouched rows bit for bit"""
 
     bl_idname = "ft2os.export_scene"
     bl_label = "Export Splats"
     bl_options = {"REGISTER", "PRESET"}
 
     filename_ext = ".ply"
-    filter_glob: StringProperty(default="*.ply", options={"HIDDEN"})
+    check_extension = None  # the format decides, in `check`
+    filter_glob: StringProperty(default=GLOB, options={"HIDDEN"})
     what: EnumProperty(name="Export", items=WHAT, default="SCENE")
+    format: EnumProperty(name="Format", items=FORMATS, default="PLY", update=_format_changed)
     with_looks: BoolProperty(name="Apply Looks", description="At the strength of this frame", default=True)
+    collection: StringProperty(name="Collection", options={"HIDDEN"})  # set by a collection's exporter
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
@@ -36,28 +54,54 @@ class FT2OS_OT_export_scene(bpy.types.Operator, ExportHelper):
             return False
         return True
 
+    def check(self, context: bpy.types.Context) -> bool:
+        wanted = _with_ending(self.filepath, self.format)
+        changed, self.filepath = wanted != self.filepath, wanted
+        return changed
+
     @guarded
     def execute(self, context: bpy.types.Context) -> set[str]:
-        from ft2os import formats
-
         context.view_layer.update()  # world matrices of what was moved a moment ago
-        found = collect.collect(_chosen(context, self.what), with_looks=self.with_looks)
+        found = collect.collect(self._chosen(context), with_looks=self.with_looks)
         path = Path(bpy.path.abspath(self.filepath))
-        formats.save_ply(path, found.gaussians, labels=found.labels or None, inherit=found.inherit)
-        if found.warning is not None:
+        form = files.save(path, found.gaussians, labels=found.labels or None, inherit=found.inherit)
+        if found.warning is not None and form is registry.PLY:
             show_error(context, found.warning)
             self.report({"WARNING"}, str(found.warning))
-        self.report({"INFO"}, f"Exported {len(found.gaussians):,} Gaussians to {path.name}")
+        lost = "" if form is registry.PLY else f"; without {form.loses}"
+        self.report({"INFO"}, f"Exported {len(found.gaussians):,} Gaussians to {path.name}{lost}")
         return {"FINISHED"}
 
+    def _chosen(self, context: bpy.types.Context) -> list[bpy.types.Object]:
+        if self.collection:
+            named = bpy.data.collections.get(self.collection)
+            if named is None:
+                raise RequestError(f"There is no collection {self.collection}.", "Choose another one.")
+            return list(named.all_objects)
+        if self.what == "SELECTED":
+            return list(context.selected_objects)
+        if self.what == "COLLECTION":
+            return list(context.collection.all_objects)
+        every = objects.splats(context.scene.objects)
+        if self.what == "ALL":
+            return every
+        active = context.object if objects.is_splat(context.object) else every[0]
+        root = build.root_of(active)
+        return [obj for obj in every if build.root_of(obj) == root]
 
-def _chosen(context: bpy.types.Context, what: str) -> list[bpy.types.Object]:
-    if what == "SELECTED":
-        return list(context.selected_objects)
-    every = objects.splats(context.scene.objects)
-    active = context.object if objects.is_splat(context.object) else every[0]
-    root = build.root_of(active)
-    return [obj for obj in every if build.root_of(obj) == root]
+
+def _with_ending(path: str, name: str) -> str:
+    """``path`` with the ending of the format whose identifier is ``name``."""
+    form = next(form for form in registry.FORMATS if form.name.upper() == name)
+    known = registry.by_name(Path(path))
+    if known is form or not Path(path).name:
+        return path
+    stem = path[: -len(_ending(path, known))] if known is not None else path
+    return stem + form.suffixes[0]
+
+
+def _ending(path: str, form: registry.Format) -> str:
+    return next(suffix for suffix in form.suffixes if path.lower().endswith(suffix))
 
 
 CLASSES = (FT2OS_OT_export_scene,)

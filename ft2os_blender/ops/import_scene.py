@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import bpy
 from bpy.props import BoolProperty, EnumProperty, StringProperty
 from bpy_extras.io_utils import ImportHelper
 
-from ..scene import build, objects
+from ft2os.formats import registry
+
+from ..scene import build, files, objects
 from .report import guarded
 
+# A file dialog and a dropped file know the last ending only.
+ENDINGS = sorted({Path(f"a{suffix}").suffix for form in registry.FORMATS for suffix in form.suffixes})
+GLOB = ";".join(f"*{ending}" for ending in ENDINGS)
 UP_AXES = [
     ("-Y", "-Y up", "Most captures: 3D Gaussian Splatting's own axes"),
-    ("+Y", "Y up", ""),
+    ("+Y", "Y up", "Some phone apps' .spz files"),
     ("+Z", "Z up", ""),
     ("-Z", "-Z up", ""),
     ("+X", "X up", ""),
@@ -27,7 +34,7 @@ class FT2OS_OT_import_scene(bpy.types.Operator, ImportHelper):
     bl_options = {"REGISTER", "UNDO", "PRESET"}
 
     filename_ext = ".ply"
-    filter_glob: StringProperty(default="*.ply", options={"HIDDEN"})
+    filter_glob: StringProperty(default=GLOB, options={"HIDDEN"})
     up: EnumProperty(name="Up", description="The file's axis that points up", items=UP_AXES, default="-Y")
     drop_invalid: BoolProperty(
         name="Drop Invalid",
@@ -40,12 +47,19 @@ class FT2OS_OT_import_scene(bpy.types.Operator, ImportHelper):
 
     @guarded
     def execute(self, context: bpy.types.Context) -> set[str]:
-        from ft2os import formats
-
-        loaded = formats.load_scene(bpy.path.abspath(self.filepath), drop_invalid=self.drop_invalid)
-        if context.mode != "OBJECT":
-            bpy.ops.object.mode_set(mode="OBJECT")
-        root = build.add_scene(context, loaded, self.up)
+        window = context.window_manager
+        window.progress_begin(0, 100)
+        try:
+            loaded = files.load(
+                bpy.path.abspath(self.filepath),
+                drop_invalid=self.drop_invalid,
+                progress=lambda stage, step, total: window.progress_update(60 * step / max(total, 1)),
+            )
+            if context.mode != "OBJECT":
+                bpy.ops.object.mode_set(mode="OBJECT")
+            root = build.add_scene(context, loaded, self.up)
+        finally:
+            window.progress_end()
         made = objects.splats(root.children)
         for obj in context.selected_objects:
             obj.select_set(False)
@@ -55,17 +69,18 @@ class FT2OS_OT_import_scene(bpy.types.Operator, ImportHelper):
         return {"FINISHED"}
 
 
-class FT2OS_FH_ply(bpy.types.FileHandler):
-    """Lets a .ply file be dropped on the 3D view or the outliner"""
+class FT2OS_FH_splats(bpy.types.FileHandler):
+    """Lets a scene's file be dropped on the 3D view or the outliner, and a collection be exported"""
 
-    bl_idname = "FT2OS_FH_ply"
+    bl_idname = "FT2OS_FH_splats"
     bl_label = "Gaussian Splats"
     bl_import_operator = "ft2os.import_scene"
-    bl_file_extensions = ".ply"
+    bl_export_operator = "ft2os.export_scene"
+    bl_file_extensions = ";".join(ENDINGS)
 
     @classmethod
     def poll_drop(cls, context: bpy.types.Context) -> bool:
         return context.area is not None and context.area.type in {"VIEW_3D", "OUTLINER"}
 
 
-CLASSES = (FT2OS_OT_import_scene, FT2OS_FH_ply)
+CLASSES = (FT2OS_OT_import_scene, FT2OS_FH_splats)

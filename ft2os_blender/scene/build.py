@@ -12,6 +12,7 @@ import bpy
 import numpy as np
 from mathutils import Matrix
 
+from ft2os.formats import registry
 from ft2os.gaussians import Gaussians
 
 from . import cameras, display, objects
@@ -54,7 +55,7 @@ def add_scene(context: bpy.types.Context, loaded, up: str = "-Y") -> bpy.types.O
             obj.data.materials.append(display.material())
             obj.ft2os.label, obj.ft2os.group_id = label, group_id
             remember_source(obj, loaded.gaussians)
-        _add_cameras(context, loaded.cameras, collection, root)
+        add_cameras(context, loaded.cameras, collection, root)
     except Exception:
         discard(collection)
         raise
@@ -86,7 +87,11 @@ def scene_name(path: Path) -> str:
     folder = next((p for p in path.parents if p.name == "point_cloud"), None)
     if folder is not None and folder.parent.name:
         return folder.parent.name
-    return path.name if path.is_dir() else path.name.removesuffix(".ply")
+    if path.name == "meta.json":  # a folder of SOG planes
+        return path.parent.name
+    known = registry.by_name(path)
+    ending = "" if known is None else next(end for end in known.suffixes if path.name.lower().endswith(end))
+    return path.name.removesuffix(path.name[len(path.name) - len(ending) :])
 
 
 def remember_source(obj: bpy.types.Object, gaussians: Gaussians) -> None:
@@ -143,7 +148,10 @@ def _hide(layer: bpy.types.LayerCollection, collection: bpy.types.Collection) ->
         _hide(child, collection)
 
 
-def _add_cameras(context, views, collection: bpy.types.Collection, root: bpy.types.Object) -> None:
+def add_cameras(
+    context: bpy.types.Context, views: list, collection: bpy.types.Collection, root: bpy.types.Object
+) -> None:
+    """Hang a capture's cameras under its Empty, in a collection of their own whose eye is closed."""
     if not views:
         return
     folder = bpy.data.collections.new(f"{collection.name} Cameras")
@@ -153,5 +161,4 @@ def _add_cameras(context, views, collection: bpy.types.Collection, root: bpy.typ
         camera.display_size = root.empty_display_size / 4
     _hide(context.view_layer.layer_collection, folder)  # dozens of frusta in front of the scene
     if context.scene.camera is None:
-        context.scene.camera = made[0]
-        context.scene.render.resolution_x, context.scene.render.resolution_y = views[0].width, views[0].height
+        cameras.look_through(context.scene, made[0])

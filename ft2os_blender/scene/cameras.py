@@ -1,6 +1,14 @@
-"""The cameras of a capture as Blender cameras under the scene's Empty, so that they move with the scene."""
+"""The cameras of a capture as Blender cameras under the scene's Empty, and Blender's cameras as a capture's.
+
+An imported camera remembers its picture's pixels and their aspect: `look_through` gives them to the render
+settings, and what F12 then draws lies over the photo to the pixel.
+"""
 
 from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from pathlib import Path
 
 import bpy
 import numpy as np
@@ -10,8 +18,11 @@ from ft2os.cameras.camera import Camera
 
 from . import axes
 
+log = logging.getLogger("ft2os")
+
 SENSOR_MM = 36.0
-SIZE = "ft2os_size"  # custom property on the camera data: the capture's pixels
+SIZE = "ft2os_size"  # custom properties on the camera data: the capture's pixels,
+ASPECT = "ft2os_aspect"  # and how tall each is for its width
 
 
 def add_cameras(
@@ -21,7 +32,8 @@ def add_cameras(
     lenses: dict[tuple, bpy.types.Camera] = {}
     made = []
     for view in cameras:
-        key = (view.width, view.height, *np.round(view.K[[0, 0, 1], [0, 2, 2]], 3).tolist())
+        # A photo hangs on the camera data, so only views without one can share theirs.
+        key = (view.width, view.height, view.photo, *np.round(view.K[[0, 1, 0, 1], [0, 1, 2, 2]], 3).tolist())
         if key not in lenses:
             lenses[key] = lens(view)
         obj = bpy.data.objects.new(view.name or "Camera", lenses[key])
@@ -33,16 +45,79 @@ def add_cameras(
 
 
 def lens(view: Camera) -> bpy.types.Camera:
-    """Camera data with a view's field of view and principal point, exact where pixels are square."""
+    """Camera data with a view's field of view, principal point and photo."""
     data = bpy.data.cameras.new(view.name or "Camera")
     data.sensor_fit = "HORIZONTAL"
     data.sensor_width = SENSOR_MM
     data.lens = float(view.K[0, 0]) / view.width * SENSOR_MM
+    tall = float(view.K[0, 0] / view.K[1, 1])  # of a pixel: its height over its width
     data.shift_x = (view.width / 2 - float(view.K[0, 2])) / view.width
-    data.shift_y = (float(view.K[1, 2]) - view.height / 2) / view.width
+    data.shift_y = (float(view.K[1, 2]) - view.height / 2) * tall / view.width
     data.clip_start, data.clip_end = 0.01, 1000.0
     data[SIZE] = [view.width, view.height]
+    data[ASPECT] = tall
+    if view.photo is not None:
+        _hang(view.photo, data)
     return data
+
+
+def _hang(photo: Path, data: bpy.types.Camera) -> None:
+    """The photo behind the scene, half seen; a picture that Blender cannot open is left out."""
+    try:
+        image = bpy.data.images.load(str(photo), check_existing=True)
+    except RuntimeError:
+        log.warning("cannot open the photo %s", photo)
+        return
+    data.show_background_images = True
+    background = data.background_images.new()
+    background.image = image
+    background.frame_method = "STRETCH"
+    background.alpha = 0.5
+
+
+def look_through(scene: bpy.types.Scene, camera: bpy.types.Object) -> None:
+    """Make ``camera`` the scene's, and give an imported one's pixels to the render settings."""
+    scene.camera = camera
+    size = camera.data.get(SIZE)
+    if size is None:
+        return
+    render = scene.render
+    render.resolution_x, render.resolution_y, render.resolution_percentage = int(size[0]), int(size[1]), 100
+    tall = float(camera.data.get(ASPECT, 1.0))
+    render.pixel_aspect_x, render.pixel_aspect_y = max(1 / tall, 1.0), max(tall, 1.0)
+
+
+def of_scene(objs: Iterable[bpy.types.Object]) -> list[bpy.types.Object]:
+    """The cameras among ``objs`` by name."""
+    return sorted((obj for obj in objs if obj.type == "CAMERA"), key=lambda obj: obj.name)
+
+
+def captured(
+    camera: bpy.types.Object,
+    depsgraph: bpy.types.Depsgraph,
+    frame: np.ndarray,
+    size: tuple[int, int],
+    name: str,
+) -> Camera:
+    """A Blender camera as it is at this moment, for a file.
+
+    Parameters
+    ----------
+    camera : Object
+    depsgraph : Depsgraph
+    frame : ndarray, [4, 4]
+        Matrix in the world of the scene's Empty: the file's cameras are in its axes.
+    size : (width, height)
+        Pixels of its pictures.
+    name : str
+    """
+    from ..render import gather
+
+    view = gather.camera_view(camera.evaluated_get(depsgraph), depsgraph, *size)
+    # The view looks from the right-down-forward world; ``frame`` says where the file's own axes lie in it.
+    to_camera = view.viewmat @ axes.TO_BLENDER.T @ frame
+    to_camera[:3] /= np.cbrt(np.linalg.det(to_camera[:3, :3]))  # the scene may be scaled, a camera is not
+    return Camera(to_camera.astype(np.float32), view.K.astype(np.float32), *size, name)
 
 
 def intrinsics(obj: bpy.types.Object) -> tuple[np.ndarray, int, int] | None:
@@ -51,6 +126,8 @@ def intrinsics(obj: bpy.types.Object) -> tuple[np.ndarray, int, int] | None:
     if size is None:
         return None
     width, height, data = int(size[0]), int(size[1]), obj.data
+    tall = float(data.get(ASPECT, 1.0))
     focal = data.lens / data.sensor_width * width
-    centre = width / 2 - data.shift_x * width, height / 2 + data.shift_y * width
-    return np.array([[focal, 0, centre[0]], [0, focal, centre[1]], [0, 0, 1]], np.float32), width, height
+    centre = width / 2 - data.shift_x * width, height / 2 + data.shift_y * width / tall
+    K = np.array([[focal, 0, centre[0]], [0, focal / tall, centre[1]], [0, 0, 1]], np.float32)
+    return K, width, height

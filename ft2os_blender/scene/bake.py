@@ -1,0 +1,74 @@
+"""An object's own transform put into its points: places, turns, sizes, colours by direction, looks and all.
+
+Blender's own Apply moves points and leaves covariances and colours as they were.
+"""
+
+from __future__ import annotations
+
+import bpy
+import numpy as np
+
+from ft2os import transforms
+from ft2os.errors import RequestError
+from ft2os.gaussians import Gaussians
+
+from . import attributes, axes, display, objects
+
+
+def bake(obj: bpy.types.Object) -> bool:
+    """Apply ``obj``'s location, rotation and scale; whether there was anything to apply.
+
+    Raises
+    ------
+    RequestError
+        If the transform is more than a turn, a move and an even scale, or another object shares the points.
+    """
+    matrix = axes.snapped(np.array(obj.matrix_basis, np.float64))
+    if np.array_equal(matrix, np.eye(4)):
+        return False
+    if obj.data.users > 1:
+        raise RequestError(
+            f"{obj.name} shares its points with another object.",
+            "Make it single-user: Object > Relations > Make Single User > Object & Data.",
+        )
+    moved = transforms.apply(objects.read_gaussians(obj), matrix)  # all that can fail comes first
+    _write(obj.data, moved)
+    attributes.write(obj.data, objects.RADIUS, "FLOAT", objects.display_radius(moved))
+    for item in obj.ft2os.looks:
+        if item.pointcloud is not None:
+            _bake_look(item.pointcloud, matrix)
+    obj.matrix_basis.identity()
+    display.show(obj)
+    return True
+
+
+def _bake_look(cloud: bpy.types.PointCloud, matrix: np.ndarray) -> None:
+    """A look's two states; it may have the target of some attributes only."""
+    base = attributes.read(cloud, "radiance:base")
+    degree = objects.degree(cloud)
+    bands = [attributes.read(cloud, f"radiance:sh_{k}") for k in range((degree + 1) ** 2 - 1)]
+    neutral = Gaussians(
+        means=attributes.read(cloud, "position"),
+        quats=attributes.read(cloud, "rotation"),
+        scales=attributes.read(cloud, "scale"),
+        opacities=base[:, 3].copy(),
+        sh=np.stack([base[:, :3], *bands], axis=1),
+    )
+    moved = transforms.apply(neutral, matrix)
+    _write(cloud, moved)
+    found = {name: attributes.read(cloud, f"target:{name}") for name in ("means", "quats", "scales")}
+    target = neutral.replace(**{name: values for name, values in found.items() if values is not None})
+    target = transforms.apply(target, matrix)
+    kinds = {"means": "FLOAT_VECTOR", "quats": "QUATERNION", "scales": "FLOAT_VECTOR"}
+    for name, values in found.items():
+        if values is not None:
+            attributes.write(cloud, f"target:{name}", kinds[name], getattr(target, name))
+
+
+def _write(cloud: bpy.types.PointCloud, gaussians: Gaussians) -> None:
+    """What a turn changes; colours of degree 0, opacities and ids keep their bits."""
+    attributes.write(cloud, "position", "FLOAT_VECTOR", gaussians.means)
+    attributes.write(cloud, objects.ROTATION, "QUATERNION", gaussians.quats)
+    attributes.write(cloud, objects.SCALE, "FLOAT_VECTOR", gaussians.scales)
+    for k in range(1, gaussians.sh.shape[1]):
+        attributes.write(cloud, f"radiance:sh_{k - 1}", "FLOAT_VECTOR", gaussians.sh[:, k])
