@@ -30,7 +30,7 @@ def begin(*objects, prompt="lava", preset="draft") -> list:
 def drive(jobs, until=lambda: False, limit: float = 120.0) -> None:
     """Poll to the end of all, or until a condition holds."""
     end = time.monotonic() + limit
-    while not all([job.poll() for job in jobs]) and not until():
+    while not all(job.poll() for job in jobs) and not until():
         assert time.monotonic() < end, "the jobs do not end"
         jobs[-1]._pending._done.wait(0.02)
 

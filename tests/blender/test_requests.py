@@ -77,7 +77,7 @@ def test_a_style_picture_is_asked_for_and_goes_where_it_counts(pair, picture):
     with pytest.raises(Exception, match="no style picture"):
         make()
     wanted().style_image = str(picture.with_name("absent.png"))
-    with pytest.raises(Exception, match="absent.png is not there"):
+    with pytest.raises(Exception, match=r"absent\.png is not there"):
         make()
     wanted().style_image = str(picture)
     assert make()["style_image"] == str(picture)
