@@ -127,7 +127,7 @@ def test_a_killed_backend_is_reported_and_starts_again(pair):
     before = bits(pair["ball"])
     job = begin(pair["ball"])
     client = room("jobs.manager").manager.client()
-    drive(job, until=lambda: client.server)  # it has greeted: a worker, not some other program
+    drive(job, until=lambda: job._begun)  # one that still waited would be sent again
     client._process.kill()
     drive(job)
     assert "stopped" in job.error.message
