@@ -130,7 +130,8 @@ def turn(up: str) -> Matrix:
 def _root(name: str, collection: bpy.types.Collection, loaded, up: str) -> bpy.types.Object:
     root = bpy.data.objects.new(name, None)
     root.matrix_basis = turn(up)
-    low, high = np.percentile(loaded.gaussians.means, [5, 95], axis=0)
+    some = loaded.gaussians.means[:: max(len(loaded.gaussians) // 50_000, 1)]  # enough for a size
+    low, high = np.percentile(some, [5, 95], axis=0)
     root.empty_display_size = float(max((high - low).max() / 4, 1e-3))
     root.ft2os.is_root = True
     root.ft2os.format = loaded.format

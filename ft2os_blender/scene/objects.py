@@ -73,7 +73,8 @@ def display_radius(gaussians: Gaussians) -> np.ndarray:
     Its middle axis, less where it is faint, and no more than twice the usual, or the few large and faint ones
     would hide the rest.
     """
-    size = np.median(gaussians.scales, axis=1)
+    x, y, z = gaussians.scales.T
+    size = np.maximum(np.minimum(x, y), np.minimum(np.maximum(x, y), z))  # np.median sorts: ten times slower
     return np.minimum(size, 2 * np.median(size)) * np.sqrt(gaussians.opacities)
 
 

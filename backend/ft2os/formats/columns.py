@@ -8,7 +8,9 @@ how a numpy build vectorises float32, and a row read on one machine is still unt
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
@@ -22,6 +24,7 @@ SCALE = ("scale_0", "scale_1", "scale_2")
 ROTATION = ("rot_0", "rot_1", "rot_2", "rot_3")
 IDENTITY = tuple(f"obj_dc_{i}" for i in range(16))
 REQUIRED = POSITION + DC + OPACITY + SCALE + ROTATION
+_MOST_THREADS = 4  # more wait for memory
 _CHUNK = 16384  # rows a pass: 4 MB of degree-3 rows, so that striding through columns stays in cache
 
 
@@ -65,16 +68,38 @@ def activate(columns: np.ndarray, degree: int) -> Gaussians:
 
     A quaternion of length 0 becomes NaN, a log scale above 88 infinite: ``Gaussians.invalid`` finds both.
     """
-    has_identity = set(IDENTITY) <= set(columns.dtype.names)
-    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-        return Gaussians(
-            means=matrix(columns, POSITION),
-            quats=normalise(matrix(columns, ROTATION)),
-            scales=exp(matrix(columns, SCALE)),
-            opacities=sigmoid(matrix(columns, OPACITY))[:, 0],
-            sh=_read_sh(columns, degree),
-            identity=matrix(columns, IDENTITY) if has_identity else None,
-        )
+    n = len(columns)
+    shapes = {"means": (n, 3), "quats": (n, 4), "scales": (n, 3), "opacities": (n,)}
+    shapes["sh"] = (n, (degree + 1) ** 2, 3)
+    if set(IDENTITY) <= set(columns.dtype.names):
+        shapes["identity"] = (n, len(IDENTITY))
+    out = {name: np.empty(shape, np.float32) for name, shape in shapes.items()}
+
+    def fill(start: int) -> None:
+        rows = slice(start, start + _CHUNK)
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            for name, values in _activated(columns[rows], degree).items():
+                out[name][rows] = values
+
+    # A few rows at a time stay in cache on their way, and copying lets go of the interpreter.
+    with ThreadPoolExecutor(min(os.cpu_count() or 1, _MOST_THREADS)) as pool:
+        list(pool.map(fill, range(0, n, _CHUNK)))
+    return Gaussians(**out)
+
+
+def _activated(columns: np.ndarray, degree: int) -> dict[str, np.ndarray]:
+    """The arrays of a few rows by their names in ``Gaussians``."""
+    rest = matrix(columns, rest_names(degree)).reshape(len(columns), 3, -1).transpose(0, 2, 1)
+    found = {
+        "means": matrix(columns, POSITION),
+        "quats": normalise(matrix(columns, ROTATION)),
+        "scales": exp(matrix(columns, SCALE)),
+        "opacities": sigmoid(matrix(columns, OPACITY))[:, 0],
+        "sh": np.concatenate([matrix(columns, DC)[:, None], rest], axis=1),
+    }
+    if set(IDENTITY) <= set(columns.dtype.names):
+        found["identity"] = matrix(columns, IDENTITY)
+    return found
 
 
 def exp(raw: np.ndarray) -> np.ndarray:
@@ -169,12 +194,3 @@ def _put(
 def _bits(values: np.ndarray) -> np.ndarray:
     """Compared as integers, NaN equals itself and 0 differs from −0."""
     return np.ascontiguousarray(values, np.float32).view(np.int32)
-
-
-def _read_sh(columns: np.ndarray, degree: int) -> np.ndarray:
-    bands = (degree + 1) ** 2
-    sh = np.empty((len(columns), bands, 3), np.float32)
-    sh[:, 0] = matrix(columns, DC)
-    if degree:
-        sh[:, 1:] = matrix(columns, rest_names(degree)).reshape(-1, 3, bands - 1).transpose(0, 2, 1)
-    return sh
