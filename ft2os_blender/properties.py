@@ -139,7 +139,7 @@ class FT2OS_Advanced(bpy.types.PropertyGroup):
         name="Amount", description="How far the form goes", default=0.5, min=0.0, max=1.0, subtype="FACTOR"
     )
     regularisation: FloatProperty(
-        name="Hold the Original",
+        name="Hold Original",
         description="Weight of the likeness to the original pictures; needs VGG16's weights above 0",
         default=0.0,
         min=0.0,

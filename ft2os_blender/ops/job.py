@@ -9,6 +9,7 @@ import logging
 from pathlib import Path
 
 import bpy
+import numpy as np
 
 from ft2os.errors import CancelledError, Ft2osError, RequestError
 
@@ -144,8 +145,10 @@ class StylizeJob:
         except Ft2osError as error:  # the next one will do
             log.info("no live look: %s", error)
             return
-        rows = looks._rows_of(self._ids[look.parent], looks.point_ids(obj.data))
-        kept = rows >= 0  # points may have been deleted meanwhile
+        rows, now = look.parent, looks.point_ids(obj.data)
+        if not np.array_equal(now, self._ids):  # points were deleted meanwhile
+            rows = looks._rows_of(self._ids[rows], now)
+        kept = rows >= 0
         colours = live.mean_colours(look.dc[kept], rows[kept], len(obj.data.points))
         live.put(obj, live.Growing(path, colours))
 

@@ -78,11 +78,11 @@ def test_each_method_shows_what_it_has(pair, tmp_path):
     assert "Picture" in drawn()["Splat Style"]
     assert "Stroke Size" in drawn()["Advanced"]
     wanted.method = "clip"
-    assert {"Pattern Size", "Start From", "Material", "Form", "Amount", "Hold the Original"} <= set(
+    assert {"Pattern Size", "Start From", "Material", "Form", "Amount", "Hold Original"} <= set(
         drawn()["Advanced"]
     )
     wanted.preset = "seed"
-    assert drawn()["Advanced"] == ["Hold the Original"]
+    assert drawn()["Advanced"] == ["Hold Original"]
 
 
 def test_a_look_and_several_selected_objects_are_named(pair):
