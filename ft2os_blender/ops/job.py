@@ -93,6 +93,8 @@ class StylizeJob:
 
     def abandon(self) -> None:
         """Forget the job: the extension is being disabled."""
+        if self.finished:
+            return
         self.finished = True
         self._forget_entry()
         live.drop(self._uid)
@@ -110,7 +112,11 @@ class StylizeJob:
             return False
         self._sent_again = True
         instances = (self._params["target"], *self._params["context"])
-        if not manager.give_again({item["data"] for item in instances}):
+        try:
+            if not manager.give_again({item["data"] for item in instances}):
+                return False
+        except Ft2osError as error:
+            log.info("not sent again: %s", error)
             return False
         self._submit()
         return True
@@ -146,6 +152,8 @@ class StylizeJob:
             log.info("no live look: %s", error)
             return
         rows, now = look.parent, looks.point_ids(obj.data)
+        if rows.size and not 0 <= rows.min() <= rows.max() < len(self._ids):
+            return
         if not np.array_equal(now, self._ids):  # points were deleted meanwhile
             rows = looks._rows_of(self._ids[rows], now)
         kept = rows >= 0

@@ -26,6 +26,14 @@ def targets(context: bpy.types.Context) -> list[bpy.types.Object]:
     return objects.splats(chosen)
 
 
+def unfinished(context: bpy.types.Context) -> str:
+    """The checkpoint of the active object's run that can go on; '' without one, or where it does already."""
+    obj = context.object
+    name = obj.ft2os.unfinished if objects.is_splat(obj) else ""
+    running = any(entry.checkpoint == name for entry in context.window_manager.ft2os.jobs)
+    return name if not running and checkpoints.exists(name) else ""
+
+
 class FT2OS_OT_stylize(bpy.types.Operator):
     """Give the selected splat objects the look that the panel describes; those that run go first"""
 
@@ -63,11 +71,8 @@ class FT2OS_OT_go_on(bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        if not objects.is_splat(context.object) or not checkpoints.exists(context.object.ft2os.unfinished):
-            cls.poll_message_set("The active object has no run to go on with")
-            return False
-        if _entry_of(context, context.object.ft2os.unfinished):
-            cls.poll_message_set("It goes on already")
+        if not unfinished(context):
+            cls.poll_message_set("The active object has no run to go on with, or it goes on already")
             return False
         return True
 
@@ -136,11 +141,6 @@ def _watch(begun: list[StylizeJob]) -> None:
     for job in begun:
         if job.error is not None:
             raise job.error
-
-
-def _entry_of(context: bpy.types.Context, checkpoint: str) -> bool:
-    """Does a job work on this checkpoint?"""
-    return any(entry.checkpoint == checkpoint for entry in context.window_manager.ft2os.jobs)
 
 
 CLASSES = (FT2OS_OT_stylize, FT2OS_OT_go_on, FT2OS_OT_drop_run, FT2OS_OT_cancel)

@@ -43,8 +43,10 @@ class Viewport:
     ) -> None:
         """Draw what there is; ask for more where it is not what is wanted."""
         try:
-            self._receive(engine)
-            self._ask(engine, context, depsgraph)
+            try:
+                self._receive(engine)
+            finally:  # also where that failed: the scene may have moved on since
+                self._ask(engine, context, depsgraph)
         except Ft2osError as error:
             engine.update_stats("Splats", str(error))
         if self._texture is not None:

@@ -168,10 +168,11 @@ def _action(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
 
 def _unfinished(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     """The run of the active object that can go on."""
-    if not bpy.types.FT2OS_OT_go_on.poll(context):
+    checkpoint = stylize.unfinished(context)
+    if not checkpoint:
         return
     row = layout.row(align=True)
-    text = facts.go_on_text(checkpoints.request, context.object.ft2os.unfinished)
+    text = facts.go_on_text(checkpoints.request, checkpoint)
     row.operator("ft2os.go_on", text=text, icon="PLAY", translate=False)
     row.operator("ft2os.drop_run", text="", icon="X")
 
