@@ -15,6 +15,7 @@ from ft2os.gaussians import C0, concatenate  # noqa: E402
 from ft2os.strict_json import plain  # noqa: E402
 from ft2os.stylize import StylizeRequest, stylize  # noqa: E402
 from ft2os.stylize.relief import CEILING  # noqa: E402
+from ft2os.stylize.survey import cameras_around  # noqa: E402
 from tests import tiny_clip  # noqa: E402
 from tests.scenes import ball  # noqa: E402
 
@@ -151,11 +152,38 @@ def test_progress_has_pictures_partial_results_and_an_end(make):
     assert steps == sorted(steps)
     assert (seen[-1].step, seen[-1].eta_s) == (100, 0)
     pictures = [p for p in seen if p.preview is not None]
-    assert pictures[0].stage == "rank"  # the object itself, before anything is decided
+    assert pictures[0].stage == "split"  # the material that is named, before the object is surveyed
     assert pictures[0].partial is None
     assert all(p.preview.dtype == np.uint8 and p.preview.shape == (48, 48, 3) for p in pictures)
     assert len(pictures[-1].partial().look) == pictures[-1].partial().stats["gaussians"]
     assert [p.loss is not None for p in seen if p.stage == "colours"].count(True) == 4
+
+
+def test_where_no_word_names_a_material_the_object_itself_is_shown_first(make):
+    seen = []
+    stylize(make("qwertyuiop", steps=1), progress=seen.append)
+    assert next(p for p in seen if p.preview is not None).stage == "rank"
+
+
+def test_a_draft_neither_ranks_what_is_named_nor_builds_views_of_its_own(make, target):
+    small = {"survey_views": 4, "survey_pixels": 48, "limit": 400, "bank": 32}
+    request = make(preset="draft")
+    overrides = {"model": request.overrides["model"], **small}
+    stats = stylize(dataclasses.replace(request, overrides=overrides)).stats
+    assert stats["start"] == {"from": "lava", "how": "name", "scores": {}} | {
+        key: stats["start"][key] for key in ("scale", "keep")
+    }
+    assert stats["views"] == len(cameras_around(target, 4, 48))
+    assert stats["judged_views"] <= 12
+
+
+def test_the_first_run_of_a_judge_tells_how_long_its_words_take(make):
+    first, again = [], []
+    stylize(make(steps=1, bank=200), progress=first.append)
+    stylize(make(steps=1, bank=200), progress=again.append)
+    told = [[p for p in seen if p.stage == "words"] for seen in (first, again)]
+    assert len(told[0]) > len(told[1])
+    assert any(p.eta_s is not None for p in told[0])
 
 
 def test_cancel_keeps_what_there_is(make):

@@ -69,14 +69,13 @@ def test_an_override_settles_it():
 
 @pytest.mark.parametrize(("scores", "chosen"), [((1.0, 2.0), "lava"), ((2.0, 1.0), None), ((1.0, 1.0), None)])
 def test_a_material_that_clip_came_up_with_has_to_beat_the_original(monkeypatch, scores, chosen):
-    monkeypatch.setattr(start, "named", lambda *a: (["lava"], "ranked"))
     monkeypatch.setattr(
         start,
         "_ranked",
         lambda brushes, *a: {"original": scores[0], **{start._label(b): scores[1] for b in brushes}},
     )
     request = StylizeRequest(ball(4), "xyzzy")
-    choice = start.choose(request, resolve("standard"), None, None, None, None, None)
+    choice = start.choose((["lava"], "ranked"), request, resolve("standard"), None, None, None)
     assert (choice.brush.material.name if choice.brush else None) == chosen
     assert choice.stats()["from"] == (chosen or "original")
     if choice.brush:  # among equals the pattern's usual size and strength

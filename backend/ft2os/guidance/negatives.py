@@ -7,6 +7,7 @@ encoded once (``Bank``).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
@@ -55,13 +56,18 @@ class Bank:
     embeddings: Tensor
 
     @staticmethod
-    def of(judge, size: int = BANK) -> Bank:
-        """The judge's bank: every so-manieth word of the list, encoded once on this machine."""
+    def of(judge, size: int = BANK, tick: Callable[[float], None] | None = None) -> Bank:
+        """The judge's bank, encoded once on this machine; ``tick(share)`` while it is."""
         from ft2os.guidance import text_cache
 
+        chosen = Bank.words(size)
+        return Bank(chosen, text_cache.embed_all(judge, list(chosen), tick))
+
+    @staticmethod
+    def words(size: int = BANK) -> tuple[str, ...]:
+        """Every so-manieth word of the list."""
         every = max(1, len(words()) // size)
-        chosen = words()[::every][:size]
-        return Bank(chosen, text_cache.embed_all(judge, list(chosen)))
+        return words()[::every][:size]
 
     def without(self, prompt: Tensor, share: float = NEAREST) -> Bank:
         """The bank less the ``share`` of it that lies nearest to a prompt's embedding [D]."""

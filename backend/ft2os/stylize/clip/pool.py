@@ -7,7 +7,7 @@ views those are was settled before the run began, so nothing depends on who is f
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
@@ -17,6 +17,7 @@ from torch import Tensor
 from ft2os.cameras.camera import Camera
 from ft2os.gaussians import Gaussians
 from ft2os.render import linear
+from ft2os.tiles.linear import LinearView
 
 PRUNE = 1e-3
 """Weights below this are left out: a pixel is off by a hundredth at most, and the memory is two thirds."""
@@ -36,15 +37,26 @@ class Pool:
         Behind the object, one a view.
     device : str
         "cpu" or "cuda".
+    ready : sequence of LinearView
+        The forms of the cameras, where somebody has built them already; a GPU makes its own.
     """
 
     def __init__(
-        self, gaussians: Gaussians, cameras: list[Camera], backgrounds: np.ndarray, device: str
+        self,
+        gaussians: Gaussians,
+        cameras: list[Camera],
+        backgrounds: np.ndarray,
+        device: str,
+        ready: Sequence[LinearView] = (),
     ) -> None:
         self._gaussians, self.cameras, self._device = gaussians, cameras, device
         self._backgrounds = torch.from_numpy(backgrounds.astype(np.float32)).to(device)
         self._views: dict[int, Future] = {}
         self._builder = ThreadPoolExecutor(1, thread_name_prefix="ft2os-views")
+        if device == "cpu":
+            for index, view in enumerate(ready):
+                self._views[index] = Future()
+                self._views[index].set_result(_with_mask(view))
 
     def __len__(self) -> int:
         return len(self.cameras)
@@ -80,7 +92,11 @@ class Pool:
         self._builder.shutdown(wait=False, cancel_futures=True)
 
     def _build(self, index: int) -> tuple:
-        camera = self.cameras[index]
-        (view,) = linear.build(self._gaussians, [camera], prune=PRUNE, device=self._device)
-        alpha = view.alpha.cpu().numpy() if isinstance(view.alpha, Tensor) else view.alpha
-        return view, alpha.reshape(camera.height, camera.width) > _OBJECT
+        (view,) = linear.build(self._gaussians, [self.cameras[index]], prune=PRUNE, device=self._device)
+        return _with_mask(view)
+
+
+def _with_mask(view) -> tuple:
+    """A view's form, and [H, W] where the object is."""
+    alpha = view.alpha.cpu().numpy() if isinstance(view.alpha, Tensor) else view.alpha
+    return view, alpha.reshape(view.camera.height, view.camera.width) > _OBJECT

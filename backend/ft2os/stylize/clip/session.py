@@ -23,7 +23,7 @@ from ft2os.stylize.clip.colours import ColourGear, Originals
 from ft2os.stylize.clip.content import Regularizer
 from ft2os.stylize.clip.objective import Judgement
 from ft2os.stylize.clip.pool import Pool
-from ft2os.stylize.clip.report import Reporter
+from ft2os.stylize.clip.report import Reporter, shares
 from ft2os.stylize.clip.settings import Settings
 from ft2os.stylize.clip.style import Style
 from ft2os.stylize.clip.texts import Texts
@@ -34,8 +34,6 @@ from ft2os.stylize.relief import CEILING
 _CONTENT_PIXELS = 160
 _GREY = 0.5
 _BACKGROUND_SPREAD = 0.12  # of the views' backgrounds around grey, so that they stay believable
-# What a stage takes beside the others on two cores, seconds; a judged picture, and one that is only scored.
-_SECONDS = {"words": 0.5, "prepare": 3.0, "paint": 1.2, "solve": 1.0, "rank": 0.12, "judged": 0.16}
 
 
 class Session:
@@ -79,7 +77,9 @@ class Session:
         # A run that goes on keeps its batch, whatever is free today.
         batch = self._kept[1]["batch"] if self._kept else self.memory.batch
         self.settings = replace(settings, batch=batch)
-        self.report = Reporter(self._shares(), progress, cancelled, self.partial, self._save)
+        self.report = Reporter(
+            shares(self.settings, self.strength, self.judge), progress, cancelled, self.partial, self._save
+        )
         self.losses: list[float] = []
         self.terms: dict[str, list[float]] = {}
         self.canvas: canvas.Canvas | None = None
@@ -122,8 +122,10 @@ class Session:
         """The canvas, the choice, and the first gear, where it stood or at its start."""
         request, settings = self.request, self.settings
         self.report("words", 0.0)
-        self.texts = Texts(request, settings, self.judge)
+        self.texts = Texts(request, settings, self.judge, lambda share: self.report("words", share))
         self.judgement = Judgement(self.judge, self.texts, settings)
+        self.named = start.named(request, settings, self.judge, self.texts)
+        self.brush = start.sketch(self.named, request, settings)
         self.canvas = self._prepared()
         if self._kept:
             tensors, facts = self._kept
@@ -132,9 +134,8 @@ class Session:
             colours = tensors["colours/start"].numpy()
         else:
             colours = self._choose()
-        cameras = self._cameras()
         fine = self.canvas.fine
-        self.pool = Pool(fine, cameras, self.backgrounds(len(cameras)), self.device)
+        self.pool = self._pool()
         neutral = torch.from_numpy(np.clip(self.canvas.neutral, 0, CEILING)).to(self.device)
         self.before = Originals(self.pool, neutral, self.judgement)
         begun = torch.from_numpy(np.asarray(colours, np.float32)).to(self.device)
@@ -156,14 +157,27 @@ class Session:
             limit=settings.limit,
             refit=settings.refit,
             tick=self.report,
+            sketch=self._sketch if self.brush and not self._kept else None,
         )
         return replace(made, rows=own[made.rows], parent=own[made.parent])
 
+    def _sketch(self, made: canvas.Canvas) -> None:
+        """The first picture, long before the run has colours: the material that the prompt names."""
+        first = made.surveys[0]
+
+        def drawn() -> np.ndarray:
+            return _screen(painting.picture(first, made.frame, self.brush, painting.tone_of([first])), first)
+
+        self.report("split", 1.0, preview=drawn, at_once=True)
+
+    def _original(self) -> np.ndarray:
+        return _screen(self._first().original, self._first())
+
     def _choose(self) -> np.ndarray:
         """Colours [M, 3] to start from."""
-        self.report("rank", 0.0, preview=self._original, at_once=True)
+        self.report("rank", 0.0, preview=None if self.brush else self._original, at_once=True)
         self.choice = start.choose(
-            self.request, self.settings, self.judge, self.texts, self.judgement, self.canvas,
+            self.named, self.request, self.settings, self.judgement, self.canvas,
             lambda share: self.report("rank", share),
         )  # fmt: skip
         if self.choice.brush is None:
@@ -270,10 +284,18 @@ class Session:
             tensors, facts = tensors | more, facts | told
         checkpoint.save(self.request.checkpoint, tensors, facts)
 
-    def _cameras(self) -> list:
-        rng = np.random.default_rng((self.request.seed, 0))
-        fine, settings = self.canvas.fine, self.settings
-        return views.pool(fine, self.request.cameras, settings.views, self._pixels(), settings.given, rng)
+    def _pool(self) -> Pool:
+        """The views to judge: built for it, or those of the surveys."""
+        made, settings, ready = self.canvas, self.settings, ()
+        if settings.views:
+            rng = np.random.default_rng((self.request.seed, 0))
+            cameras = views.pool(
+                made.whole, self.request.cameras, settings.views, self._pixels(), settings.given, rng
+            )
+        else:
+            ready = [survey.view for survey in made.surveys]
+            cameras = [view.camera for view in ready]
+        return Pool(made.fine, cameras, self.backgrounds(len(cameras)), self.device, ready)
 
     def _pixels(self) -> int:
         """Side of a view."""
@@ -288,28 +310,11 @@ class Session:
     def _first(self) -> canvas.Survey:
         return self.canvas.surveys[0]
 
-    def _original(self) -> np.ndarray:
-        return _screen(self._first().original, self._first())
-
     def preview(self) -> np.ndarray:  # uint8 [H, W, 3]
         """The first view over mid grey, with the colours as they are."""
         if self.second:
             return _bytes(self.second.picture(self._first().view.camera))
         return _screen(self._first().view.image(self.gear.now()), self._first())
-
-    def _shares(self) -> dict[str, float]:
-        settings = self.settings
-        judged = _SECONDS["judged"] * settings.batch
-        shares = {"words": _SECONDS["words"]}
-        whole = sum(canvas.STAGES.values())
-        shares |= {name: _SECONDS["prepare"] * weight / whole for name, weight in canvas.STAGES.items()}
-        shares |= {"rank": _SECONDS["rank"] * settings.candidates * start.VIEWS}
-        shares |= {name: _SECONDS[name] for name in ("paint", "solve")}
-        shares["colours"] = judged * settings.steps
-        if self.strength > 0:
-            shares["geometry"] = 1.3 * judged * second.steps(settings, self.strength)
-            shares["finish"] = judged * second.finishing_steps(settings)
-        return shares
 
     def _close(self) -> None:
         if self.gear:

@@ -101,9 +101,11 @@ class Settings(Shared):
         The material's size and how much of the object's light and dark it leaves; ranked by the judge when
         None.
     candidates : int
-        Most pictures to rank when choosing a start.
+        Most materials, sizes and strengths to rank when choosing a start; a material that the prompt names is
+        taken as it is where there is but one.
     views : int
-        Views in the pool; each is built once and judged many times.
+        Views in the pool; each is built once and judged many times. 0 judges the views that the object is
+        surveyed with: coarser, but they are there.
     given : float
         Share of the pool that comes from the scene's own cameras, where it has some.
     oversample : float
@@ -172,9 +174,9 @@ PRESETS: dict[str, Shared] = {
     "draft": Settings(
         batch=4,
         steps=2,
-        candidates=4,
-        views=4,
-        oversample=1.0,
+        candidates=1,
+        views=0,
+        direction=0.0,  # costs as much as a step, and tells least in so few
         survey_views=12,
         survey_pixels=176,
         limit=40_000,
@@ -215,7 +217,7 @@ _KINDS: dict[type, dict[str, table.Kind]] = {
         "scale": table.optional(table.number(0.01, 100, 1.15)),
         "keep": table.optional(table.number(0, 1, 0.5)),
         "candidates": table.whole(1, 1000, 12),
-        "views": table.whole(1, 1000, 14),
+        "views": table.whole(0, 1000, 14),
         "given": table.number(0, 1, 0.75),
         "oversample": table.number(0.25, 8, 1.25),
         "crops": table.number(0, 1, 0.5),

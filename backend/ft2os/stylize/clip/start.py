@@ -29,6 +29,7 @@ SCALES = (1.0, 0.7, 1.45)  # of the pattern, times its usual size
 KEEPS = (1.0, 0.7)  # of the material's own share of the object's light and dark
 VIEWS = 2  # pictures to judge a brush by
 NEAR_SHARE = 0.98  # of the bank's words that a material has to be nearer to the prompt than
+RANKED = "ranked"  # how a material came that no word names
 _FEW = 3  # materials that the words may suggest
 _BACKGROUND = 0.5
 
@@ -63,10 +64,9 @@ class Choice:
 
 
 def choose(
+    named: tuple[list[str], str],
     request: StylizeRequest,
     settings: Settings,
-    judge: ClipJudge,
-    texts: Texts,
     judgement: Judgement,
     canvas: Canvas,
     tick: Callable[[float], None],
@@ -75,17 +75,21 @@ def choose(
 
     Parameters
     ----------
+    named : (list of str, str)
+        What `named` found.
     tick : callable
         Called as ``tick(share)`` after every picture; may raise to stop.
     """
-    names, how = named(request, settings, judge, texts)
+    names, how = named
     if not names:
         return Choice(None, how)
     brushes = list(islice(_variants(names, request.seed, settings), settings.candidates))
+    if len(brushes) == 1 and how != RANKED:
+        return Choice(brushes[0], how)
     scores = _ranked(brushes, canvas, judgement, tick)
     best = max(brushes, key=lambda brush: scores[_label(brush)])  # the first of equals: the usual size
     # A material that the artist named is meant; one that CLIP came up with has to beat the original.
-    if how == "ranked" and scores[_label(best)] <= scores[ORIGINAL]:
+    if how == RANKED and scores[_label(best)] <= scores[ORIGINAL]:
         return Choice(None, ORIGINAL, scores)
     return Choice(best, how, scores)
 
@@ -99,10 +103,18 @@ def named(
     try:
         found = match(request.prompt, object_name=request.object_name)
     except UnknownPromptError:
-        return nearest(judge, texts), "ranked"
+        return nearest(judge, texts), RANKED
     if found.how != "similar":
         return [found.material.name], found.how
     return list(dict.fromkeys([found.material.name, *nearest(judge, texts)]))[:_FEW], found.how
+
+
+def sketch(named: tuple[list[str], str], request: StylizeRequest, settings: Settings) -> Brush | None:
+    """The material that a run will most likely start from; None where only pictures can tell."""
+    names, how = named
+    if not names or how == RANKED:
+        return None
+    return next(_variants(names, request.seed, settings))
 
 
 def nearest(judge: ClipJudge, texts: Texts) -> list[str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -17,7 +19,7 @@ SOURCE = "object"  # where the artist has not said what it is
 
 
 class Texts:
-    """Embedded texts of a run.
+    """Embedded texts of a run; ``tick(share)`` is called while words are encoded for the first time.
 
     Attributes
     ----------
@@ -29,7 +31,13 @@ class Texts:
         Words that do not mean the prompt.
     """
 
-    def __init__(self, request: StylizeRequest, settings: Settings, judge: ClipJudge) -> None:
+    def __init__(
+        self,
+        request: StylizeRequest,
+        settings: Settings,
+        judge: ClipJudge,
+        tick: Callable[[float], None] | None = None,
+    ) -> None:
         prompt = request.prompt.strip()
         self.source = described(request.object_name)
         self.target = phrase(prompt, request.object_name)
@@ -39,7 +47,7 @@ class Texts:
         self.direction = self.whole - self._source
         self._count = settings.contrast
         if settings.negatives is None:
-            self.bank = Bank.of(judge, settings.bank).without(self.whole)
+            self.bank = Bank.of(judge, settings.bank, tick).without(self.whole)
             self._fixed = None
         else:
             embeddings = judge.embed_texts(list(settings.negatives))

@@ -55,24 +55,30 @@ def pool(
 
     Where the scene's cameras are fewer, or do not see the object, orbits take their place.
     """
-    seen = [c for camera in cameras or () if (c := crop_to_object(gaussians, camera, pixels, MARGIN))]
-    centre, _ = bounding_sphere(gaussians)
-    chosen = [seen[i] for i in _spread(seen, centre, min(round(given * count), len(seen)), rng)]
+    chosen = _spread(gaussians, cameras, round(given * count), pixels, rng) if cameras else []
     return chosen + _jittered_orbit(gaussians, count - len(chosen), pixels, rng)
 
 
-def _spread(cameras: Sequence[Camera], centre: np.ndarray, count: int, rng: np.random.Generator) -> list[int]:
-    """Cameras that look from directions far from each other: each next is the farthest from those before."""
-    if not count:
-        return []
+def _spread(
+    gaussians: Gaussians, cameras: Sequence[Camera], count: int, pixels: int, rng: np.random.Generator
+) -> list[Camera]:
+    """Windows of cameras that look from far apart: each next is the farthest from those before.
+
+    Only those whose turn comes are cropped: looking for the object in hundreds of pictures takes seconds.
+    """
+    centre, _ = bounding_sphere(gaussians)
     directions = np.stack([camera.position - centre for camera in cameras])
     directions /= np.maximum(np.linalg.norm(directions, axis=1, keepdims=True), 1e-12)
-    chosen = [int(rng.integers(len(cameras)))]
-    nearest = directions @ directions[chosen[0]]
-    while len(chosen) < count:
-        nearest[chosen] = np.inf
-        chosen.append(int(np.argmin(nearest)))
-        nearest = np.maximum(nearest, directions @ directions[chosen[-1]])
+    nearest = np.full(len(cameras), -1.0)
+    nearest[rng.integers(len(cameras))] = -2.0
+    chosen: list[Camera] = []
+    while len(chosen) < count and np.isfinite(nearest).any():
+        i = int(np.argmin(nearest))
+        window = crop_to_object(gaussians, cameras[i], pixels, MARGIN)
+        if window:
+            chosen.append(window)
+            nearest = np.maximum(nearest, directions @ directions[i])
+        nearest[i] = np.inf  # had its turn
     return chosen
 
 
