@@ -10,10 +10,22 @@ import numpy as np
 import pytest
 
 from ft2os.cli import main
-from ft2os.formats import load_scene
-from tests.scenes import LABELS, two_groups, write_ply
+from ft2os.formats import load_scene, save_scene
+from tests.scenes import LABELS, ball, two_groups, write_ply
 
 pytest.importorskip("numba")
+
+
+@pytest.mark.parametrize("ending", ["splat", "spz", "compressed.ply"])
+def test_any_format_is_stylized_into_any_other(tmp_path, ending):
+    """A file without rows of its own: nothing to inherit, all is written as computed."""
+    save_scene(tmp_path / f"in.{ending}", ball(300))
+    command = ["stylize", str(tmp_path / f"in.{ending}"), "--prompt", "gold", "--preset", "draft"]
+    assert main([*command, "--out", str(tmp_path / "out.spz")]) == 0
+    found = load_scene(tmp_path / "out.spz").gaussians
+    assert len(found) >= 300
+    red, _, blue = np.average(found.base_colours, axis=0, weights=found.opacities)
+    assert red > blue + 0.15
 
 
 @pytest.fixture

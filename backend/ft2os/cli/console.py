@@ -51,7 +51,7 @@ def print_json(value: object) -> None:
 
 def add_scene(parser: argparse.ArgumentParser) -> None:
     """The arguments of every verb that reads a scene."""
-    parser.add_argument("scene", metavar="SCENE", help="a PLY file, or the output folder of a training")
+    parser.add_argument("scene", metavar="SCENE", help="a splat file, or the output folder of a training")
     parser.add_argument(
         "--drop-invalid", action="store_true", help="leave out Gaussians with NaN or infinite values"
     )

@@ -33,7 +33,7 @@ def add(verbs: argparse._SubParsersAction) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Measure, print the table, write the files."""
-    from ft2os.cameras import inria
+    from ft2os.cameras import load_cameras
     from ft2os.evaluate import Question, evaluate, page, table
     from ft2os.files import check_writable, replacing
     from ft2os.formats import load_scene
@@ -52,7 +52,7 @@ def run(args: argparse.Namespace) -> None:
             prompt=args.prompt,
             source=args.source,
             judge=(args.judge, args.pretrained),
-            cameras=inria.read(args.cameras) if args.cameras else None,
+            cameras=load_cameras(args.cameras) if args.cameras else None,
             views=args.views,
         )
         found = evaluate(*scenes, question, tick=report)

@@ -26,7 +26,12 @@ def add(verbs: argparse._SubParsersAction) -> None:
     console.add_scene(parser)
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the pictures")
     views = parser.add_mutually_exclusive_group()
-    views.add_argument("--cameras", type=Path, metavar="FILE", help="a cameras.json (default: the scene's)")
+    views.add_argument(
+        "--cameras",
+        type=Path,
+        metavar="PATH",
+        help="cameras.json, transforms.json or a COLMAP folder (default: the scene's own)",
+    )
     views.add_argument("--orbit", type=console.positive, metavar="N", help="N cameras around the scene")
     parser.add_argument("--size", type=console.size, metavar="WxH", help="pixels (default: the cameras')")
     parser.add_argument(
@@ -67,9 +72,9 @@ def choose_cameras(
     scene: Scene, file: Path | None, orbit_count: int | None, size: tuple[int, int] | None
 ) -> list[Camera]:
     """The cameras to draw from, at the size asked for."""
-    from ft2os.cameras import inria, orbit
+    from ft2os.cameras import load_cameras, orbit
 
-    cameras = inria.read(file) if file else ([] if orbit_count else scene.cameras)
+    cameras = load_cameras(file) if file else ([] if orbit_count else scene.cameras)
     if not cameras:
         return orbit(scene.gaussians, orbit_count or DEFAULT_ORBIT, size or DEFAULT_SIZE)
     return [fitted(c, *size) for c in cameras] if size else cameras

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ft2os.cli import console, run_record, styles
-from ft2os.errors import CancelledError, RequestError
+from ft2os.errors import CancelledError
 from ft2os.process import peak_memory
 
 if TYPE_CHECKING:
@@ -51,7 +51,9 @@ def add(verbs: argparse._SubParsersAction) -> None:
         metavar="GROUP=WORDS|GROUP=@FILE",
         help="one of several objects and its look, such as truck=lava or tree=@starry.jpg (repeatable)",
     )
-    parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="the PLY file to write")
+    parser.add_argument(
+        "--out", type=Path, required=True, metavar="FILE", help="the file to write; its ending says how"
+    )
     parser.add_argument(
         "--method",
         choices=("material", "clip", "image"),
@@ -90,14 +92,13 @@ def setting(text: str) -> tuple[str, object]:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Stylize, write the PLY and its record, say what was done."""
+    """Stylize, write the scene and its record, say what was done."""
     from ft2os.files import check_writable
-    from ft2os.formats import load_scene, save_ply
+    from ft2os.formats import load_scene, registry, save_scene
 
     asked = styles.requested(args)
     methods = [styles.method_of(style, args.method) for style in asked]
-    if args.out.suffix.lower() != ".ply":
-        raise RequestError(f"Cannot write {args.out.name}: the result is a PLY file.", "Name a .ply file.")
+    registry.for_writing(args.out)
     check_writable(args.out)
     started = time.perf_counter()
     with console.progress() as report:
@@ -109,7 +110,7 @@ def run(args: argparse.Namespace) -> int:
         report("writing", 0, 1)
         looks = [(order.mask, result.look) for order, result in done]
         gaussians, inherit = blend_in(scene.gaussians, looks, args.strength)
-        save_ply(args.out, gaussians, labels=scene.labels, inherit=inherit)
+        save_scene(args.out, gaussians, labels=scene.labels, inherit=inherit)
     facts = {
         "out": str(args.out),
         "source": str(args.scene),
@@ -156,8 +157,9 @@ def blend_in(
         styled = looks_module.apply(target, look, strength)
         kept = len(styled) - len(look.parent)  # apply puts the children last
         parts.append(styled)
-        inherit += [styled.row[:kept], target.row[look.parent]]
-    return concatenate(parts), np.concatenate(inherit)
+        if gaussians.row is not None:
+            inherit += [styled.row[:kept], target.row[look.parent]]
+    return concatenate(parts), None if gaussians.row is None else np.concatenate(inherit)
 
 
 def _stylize_all(
