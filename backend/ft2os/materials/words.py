@@ -90,6 +90,11 @@ def singular(word: str) -> str:
     return word
 
 
+def filler(word: str) -> bool:
+    """Whether a word, as `tokens` gives it, says how and not what."""
+    return word in _FILLER
+
+
 def tokens(text: str) -> tuple[str, ...]:
     """Lower-case singular words of a text; hyphens and underscores part words, apostrophes do not."""
     return tuple(singular(w) for w in re.findall(r"[a-z]+", text.lower().replace("'", "").replace("’", "")))

@@ -47,7 +47,9 @@ class Canvas:
     frame : Frame
         The object's box.
     surveys : list of Survey
-        ``fine`` seen from all around.
+        What is shown at full strength, seen from all around.
+    formed : Gaussians, optional
+        ``fine`` in another form, see `ft2os.stylize.form`, in the object's colours with light of its own.
     """
 
     rows: np.ndarray
@@ -57,6 +59,19 @@ class Canvas:
     neutral: np.ndarray
     frame: Frame
     surveys: list[Survey]
+    formed: Gaussians | None = None
+
+    @property
+    def shown(self) -> Gaussians:
+        """What is seen at full strength, M in the object's colours."""
+        return self.fine if self.formed is None else self.formed
+
+    @property
+    def own_colours(self) -> np.ndarray:
+        """Base colours with which ``shown`` looks like the object.  [M, 3]"""
+        if self.formed is None:
+            return self.neutral
+        return np.clip(self.neutral + self.formed.base_colours - self.fine.base_colours, 0.0, 1.0)
 
     def __len__(self) -> int:
         return len(self.fine)
@@ -68,6 +83,7 @@ class Canvas:
         stats: dict,
         *,
         target: dict[str, np.ndarray] | None = None,
+        sh: np.ndarray | None = None,
         name: str = "",
     ) -> Look:
         """The look that shows ``colours`` at full strength.
@@ -81,10 +97,14 @@ class Canvas:
         stats : dict
             Figures of the run.
         target : dict of ndarray, optional
-            Geometry at full strength, see `Look`.
+            Geometry at full strength, see `Look`; that of ``formed`` if left out.
+        sh : ndarray, [M, K-1, 3], optional
+            Coefficients from degree 1 at full strength; zero if left out.
         name : str
             What the artist sees; the prompt if left out.
         """
+        if target is None and self.formed is not None:
+            target = {name: getattr(self.formed, name) for name in ("means", "quats", "scales", "opacities")}
         return Look(
             parent=self.parent,
             dc=((colours - 0.5) / C0).astype(np.float32),
@@ -94,6 +114,7 @@ class Canvas:
             scales=self.fine.scales,
             opacities=self.fine.opacities,
             target=target,
+            sh=sh,
             name=name or request.prompt.strip(),
             prompt=request.prompt,
             method=request.method,

@@ -1,25 +1,26 @@
 """The method ``material``: the offline default, seconds on two cores, no weights and no network.
 
-The prompt names a solid texture. The object is split so that it can carry one, looked at from all around, and
-in every pixel painted: texture at the surface point, the object's own light and dark kept. One linear solve
-then finds the colours that show those pictures. The preset ``high`` adds feature matching, where VGG16's
-weights are on the machine: crisper, and some 12 s more on two cores.
+The prompt names a solid texture, a form ("spiky ice", "melting"), or both. The object is split so that it can
+carry one, looked at from all around, and in every pixel painted: texture at the surface point, the object's
+own light and dark kept. One linear solve then finds the colours that show those pictures. The preset ``high``
+adds feature matching, where VGG16's weights are on the machine: crisper, and some 12 s more on two cores.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from ft2os.errors import CancelledError
 from ft2os.materials import Material, match
-from ft2os.stylize import Progress, StylizeRequest, StylizeResult, canvas, memory, overrides, painting
+from ft2os.stylize import Progress, StylizeRequest, StylizeResult, canvas, form, memory, overrides, painting
 from ft2os.stylize.canvas import Canvas
 from ft2os.stylize.measure import measure
-from ft2os.stylize.overrides import flag, number, optional, whole
+from ft2os.stylize.overrides import flag, number, one_of, optional, whole
 from ft2os.stylize.painting import Brush, Painted
 
 SETTINGS = {
@@ -34,6 +35,8 @@ SETTINGS = {
     "iterations": painting.ITERATIONS,
     "refine": False,  # feature matching; wants torch and VGG16's weights
     "refine_steps": 40,
+    "form": "auto",  # the prompt's; or "none", or a form's name
+    "form_amount": None,  # how much of it, 1 the usual; the prompt's own if None
 }
 PRESETS = {
     "draft": {"views": 12, "pixels": 176, "limit": 40_000, "iterations": 14, "refit": 0},
@@ -52,9 +55,11 @@ _KINDS = {  # what an override may be
     "iterations": whole(1, 10_000, 28),
     "refine": flag(),
     "refine_steps": whole(1, 100_000, 40),
+    "form": one_of(("auto", "none", *form.FORMS)),
+    "form_amount": optional(number(0.1, 2, 1.0)),
 }
 _MATCHED = ("relu3_1",)  # fine grain counts: the painted views have the rest right
-_SHARES = {**canvas.STAGES, "paint": 24, "solve": 22, "refine": 160}
+_SHARES = {**canvas.STAGES, "form": 60, "paint": 24, "solve": 22, "refine": 160}
 """How long the stages take beside each other, measured; for the bar and the remaining time."""
 
 
@@ -75,10 +80,23 @@ def run(
         Between steps; with the best there is, once there is anything.
     """
     settings = _settings(request)
-    found = match(request.prompt, object_name=request.object_name)
-    session = _Session(request, found.material, settings, progress, cancelled)
-    session.words = {"material": found.material.name, "score": round(found.score, 3), "how": found.how}
+    asked = _form(request, settings)
+    found = match(asked.rest, object_name=request.object_name) if asked.coloured else None
+    session = _Session(request, asked, found.material if found else None, settings, progress, cancelled)
+    if found:
+        session.words = {"material": found.material.name, "score": round(found.score, 3), "how": found.how}
     return session.run()
+
+
+def _form(request: StylizeRequest, settings: dict) -> form.Asked:
+    """The form that was asked for, by the prompt or by hand."""
+    name, amount = settings["form"], settings["form_amount"]
+    if name == "none":
+        return form.Asked(None, 0.0, request.prompt, True)
+    asked = form.asked(request.prompt, request.object_name)
+    if name != "auto" and name != asked.form:
+        asked = replace(asked, form=name, amount=1.0)
+    return asked if amount is None else replace(asked, amount=amount)
 
 
 def _settings(request: StylizeRequest) -> dict:
@@ -92,12 +110,13 @@ class _Session:
     def __init__(
         self,
         request: StylizeRequest,
-        material: Material,
+        asked: form.Asked,
+        material: Material | None,
         settings: dict,
         progress: Callable[[Progress], None] | None,
         cancelled: Callable[[], bool] | None,
     ) -> None:
-        self.request, self.material, self.settings = request, material, settings
+        self.request, self.asked, self.material, self.settings = request, asked, material, settings
         self._progress, self._cancelled = progress, cancelled
         self.started = time.perf_counter()
         self.seconds: dict[str, float] = {}
@@ -108,22 +127,29 @@ class _Session:
         self.words: dict = {}
         self._partial: Callable[[], StylizeResult] | None = None
         self.vgg: Path | None = None
-        if settings["refine"]:  # asked for before anything is computed
+        if settings["refine"] and material:  # asked for before anything is computed
             from ft2os.stylize import feature_match
 
             self.vgg = feature_match.weights("The preset 'high'")
         picture = memory.VGG_PIXEL * settings["pixels"] ** 2 if self.vgg else 0
-        job = memory.Job.of_canvas(len(request.target), settings, per_picture=picture)
+        limit = settings["limit"] + (form.GROWN if asked.form else 0)
+        job = memory.Job.of_canvas(len(request.target), {**settings, "limit": limit}, per_picture=picture)
         self.memory = memory.fit_batch(1, job)
-        self.brush = Brush(material, request.seed, settings["scale"], settings["keep"])
+        self.brush = Brush(material, request.seed, settings["scale"], settings["keep"]) if material else None
 
     def run(self) -> StylizeResult:
         made = canvas.prepare(
             self.request.target,
             **{name: self.settings[name] for name in ("views", "pixels", "largest", "limit", "refit")},
             tick=self._report,
-            sketch=self._sketch if self._progress else None,
+            sketch=self._sketch if self._progress and self.brush else None,
         )
+        if self.asked.form:
+            self._report("form", 0.0)
+            how = (self.asked.form, self.asked.amount, self.request.seed)
+            made = form.shaped(made, *how, lambda share: self._report("form", share))
+        if self.brush is None:
+            return self._own_colours(made)
         self._report("paint", 0.0)
         painted = painting.paint(made, self.brush, lambda share: self._report("paint", share))
         self._show("solve", 0.0, made, painted.targets[0], lambda: painted.start)
@@ -131,6 +157,13 @@ class _Session:
         colours = painting.solve(made, painted, **how)
         self._show("solve", 1.0, made, made.surveys[0].view.image(colours), lambda: colours)
         return self._result(made, self._refined(made, painted, colours) if self.vgg else colours)
+
+    def _own_colours(self, made: Canvas) -> StylizeResult:
+        """The form alone."""
+        image = made.surveys[0].original
+        colours = made.own_colours
+        self._show("form", 1.0, made, image, lambda: colours)
+        return self._result(made, colours)
 
     def _sketch(self, made: Canvas) -> None:
         """The first picture, before the object has been seen from all around."""
@@ -189,7 +222,17 @@ class _Session:
             "terms": {name: list(values) for name, values in self.terms.items()},
             **measure(made.surveys, colours),
         }
-        return StylizeResult(made.look(self.request, colours, stats, name=self.material.title), stats)
+        if self.asked.form:
+            stats |= {"form": self.asked.form, "form_amount": self.asked.amount}
+        own = made.shown.sh[:, 1:] if self.brush is None else None
+        title = self.material.title if self.material and not self.asked.form else ""
+        return StylizeResult(made.look(self.request, colours, stats, sh=own, name=title), stats)
+
+    def _has(self, stage: str) -> bool:
+        """Whether this run has a stage."""
+        if stage in ("paint", "solve"):
+            return self.brush is not None
+        return {"refine": self.vgg, "form": self.asked.form}.get(stage, True) not in (None, False)
 
     def _enter(self, stage: str | None) -> None:
         """Note when a stage begins, and so how long the one before it took."""
@@ -211,7 +254,7 @@ class _Session:
             self.losses.append(loss)
         if not self._progress:
             return
-        stages = [name for name in _SHARES if name != "refine" or self.vgg]
+        stages = [name for name in _SHARES if self._has(name)]
         whole = sum(_SHARES[name] for name in stages)
         done = sum(_SHARES[name] for name in stages[: stages.index(stage)]) + part * _SHARES[stage]
         spent = time.perf_counter() - self.started

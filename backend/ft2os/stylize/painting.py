@@ -79,7 +79,7 @@ def paint(canvas: Canvas, brush: Brush, tick: Callable[[float], None] | None = N
         targets.append(picture(s, canvas.frame, brush, tone))
         if tick:
             tick((i + 1) / len(canvas.surveys))
-    return Painted(centres(canvas.fine, canvas.frame, brush, *tone), targets)
+    return Painted(centres(canvas.shown, canvas.frame, brush, *tone), targets)
 
 
 def tone_of(surveys: list[Survey]) -> tuple[float, float]:

@@ -1,0 +1,111 @@
+"""Forms by name: "spiky ice", "furry gold", "melting chocolate" and "inflated rubber" without any model.
+
+`asked` finds the form in a prompt. `shaped` gives a canvas that form: the object's Gaussians move, others
+grow out of them, and the object is surveyed once more, so that every colour is found on the shape it will
+be seen on. The canvas keeps the object as it was as its neutral state: a look's strength grows the form.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+
+from ft2os.gaussians import C0, Gaussians, concatenate
+from ft2os.stylize.canvas import Canvas
+from ft2os.stylize.form.forms import FORMS, REACH, Body
+from ft2os.stylize.form.strands import Strands
+from ft2os.stylize.form.surface import surface_of
+from ft2os.stylize.form.words import Asked, asked
+from ft2os.stylize.survey import cameras_around, survey
+
+__all__ = ["FORMS", "GROWN", "REACH", "Asked", "asked", "shaped"]
+
+GROWN = 70_000
+"""More Gaussians than any form adds to an object of the usual surface."""
+_SEED = 0.25  # size of what has not grown yet, over what it will be
+_HIDDEN = 0.02  # its opacity
+
+
+def shaped(
+    canvas: Canvas,
+    form: str,
+    amount: float = 1.0,
+    seed: int = 0,
+    tick: Callable[[float], None] | None = None,
+) -> Canvas:
+    """The canvas in another form.
+
+    Parameters
+    ----------
+    canvas : Canvas
+        As `ft2os.stylize.canvas.prepare` made it.
+    form : str
+        A key of `FORMS`.
+    amount : float
+        How much of it: lengths and displacements times this.
+    seed : int
+        Of where things grow.
+    tick : callable, optional
+        Called with the finished share, 0..1; may raise to stop.
+
+    Returns
+    -------
+    Canvas
+        ``fine`` has what grows at its end, hidden at its roots; ``shown`` is the form.
+    """
+    tick = tick or (lambda share: None)
+    rng = np.random.default_rng((seed, 17))
+    fine = canvas.fine
+    surface = surface_of(fine, canvas.surveys)
+    made = FORMS[form](Body(fine, surface, canvas.frame, amount, rng))
+    tick(0.3)
+    before, after = fine, fine.replace(**made.moved)
+    parent, neutral = canvas.parent, canvas.neutral
+    shade = np.ones(len(fine)) if made.shade is None else made.shade
+    if made.grown is not None and len(made.grown):
+        grown, seen = made.grown, fine.base_colours
+        seen[surface.rows] = surface.colours
+        full = _grown(grown, fine, seen[grown.root], REACH * canvas.frame.extent)
+        before = concatenate([before, _hidden(full, fine.means[grown.root])])
+        after = concatenate([after, full])
+        parent = np.concatenate([parent, parent[grown.root]])
+        neutral = np.concatenate([neutral, seen[grown.root]])
+        shade = np.concatenate([shade, grown.shade])
+    lit = after.replace(sh=_shaded(after.sh, shade))
+    pixels = canvas.surveys[0].view.camera.width
+    cameras = cameras_around(lit, len(canvas.surveys), pixels)
+    surveys = []
+    for i, camera in enumerate(cameras):
+        surveys.append(survey(lit, camera))
+        tick(0.3 + 0.7 * (i + 1) / len(cameras))
+    return replace(canvas, fine=before, parent=parent, neutral=neutral, surveys=surveys, formed=lit)
+
+
+def _grown(strands: Strands, fine: Gaussians, colours: np.ndarray, reach: float) -> Gaussians:
+    """What grows, at full length, in ``colours`` [K, 3]."""
+    names = ("quats", "scales", "opacities")
+    arrays = {name: getattr(strands, name).astype(np.float32) for name in names}
+    roots = fine.subset(strands.root)
+    away = strands.means - roots.means
+    away *= np.minimum(1.0, reach / np.maximum(np.linalg.norm(away, axis=1, keepdims=True), 1e-12))
+    sh = np.zeros_like(roots.sh)
+    sh[:, 0] = (colours - 0.5) / C0
+    return roots.replace(means=(roots.means + away).astype(np.float32), sh=sh, **arrays)
+
+
+def _hidden(grown: Gaussians, roots: np.ndarray) -> Gaussians:
+    """What grows, before it has: faint, small, at its roots [K, 3]."""
+    return grown.replace(
+        means=np.ascontiguousarray(roots),
+        scales=_SEED * grown.scales,
+        opacities=np.full(len(grown), _HIDDEN, np.float32),
+    )
+
+
+def _shaded(sh: np.ndarray, shade: np.ndarray) -> np.ndarray:
+    """Coefficients [M, K, 3] of colours times a factor [M]."""
+    out = sh * shade[:, None, None]
+    out[:, 0] += (shade[:, None] - 1) * 0.5 / C0  # the colour is 0.5 more than what the coefficients give
+    return out.astype(np.float32)

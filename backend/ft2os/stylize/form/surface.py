@@ -1,0 +1,102 @@
+"""The surface that a form grows on or moves: what shows of an object from outside, and which way is out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy.spatial import cKDTree
+
+from ft2os.gaussians import Gaussians
+from ft2os.stylize.survey import Survey
+
+_SEEN = 0.15  # pixels a view on average, below which a Gaussian is not of the outside
+_SOLID = 0.25  # opacity below which nothing grows on it
+_SMOOTH = 16  # neighbours that share a normal
+_DRAWN = 48  # neighbours among which a drawing shows
+_EVEN, _BUSY = 0.15, 0.32  # their colours' standard deviation where nothing is drawn, and where much is
+
+
+@dataclass(frozen=True)
+class Surface:
+    """Points of an object's outside, S of them, and where all its Gaussians lie.
+
+    Parameters
+    ----------
+    rows : ndarray, int64, [S]
+        Of the Gaussians on the outside.
+    points, normals : ndarray, [S, 3]
+        World; the normals are outward, smoothed and of unit length.
+    colours : ndarray, [S, 3]
+        Display-referred, as seen: the mean of the pixels that each fills.
+    drawing : ndarray, [S]
+        How much is drawn there, from 0 where the colour is even to 1 at eyes and mouths, which a form spares.
+    tree : cKDTree
+        Of the points.
+    """
+
+    rows: np.ndarray
+    points: np.ndarray
+    normals: np.ndarray
+    colours: np.ndarray
+    drawing: np.ndarray
+    tree: cKDTree
+
+    def moved(self, points: np.ndarray) -> Surface:
+        """The same Gaussians elsewhere, with the normals they had.  [S, 3]"""
+        return replace(self, points=points, tree=cKDTree(points))
+
+    def at(self, points: np.ndarray, neighbours: int = 8) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Nearest place, its normal and its distance, of points [P, 3].  [P, 3], [P, 3], [P]"""
+        distance, near = self.tree.query(points, k=min(neighbours, len(self.points)))
+        near, distance = near.reshape(len(points), -1), distance.reshape(len(points), -1)
+        return self.points[near].mean(axis=1), unit(self.normals[near].sum(axis=1)), distance[:, 0]
+
+
+def surface_of(gaussians: Gaussians, surveys: list[Survey]) -> Surface:
+    """The outside of what was surveyed: each Gaussian's normal is that of the pixels it fills."""
+    normals = np.zeros((len(gaussians), 3))
+    colours = np.zeros((len(gaussians), 3))
+    filled = np.zeros(len(gaussians))
+    for s in surveys:
+        image = np.zeros((s.mask.size, 3), np.float32)
+        image[s.mask.ravel()] = s.normals
+        normals += s.view.WT @ image
+        seen = s.mask.ravel() / np.maximum(s.view.alpha.ravel(), 1e-3)
+        colours += s.view.WT @ (s.original.reshape(-1, 3) * seen[:, None]).astype(np.float32)
+        filled += s.view.WT @ s.mask.ravel().astype(np.float32)
+    outside = (filled > _SEEN * len(surveys)) & (gaussians.opacities > _SOLID)
+    if outside.sum() < 4:
+        outside = filled >= np.sort(filled)[-min(4, len(filled))]
+    rows = np.flatnonzero(outside)
+    points = gaussians.means[rows].astype(np.float64)
+    tree = cKDTree(points)
+    _, near = tree.query(points, k=min(_DRAWN, len(points)))
+    near = near.reshape(len(rows), -1)
+    smooth = unit(unit(normals[rows])[near[:, :_SMOOTH]].sum(axis=1))
+    colours = np.clip(colours[rows] / np.maximum(filled[rows], 1e-6)[:, None], 0, 1)
+    busy = np.linalg.norm(colours[near].std(axis=1), axis=1)[near].mean(axis=1)
+    # Where much is drawn everywhere, no more than the busier half is spared.
+    even = max(_EVEN, float(np.median(busy)))
+    drawing = np.clip((busy - even) / max(_BUSY - even, 0.05), 0, 1)
+    return Surface(rows, points, smooth, colours, drawing, tree)
+
+
+def spread(surface: Surface, apart: float, rng: np.random.Generator, allowed: np.ndarray) -> np.ndarray:
+    """Rows of the surface, none nearer than ``apart`` to another, as dense as can be.  [K] of ``allowed`` [S]
+
+    Dart throwing over all points in a random order.
+    """
+    order = rng.permutation(np.flatnonzero(allowed))
+    near = surface.tree.query_ball_point(surface.points[order], apart)
+    free, chosen = np.ones(len(surface.points), bool), []
+    for row, others in zip(order, near):
+        if free[row]:
+            chosen.append(row)
+            free[others] = False
+    return np.array(chosen, np.int64)
+
+
+def unit(vectors: np.ndarray) -> np.ndarray:
+    """Vectors [..., 3] of length 1; those of no length stay."""
+    return vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-12)
