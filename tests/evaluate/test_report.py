@@ -112,6 +112,15 @@ def test_the_table_prints_hostile_words_as_they_are(found, capsys):
     assert not set(printed) & set("\x00\x1b\u202e")
 
 
+def test_the_table_says_what_there_is_to_look_into(found, capsys):
+    report = json.loads(json.dumps(found.report))
+    report["spill"] |= {"changed": 4, "changed_groups": {"tree": 4}}
+    table.show(report)
+    assert "They belong to: tree 4." in capsys.readouterr().out
+    table.show(found.report)
+    assert "They belong to" not in capsys.readouterr().out
+
+
 def test_end_to_end(tmp_path, capsys):
     before = written(tmp_path / "a", "scene", grouped())
     after = written(tmp_path / "b", "scene", recoloured(grouped(), grouped().group == OBJECT, 0.9))

@@ -40,15 +40,12 @@ def _title(report: dict) -> str:
 
 
 def _line(row: Row) -> str:
-    """``label  before → after  value  mark``, fixed columns."""
+    """``label  before → after  value  mark``, fixed columns; below it what there is to look into."""
     change = f"{row.before} → {row.after}" if row.before else ""
     better = f"{_ARROWS[row.better]} better" if row.better else ""
     text = f"  {row.label:<26}{change:>22}  {row.value:>10}  {better:<9} {_MARKS[row.mark]}".rstrip()
-    return (
-        f"{text}\n      {' '.join(printable(row.why).split())}"
-        if row.why.startswith("Not measured")
-        else text
-    )
+    told = row.mark == LOOK or row.why.startswith("Not measured")  # the rest is in the page
+    return f"{text}\n      {' '.join(printable(row.why).split())}" if told else text
 
 
 def _table(report: dict):
