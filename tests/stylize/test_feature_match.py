@@ -141,6 +141,7 @@ def test_missing_weights_are_told_with_a_way_to_them(monkeypatch, tmp_path):
         feature_match.weights("This picture")
     assert "vgg16-397923af.pth" in caught.value.hint
     assert "FT2OS_WEIGHTS" in caught.value.hint
+    assert "preset draft" in caught.value.hint
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")

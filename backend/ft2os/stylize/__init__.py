@@ -36,7 +36,7 @@ class StylizeRequest:
     target : Gaussians
         The object alone.
     context : Gaussians, optional
-        The rest of the scene. No method uses it yet: both look at the object alone.
+        The rest of the scene. Only ``clip`` with geometry looks at it, to keep off it; colours never do.
     prompt : str
         May be empty where there is a style image.
     object_name : str, optional
@@ -50,7 +50,7 @@ class StylizeRequest:
         Settings of the method by name.
     cameras : list of Camera, optional
         The scene's own cameras. ``clip`` judges from those that see the object (from an orbit without any);
-        ``material`` ignores them and looks from rings of its own, since a solid texture goes all around.
+        the others ignore them and look from rings of their own, since a texture goes all around.
     style_image : Path, optional
         A picture whose style the object should take.
     checkpoint : Path, optional

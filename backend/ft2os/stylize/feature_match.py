@@ -50,14 +50,14 @@ def weights(wanted_by: str) -> Path:
     except ImportError as error:
         raise MissingError(
             f"{wanted_by} needs torch, which is not installed.",
-            "Install the extra: pip install 'ft2os[engine]', or use a preset that does without.",
+            "Install the extra: pip install 'ft2os[engine]', or use the plain preset draft.",
         ) from error
     path = find_vgg()
     if path is None:
         raise MissingError(
             f"{wanted_by} needs VGG16's weights, and there are none on this machine.",
             "Download https://download.pytorch.org/models/vgg16-397923af.pth into the folder that "
-            "FT2OS_WEIGHTS names, or use a preset that does without.",
+            "FT2OS_WEIGHTS names, or use the plain preset draft, which does without.",
         )
     return path
 

@@ -7,7 +7,7 @@ face; the strokes come from the places of the picture whose colours are like tho
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -289,8 +289,3 @@ def resized(picture: np.ndarray, longer: int) -> np.ndarray:
     size = (max(32, round(width * scale)), max(32, round(height * scale)))
     channels = [Image.fromarray(np.ascontiguousarray(picture[..., c])).resize(size, 1) for c in range(3)]
     return np.clip(np.stack([np.asarray(c) for c in channels], axis=-1), 0, 1)
-
-
-def exemplars(picture: np.ndarray, sizes: Sequence[int]) -> list[np.ndarray]:
-    """The picture at several sizes of its longer side."""
-    return [resized(picture, size) for size in sizes]
