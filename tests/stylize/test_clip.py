@@ -11,7 +11,9 @@ from ft2os.cameras.camera import Camera, stack  # noqa: E402
 from ft2os.errors import CancelledError, MissingError, RequestError  # noqa: E402
 from ft2os.gaussians import concatenate  # noqa: E402
 from ft2os.guidance import clip_judge, perceptual  # noqa: E402
+from ft2os.render import rasterize  # noqa: E402
 from ft2os.stylize import StylizeRequest, clip  # noqa: E402
+from ft2os.stylize.clip import paper  # noqa: E402
 from ft2os.stylize.clip.views import object_views, schedule  # noqa: E402
 from ft2os.tiles import render  # noqa: E402
 from tests import tiny_clip  # noqa: E402
@@ -108,6 +110,21 @@ def test_the_masked_object_is_judged_and_not_the_scene(make, target):
     alone, hidden = clip.run(make()), clip.run(make(context=wall))
     assert alone.stats["loss_last"] == hidden.stats["loss_last"]
     np.testing.assert_array_equal(alone.look.dc, hidden.look.dc)
+
+
+def test_all_views_of_a_step_are_drawn_in_one_call(make, monkeypatch):
+    # Slip: the published code draws its views one by one and moves each to the CPU and back.
+    calls = []
+
+    def counted(**arguments):
+        calls.append(
+            (len(arguments["viewmats"]), arguments["backgrounds"].device == arguments["means"].device)
+        )
+        return rasterize(**arguments)
+
+    monkeypatch.setattr(paper, "rasterize", counted)
+    clip.run(make(steps=2, batch=3))
+    assert calls == [(3, True), (VIEWS - 3, True)]
 
 
 def test_a_wide_camera_gives_the_judge_an_unsquashed_object(make, judge_folder, target):
