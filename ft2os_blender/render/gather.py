@@ -53,9 +53,7 @@ def items(depsgraph: bpy.types.Depsgraph, growing: bool = False) -> list[Item]:
     RequestError
         If an object cannot be drawn; the message names it.
     """
-    read: dict[
-        int, tuple[Gaussians, Look | str | None, float]
-    ] = {}  # instances are read once
+    read: dict[int, tuple[Gaussians, Look | str | None, float]] = {}  # instances are read once
     found = []
     for instance in depsgraph.object_instances:
         obj = instance.object
