@@ -27,9 +27,9 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument(
         "--presets",
         type=_presets,
-        default=presets.ALL,
         metavar="METHOD:PRESET,…",
-        help=", ".join(":".join(pair) for pair in presets.ALL),
+        help="run these whole; by default all, CLIP High extrapolated: "
+        + ", ".join(":".join(pair) for pair in presets.ALL),
     )
     parser.add_argument("--steps", type=int, default=100, help="steps of the paper's loop to measure")
     parser.add_argument("--model", help="the judge, as ft2os names it; ViT-B-32 by default")

@@ -1,4 +1,4 @@
-"""Our presets, each run whole: how long, how soon there is something to see, how much memory, how good."""
+"""Our presets, whole but for the longest: how long, how soon there is something to see, memory, quality."""
 
 from __future__ import annotations
 
@@ -23,6 +23,9 @@ ALL = (
     ("material", "high"),
     ("image", "standard"),
 )
+
+SHORTENED = {("clip", "high"): 16}
+"""Steps measured of presets that take minutes, unless one asks for them by name."""
 
 
 class Watch:
@@ -62,16 +65,18 @@ def warm_up(subject: Subject) -> None:
     stylize(subject.request("clip", "draft", overrides=steps))
 
 
-def measure(subject: Subject, method: str, preset: str) -> dict:
-    """One preset run whole; or why it was not, where something is lacking."""
+def measure(subject: Subject, method: str, preset: str, steps: int | None = None) -> dict:
+    """One preset run whole, or over so many of its ``steps`` and extrapolated; or why it was not run."""
     row = {"method": method, "preset": preset, "extrapolated": False}
+    fewer = {"steps": steps} if steps else {}
     style = style_image() if method == "image" else None
     if method == "image" and style is None:
         return row | {"skipped": "no style image: FT2OS_TEST_DATA names no folder with one"}
     try:
         with Memory() as memory:
             watch, start = Watch(), gauges.now()
-            result = stylize(subject.request(method, preset, style_image=style), progress=watch)
+            request = subject.request(method, preset, style_image=style, overrides=fewer)
+            result = stylize(request, progress=watch)
             seconds = gauges.now() - start
     except MissingError as error:
         return row | {"skipped": error.message}
@@ -83,7 +88,21 @@ def measure(subject: Subject, method: str, preset: str) -> dict:
     row["stages"] = stats.get("stages") or stats.get("seconds")
     judged, pace = stats.get("judged_views"), row["steps_per_second"]
     row["seconds_judged_view"] = stats["steps"] / pace / judged if judged and pace else None
+    if steps and pace:
+        return row | _extrapolated(row, subject.whole_steps(method, preset))
     return row | (score(subject, result) if subject.real else {})
+
+
+def _extrapolated(row: dict, steps: int) -> dict:
+    """The row of a run with all its steps: those that were left out take as long as those that were not."""
+    return {
+        "extrapolated": True,
+        "steps_measured": row["steps"],
+        "seconds_measured": row["seconds"],
+        "steps": steps,
+        "judged_views": row["judged_views"] * steps // row["steps"],
+        "seconds": row["seconds"] + (steps - row["steps"]) / row["steps_per_second"],
+    }
 
 
 def breakdown(subject: Subject, steps: int) -> dict:

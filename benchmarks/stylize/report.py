@@ -65,7 +65,7 @@ def make(
     parts: Sequence[str] = ALL,
     *,
     steps: int = 100,
-    wanted: Sequence[tuple[str, str]] = presets.ALL,
+    wanted: Sequence[tuple[str, str]] | None = None,
     say: Say = print,
     **sizes: tuple[int, ...],
 ) -> dict:
@@ -79,7 +79,8 @@ def make(
     steps : int
         Of the paper's loop to measure.
     wanted : sequence of (method, preset)
-        To run whole; those of preset "draft" through the worker too.
+        To run whole; those of preset "draft" through the worker too. All if left out, those in
+        `presets.SHORTENED` over some of their steps only.
     say : callable
         Told every line.
     sizes : tuple
@@ -148,14 +149,15 @@ def _paper(subject: Subject, say: Say, steps: int, wanted, sizes) -> dict:
     return found
 
 
-def _presets(subject: Subject, say: Say, steps: int, wanted: Sequence[tuple[str, str]], sizes) -> dict:
+def _presets(subject: Subject, say: Say, steps: int, wanted, sizes) -> dict:
     rows = []
-    for method, preset in wanted:
-        row = presets.measure(subject, method, preset)
+    for method, preset in wanted or presets.ALL:
+        steps = presets.SHORTENED.get((method, preset)) if wanted is None else None
+        row = presets.measure(subject, method, preset, steps)
         rows.append(row)
         say(f"{method:<9}{preset:<9} " + _preset(row))
     found = {"rows": rows}
-    if ("clip", "standard") in wanted:
+    if ("clip", "standard") in (wanted or presets.ALL):
         found["breakdown"] = presets.breakdown(subject, 6)
         _say_breakdown(found["breakdown"], say)
     return found
@@ -164,7 +166,10 @@ def _presets(subject: Subject, say: Say, steps: int, wanted: Sequence[tuple[str,
 def _preset(row: dict) -> str:
     if "skipped" in row:
         return f"not run: {row['skipped']}"
-    parts = [f"{row['seconds']:7.1f} s  measured whole"]
+    how = "measured whole"
+    if row["extrapolated"]:
+        how = f"extrapolated from {row['steps_measured']} steps ({row['seconds_measured']:.1f} s)"
+    parts = [f"{row['seconds']:7.1f} s  {how}"]
     if row["first_picture_seconds"] is not None:
         parts.append(f"first picture {row['first_picture_seconds']:.1f} s")
     if row["steps_per_second"]:
@@ -243,7 +248,7 @@ def _judges(subject: Subject, say: Say, steps: int, wanted, sizes: dict) -> list
 
 def _worker(subject: Subject, say: Say, steps: int, wanted, sizes: dict) -> list[dict]:
     rows = []
-    for method in [method for method, preset in wanted if preset == "draft"]:
+    for method in [method for method, preset in wanted or presets.ALL if preset == "draft"]:
         row = warm_worker.measure(subject, method, sizes.get("worker", warm_worker.GAUSSIANS))
         rows.append(row)
         goals = row["goals"]

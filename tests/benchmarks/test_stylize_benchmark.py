@@ -8,7 +8,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from benchmarks.stylize import gauges, report, subject, tables  # noqa: E402
+from benchmarks.stylize import gauges, presets, report, subject, tables  # noqa: E402
 from benchmarks.stylize.__main__ import main  # noqa: E402
 from benchmarks.stylize.paper import PAPER_STEPS, PaperLoop  # noqa: E402
 from ft2os.cameras import orbit  # noqa: E402
@@ -60,6 +60,20 @@ def test_what_is_extrapolated_is_labelled_and_nothing_else_is(made):
         assert row["judged_views_measured"] >= 4
     assert not any(row["extrapolated"] for row in found["presets"]["rows"])
     assert text.count(f"extrapolated to {PAPER_STEPS}") == 2
+
+
+def test_a_long_preset_is_extrapolated_from_some_of_its_steps_and_says_so(small, monkeypatch):
+    shorter = {("clip", "high"): SMALL | {"steps": 40}}
+    monkeypatch.setattr(presets, "ALL", (("clip", "high"),))
+    monkeypatch.setitem(presets.SHORTENED, ("clip", "high"), 4)
+    lines = []
+    found = report.make(replace(small, overrides=shorter), ["presets"], say=lines.append)
+    (row,) = found["presets"]["rows"]
+    assert (row["extrapolated"], row["steps_measured"], row["steps"]) == (True, 4, 40)
+    assert row["judged_views"] == 40 * 8
+    left_out = (40 - 4) / row["steps_per_second"]
+    assert row["seconds"] == pytest.approx(row["seconds_measured"] + left_out)
+    assert "extrapolated from 4 steps" in "\n".join(lines)
 
 
 def test_the_ratio_is_the_papers_time_over_standards(made):
