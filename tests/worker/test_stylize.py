@@ -136,6 +136,21 @@ def test_a_live_job_shows_the_look_as_it_grows(tmp_path, monkeypatch):
     assert not any(params.get("colours") for params in grown)
 
 
+def test_a_preview_that_cannot_be_written_does_not_end_the_run(tmp_path, monkeypatch):
+    monkeypatch.setattr(worker_job, "LIVE_S", 0.0)
+    monkeypatch.setattr(worker_job, "LIVE_SHARE", 0.0)
+    store = Store()
+    store.add("own", ball(300))
+    request = read_request(Composer(store), job(tmp_path, "own"))
+    (tmp_path / "look.live.npy").mkdir()
+    (tmp_path / "look.preview.png").mkdir()
+    seen = []
+    out = tmp_path / "look.npy"
+    report = worker_job.Report(lambda *message: seen.append(message), 1, out, live=True)
+    assert len(stylize(request, progress=report).look)
+    assert not [params for method, params in seen if method == "preview"]
+
+
 def test_a_file_is_converted_for_a_client_that_cannot_read_it(tmp_path, peer):
     write_ply(tmp_path / "a.ply", ball(300, 1))
     answer = peer.call("scene.convert", path=str(tmp_path / "a.ply"), out=str(tmp_path / "b.sog"))

@@ -89,10 +89,15 @@ class Report:
             self._stage, self._sent = progress.stage, now
             self._notify("progress", _progress(self._id, progress))
         image = colours = None
-        if progress.preview is not None and (last or now - self._pictured >= PREVIEW_S):
-            self._pictured, image = now, self._save(progress.preview)
-        if self._live and progress.partial is not None and not last and now >= self._next_look:
-            colours = self._look(progress.partial)
+        try:
+            if progress.preview is not None and (last or now - self._pictured >= PREVIEW_S):
+                self._pictured, image = now, self._save(progress.preview)
+            if self._live and progress.partial is not None and not last and now >= self._next_look:
+                colours = self._look(progress.partial)
+        except (
+            FileError
+        ) as error:  # a full disk, or a file that the client just reads: no reason to end a run
+            log.warning("no preview: %s", error)
         if image or colours:
             self._notify("preview", {"id": self._id, "image": image, "colours": colours})
 
