@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import gzip
+import importlib.util
 import io
 import json
 import random
@@ -26,7 +27,7 @@ from pathlib import Path
 
 from ft2os import cameras
 from ft2os.errors import Ft2osError
-from ft2os.formats import load_scene, registry, save_scene
+from ft2os.formats import grouping, load_scene, registry, save_scene
 from tests.formats import ksplat
 from tests.scenes import ball, write_ply
 
@@ -57,7 +58,18 @@ def seeds(folder: Path) -> dict[str, list[bytes]]:
     found["spz"].append(gzip.decompress(found["spz"][1]))  # without its gzip a flip reaches the numbers
     found["ksplat"] = [ksplat.encode(g[level], level) for level in range(3)]
     found.update(_camera_seeds(folder))
+    if importlib.util.find_spec("torch"):
+        found["classifier.pth"] = [_classifier()]
     return found
+
+
+def _classifier() -> bytes:
+    """Gaussian Grouping's, as its training saves it: a zip of a pickle and its numbers."""
+    import torch
+
+    out = io.BytesIO()
+    torch.save(torch.nn.Conv2d(16, 5, 1).state_dict(), out)
+    return out.getvalue()
 
 
 def _camera_seeds(folder: Path) -> dict[str, list[bytes]]:
@@ -154,7 +166,9 @@ def _zip(files: dict[str, bytes]) -> bytes:
 
 def read(path: Path) -> None:
     """Read as a user's file of that name would be."""
-    if path.suffix in (".json", ".bin"):
+    if path.suffix == ".pth":
+        grouping.read_classifier(path)
+    elif path.suffix in (".json", ".bin"):
         cameras.load_cameras(path)
     else:
         load_scene(path, drop_invalid=True)
