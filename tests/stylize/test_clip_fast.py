@@ -131,6 +131,26 @@ def test_a_frozen_colour_stays_at_the_start(make):
     assert _bits(frozen.look) == _bits(still.look)
 
 
+def test_a_frozen_colour_stays_in_the_second_gear_and_after_it(make):
+    settings = {"geometry": 0.5, "geometry_steps": 6, "steps": 4}
+    frozen = stylize(make(freeze="colour", **settings)).look
+    still = stylize(make(steps=0)).look
+    assert set(map(tuple, frozen.dc)) == set(map(tuple, still.dc))
+    assert not np.array_equal(frozen.target["means"][: len(frozen.means)], frozen.means)
+
+
+def test_a_form_that_the_prompt_names_is_given_before_the_second_gear(make, target):
+    look = stylize(make("spiky gold", steps=1, geometry_steps=2, geometry=0.5)).look
+    plain = stylize(make("spiky gold", steps=1, geometry_steps=2, geometry=0.5, start_form="none")).look
+    assert len(look) > 1.2 * len(plain)
+    grown = looks.apply(target, look, 1.0)
+    size = np.linalg.norm(target.means, axis=1).max()
+    assert np.linalg.norm(grown.means, axis=1).max() > 1.1 * size
+    assert look.stats["form"] == "spikes"
+    assert look.stats["start"]["from"] == "gold"
+    assert looks.apply(target, look, 0.0) is target
+
+
 def test_outliers_can_be_left_alone_as_the_paper_does(make, target):
     strays = ball(12, degree=1, centre=(3.0, 0.0, 0.0), radius=0.6)
     look = stylize(make(obj=concatenate([target, strays]), outliers=True, steps=1)).look

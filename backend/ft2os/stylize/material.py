@@ -8,20 +8,18 @@ adds feature matching, where VGG16's weights are on the machine: crisper, and so
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from ft2os.errors import CancelledError
 from ft2os.materials import Material, match
 from ft2os.stylize import Progress, StylizeRequest, StylizeResult, canvas, form, memory, overrides, painting
 from ft2os.stylize.canvas import Canvas
 from ft2os.stylize.measure import measure
 from ft2os.stylize.overrides import flag, number, one_of, optional, whole
 from ft2os.stylize.painting import Brush, Painted
+from ft2os.stylize.report import Reporter
 
 SETTINGS = {
     "views": 16,
@@ -80,23 +78,13 @@ def run(
         Between steps; with the best there is, once there is anything.
     """
     settings = _settings(request)
-    asked = _form(request, settings)
+    how = (settings["form"], settings["form_amount"], request.object_name)
+    asked = form.chosen(request.prompt, *how)
     found = match(asked.rest, object_name=request.object_name) if asked.coloured else None
     session = _Session(request, asked, found.material if found else None, settings, progress, cancelled)
     if found:
         session.words = {"material": found.material.name, "score": round(found.score, 3), "how": found.how}
     return session.run()
-
-
-def _form(request: StylizeRequest, settings: dict) -> form.Asked:
-    """The form that was asked for, by the prompt or by hand."""
-    name, amount = settings["form"], settings["form_amount"]
-    if name == "none":
-        return form.Asked(None, 0.0, request.prompt, True)
-    asked = form.asked(request.prompt, request.object_name)
-    if name != "auto" and name != asked.form:
-        asked = replace(asked, form=name, amount=1.0)
-    return asked if amount is None else replace(asked, amount=amount)
 
 
 def _settings(request: StylizeRequest) -> dict:
@@ -117,15 +105,9 @@ class _Session:
         cancelled: Callable[[], bool] | None,
     ) -> None:
         self.request, self.asked, self.material, self.settings = request, asked, material, settings
-        self._progress, self._cancelled = progress, cancelled
-        self.started = time.perf_counter()
-        self.seconds: dict[str, float] = {}
         self.losses: list[float] = []
         self.terms: dict[str, list[float]] = {}
-        self._stage: str | None = None
-        self._since = self.started
         self.words: dict = {}
-        self._partial: Callable[[], StylizeResult] | None = None
         self.vgg: Path | None = None
         if settings["refine"] and material:  # asked for before anything is computed
             from ft2os.stylize import feature_match
@@ -136,22 +118,24 @@ class _Session:
         job = memory.Job.of_canvas(len(request.target), {**settings, "limit": limit}, per_picture=picture)
         self.memory = memory.fit_batch(1, job)
         self.brush = Brush(material, request.seed, settings["scale"], settings["keep"]) if material else None
+        self.live = progress is not None
+        self.report = Reporter(self._shares(), progress, cancelled)
 
     def run(self) -> StylizeResult:
         made = canvas.prepare(
             self.request.target,
             **{name: self.settings[name] for name in ("views", "pixels", "largest", "limit", "refit")},
-            tick=self._report,
-            sketch=self._sketch if self._progress and self.brush else None,
+            tick=self.report,
+            sketch=self._sketch if self.live and self.brush else None,
         )
         if self.asked.form:
-            self._report("form", 0.0)
+            self.report("form", 0.0)
             how = (self.asked.form, self.asked.amount, self.request.seed)
-            made = form.shaped(made, *how, lambda share: self._report("form", share))
+            made = form.shaped(made, *how, lambda share: self.report("form", share))
         if self.brush is None:
             return self._own_colours(made)
-        self._report("paint", 0.0)
-        painted = painting.paint(made, self.brush, lambda share: self._report("paint", share))
+        self.report("paint", 0.0)
+        painted = painting.paint(made, self.brush, lambda share: self.report("paint", share))
         self._show("solve", 0.0, made, painted.targets[0], lambda: painted.start)
         how = {name: self.settings[name] for name in ("pull", "iterations")}
         colours = painting.solve(made, painted, **how)
@@ -177,13 +161,10 @@ class _Session:
         made: Canvas,
         image: np.ndarray,  # [H, W, 3] premultiplied, the canvas's first view
         colours: Callable[[], np.ndarray],  # [M, 3]
-        loss: float | None = None,
     ) -> None:
         """Report a picture, and from now on what a partial result would hold."""
-        self._partial = lambda: self._result(made, colours())
-        shown = image + 0.5 * (1 - made.surveys[0].view.alpha.reshape(*image.shape[:2], 1))
-        preview = (255 * np.clip(shown, 0, 1) + 0.5).astype(np.uint8)
-        self._report(stage, part, loss=loss, preview=preview)
+        self.report.result = lambda: self._result(made, colours())
+        self.report(stage, part, preview=lambda: made.surveys[0].on_grey(image), at_once=True)
 
     def _refined(self, made: Canvas, painted: Painted, colours: np.ndarray) -> np.ndarray:
         """Colours [M, 3] after feature matching."""
@@ -193,13 +174,19 @@ class _Session:
         steps, surveys, seed = self.settings["refine_steps"], made.surveys, self.request.seed
 
         def show(step: int, loss: float, terms: dict[str, float], now: np.ndarray) -> None:
+            self.losses.append(loss)
             for name, value in terms.items():
                 self.terms.setdefault(name, []).append(value)
-            if step % 5:
-                self._report("refine", step / steps, loss=loss)
-            else:
-                kept = now.copy()
-                self._show("refine", step / steps, made, surveys[0].view.image(kept), lambda: kept, loss)
+            held = now.copy()
+            self.report.result = lambda: self._result(made, held)
+            self.report(
+                "refine",
+                step / steps,
+                loss=loss,
+                metrics=terms,
+                preview=lambda: surveys[0].on_grey(surveys[0].view.image(held)),
+                at_once=step == steps,
+            )
 
         exemplar = painting.exemplar(self.brush)
         matcher = Matcher(feature_match.network(self.vgg), [exemplar], layers=_MATCHED, seed=seed)
@@ -208,7 +195,6 @@ class _Session:
         return feature_match.run(surveys, colours, painted.targets, matcher, terms, schedule, show)
 
     def _result(self, made: Canvas, colours: np.ndarray) -> StylizeResult:
-        self._enter(None)
         stats = {
             "method": "material",
             "preset": self.request.preset,
@@ -216,8 +202,7 @@ class _Session:
             "gaussians": len(made),
             "memory": self.memory.stats(),
             "floaters": len(self.request.target) - len(made.rows),
-            "stages": {name: round(seconds, 3) for name, seconds in self.seconds.items()},
-            "seconds": round(time.perf_counter() - self.started, 3),
+            **self.report.times(),
             "losses": list(self.losses),
             "terms": {name: list(values) for name, values in self.terms.items()},
             **measure(made.surveys, colours),
@@ -228,36 +213,9 @@ class _Session:
         title = self.material.title if self.material and not self.asked.form else ""
         return StylizeResult(made.look(self.request, colours, stats, sh=own, name=title), stats)
 
-    def _has(self, stage: str) -> bool:
-        """Whether this run has a stage."""
-        if stage in ("paint", "solve"):
-            return self.brush is not None
-        return {"refine": self.vgg, "form": self.asked.form}.get(stage, True) not in (None, False)
-
-    def _enter(self, stage: str | None) -> None:
-        """Note when a stage begins, and so how long the one before it took."""
-        now = time.perf_counter()
-        if self._stage is not None:
-            self.seconds[self._stage] = self.seconds.get(self._stage, 0.0) + now - self._since
-        self._stage, self._since = stage, now
-
-    def _check(self) -> None:
-        if self._cancelled and self._cancelled():
-            raise CancelledError(partial=self._partial() if self._partial else None)
-
-    def _report(self, stage: str, part: float, *, loss=None, preview=None) -> None:
-        """Say how far the whole run is; ``part`` is the finished share of this stage, 0..1."""
-        if stage != self._stage:
-            self._enter(stage)
-        self._check()
-        if loss is not None:
-            self.losses.append(loss)
-        if not self._progress:
-            return
-        stages = [name for name in _SHARES if self._has(name)]
-        whole = sum(_SHARES[name] for name in stages)
-        done = sum(_SHARES[name] for name in stages[: stages.index(stage)]) + part * _SHARES[stage]
-        spent = time.perf_counter() - self.started
-        eta = spent * (whole - done) / done if done >= 0.05 * whole else None
-        step = round(100 * done / whole)
-        self._progress(Progress(stage, step, 100, eta, loss, preview, partial=self._partial))
+    def _shares(self) -> dict[str, float]:
+        """The stages that this run has."""
+        skipped = set() if self.brush else {"paint", "solve"}
+        skipped |= set() if self.vgg else {"refine"}
+        skipped |= set() if self.asked.form else {"form"}
+        return {name: share for name, share in _SHARES.items() if name not in skipped}

@@ -29,11 +29,11 @@ if TYPE_CHECKING:
 
 _FINISH = 0.25  # of the first gear's steps, for the colours after the geometry
 _REACH = 0.06  # in extents of the object, at full strength
-# Gentler than the gear's own: a judge's pull differs from one Gaussian to the next, and what each follows by
-# itself tears the surface to flakes before it makes a form.
+# Gentler than the gear's own: a weak judge's pull is mostly noise, and what has a form should keep it.
 _PACE = 0.25  # times the gear's rates
 _ANCHOR = 20.0
-_TRAVEL = 0.5  # in reaches, how far one that is pulled one way all the time may come
+_TRAVEL = 1.0  # in reaches, how far one that is pulled one way all the time may come
+_FORMED_TRAVEL = 0.3  # the same where the prompt's form was given beforehand
 _ROOM = 1.15  # of the views around the first gear's windows
 
 
@@ -68,7 +68,7 @@ class SecondGear:
         self._now: Callable[[], dict[str, Any]] | None = None  # the loop's state, once there is one
         made, request = session.canvas, session.request
         self.shape = geometry.Shape(
-            recoloured(made.fine, session.gear.now()),
+            recoloured(made.shown, session.gear.now()),
             neutral=recoloured(made.fine, made.neutral),
             parent=made.parent,
             freeze=session.settings.freeze,
@@ -89,6 +89,7 @@ class SecondGear:
         session, settings = self._session, self._session.settings
         total = steps(settings, session.strength)
         crops = round(settings.crops * settings.batch)
+        travel = _TRAVEL if session.canvas.formed is None else _FORMED_TRAVEL
         whole = max(1, settings.batch - crops)
         number = int(state["number"]) if state else 0
         self.judged = number * (whole + crops)
@@ -116,7 +117,7 @@ class SecondGear:
             self._views,
             judge,
             geometry.Settings(
-                steps=total, batch=whole, anchor=_ANCHOR, reach=_REACH * session.strength, travel=_TRAVEL
+                steps=total, batch=whole, anchor=_ANCHOR, reach=_REACH * session.strength, travel=travel
             ),
             np.random.default_rng((session.request.seed, 5)),
             context=self._context,
@@ -125,8 +126,10 @@ class SecondGear:
         )
 
     def _finish(self, kept: tuple[dict, dict] | None) -> None:
-        """Colours once more, over the linear form of the new shape."""
+        """Colours once more, over the linear form of the new shape; none where they are frozen."""
         session = self._session
+        if "colour" in session.settings.freeze:
+            return
         moved = self._moved()
         pool = Pool(moved, self._views, session.backgrounds(len(self._views)), session.device)
         start = np.clip(moved.base_colours, 0, CEILING).astype(np.float32)

@@ -17,22 +17,22 @@ from ft2os.errors import RequestError
 from ft2os.guidance import clip_judge
 from ft2os.guidance.clip_judge import ClipJudge
 from ft2os.looks import Look
-from ft2os.stylize import Progress, StylizeRequest, StylizeResult, canvas, geometry, memory, painting
+from ft2os.stylize import Progress, StylizeRequest, StylizeResult, canvas, form, geometry, memory, painting
 from ft2os.stylize.clip import checkpoint, second, start, views
 from ft2os.stylize.clip.colours import ColourGear, Originals
 from ft2os.stylize.clip.content import Regularizer
 from ft2os.stylize.clip.objective import Judgement
 from ft2os.stylize.clip.pool import Pool
-from ft2os.stylize.clip.report import Reporter, shares
+from ft2os.stylize.clip.report import shares
 from ft2os.stylize.clip.settings import Settings
 from ft2os.stylize.clip.style import Style
 from ft2os.stylize.clip.texts import Texts
 from ft2os.stylize.measure import measure
 from ft2os.stylize.outliers import inliers
 from ft2os.stylize.relief import CEILING
+from ft2os.stylize.report import Reporter
 
 _CONTENT_PIXELS = 160
-_GREY = 0.5
 _BACKGROUND_SPREAD = 0.12  # of the views' backgrounds around grey, so that they stay believable
 
 
@@ -70,6 +70,9 @@ class Session:
         self.style = Style(image, request.seed, self.device) if image and settings.style else None
         asked = geometry.wanted(request.prompt, request.object_name)
         self.strength = asked if settings.geometry is None else settings.geometry
+        self.asked = form.chosen(
+            request.prompt, settings.start_form, settings.form_amount, request.object_name
+        )
         self.digest = checkpoint.digest(request, settings, self.judge.name)
         going_on = request.resume and request.checkpoint
         self._kept = checkpoint.load(request.checkpoint, self.digest) if going_on else None
@@ -77,9 +80,8 @@ class Session:
         # A run that goes on keeps its batch, whatever is free today.
         batch = self._kept[1]["batch"] if self._kept else self.memory.batch
         self.settings = replace(settings, batch=batch)
-        self.report = Reporter(
-            shares(self.settings, self.strength, self.judge), progress, cancelled, self.partial, self._save
-        )
+        stages = shares(self.settings, self.strength, self.judge)
+        self.report = Reporter(stages, progress, cancelled, self._save)
         self.losses: list[float] = []
         self.terms: dict[str, list[float]] = {}
         self.canvas: canvas.Canvas | None = None
@@ -108,7 +110,7 @@ class Session:
         settings, count = self.settings, len(self.request.target)
         geometry_too = self.strength > 0
         return memory.Job(
-            gaussians=canvas.most(count, settings.limit),
+            gaussians=canvas.most(count, settings.limit) + (form.GROWN if self.asked.form else 0),
             views=settings.survey_views,
             pixels=settings.survey_pixels,
             pool=settings.views,
@@ -134,14 +136,14 @@ class Session:
             colours = tensors["colours/start"].numpy()
         else:
             colours = self._choose()
-        fine = self.canvas.fine
+        shown = self.canvas.shown
         self.pool = self._pool()
-        neutral = torch.from_numpy(np.clip(self.canvas.neutral, 0, CEILING)).to(self.device)
+        neutral = torch.from_numpy(np.clip(self.canvas.own_colours, 0, CEILING)).to(self.device)
         self.before = Originals(self.pool, neutral, self.judgement)
         begun = torch.from_numpy(np.asarray(colours, np.float32)).to(self.device)
         forms = Originals(self.pool, begun, self.judgement)
-        self.gear = self.make_gear(self.pool, colours, fine.means, forms, settings.steps, 1)
-        self.report.has_result = True
+        self.gear = self.make_gear(self.pool, colours, shown.means, forms, settings.steps, 1)
+        self.report.result = self.result
         if self._kept:
             self.gear.restore(checkpoint.part(tensors, "colours"), *facts["colours"])
 
@@ -159,6 +161,11 @@ class Session:
             tick=self.report,
             sketch=self._sketch if self.brush and not self._kept else None,
         )
+        asked = self.asked
+        if asked.form and self.strength > 0:
+            self.report("form", 0.0)
+            how = (asked.form, asked.amount, self.request.seed)
+            made = form.shaped(made, *how, lambda share: self.report("form", share))
         return replace(made, rows=own[made.rows], parent=own[made.parent])
 
     def _sketch(self, made: canvas.Canvas) -> None:
@@ -166,12 +173,12 @@ class Session:
         first = made.surveys[0]
 
         def drawn() -> np.ndarray:
-            return _screen(painting.picture(first, made.frame, self.brush, painting.tone_of([first])), first)
+            return first.on_grey(painting.picture(first, made.frame, self.brush, painting.tone_of([first])))
 
         self.report("split", 1.0, preview=drawn, at_once=True)
 
     def _original(self) -> np.ndarray:
-        return _screen(self._first().original, self._first())
+        return self._first().on_grey(self._first().original)
 
     def _choose(self) -> np.ndarray:
         """Colours [M, 3] to start from."""
@@ -181,10 +188,10 @@ class Session:
             lambda share: self.report("rank", share),
         )  # fmt: skip
         if self.choice.brush is None:
-            return np.clip(self.canvas.neutral, 0, CEILING).astype(np.float32)
+            return np.clip(self.canvas.own_colours, 0, CEILING).astype(np.float32)
         self.report("paint", 0.0)
         painted = painting.paint(self.canvas, self.choice.brush, lambda share: self.report("paint", share))
-        self.report("solve", 0.0, preview=lambda: _screen(painted.targets[0], self._first()), at_once=True)
+        self.report("solve", 0.0, preview=lambda: self._first().on_grey(painted.targets[0]), at_once=True)
         return np.clip(painting.solve(self.canvas, painted, iterations=self.settings.iterations), 0, CEILING)
 
     def make_gear(self, pool, colours, means, forms, steps, turn) -> ColourGear:
@@ -224,12 +231,8 @@ class Session:
         if self.request.checkpoint and time.monotonic() - self._saved >= checkpoint.EVERY_S:
             self._save()
 
-    def partial(self) -> StylizeResult | None:
-        """The result as it is now; None before there are colours."""
-        return self.result() if self.gear else None
-
     def result(self) -> StylizeResult:
-        """The look and its figures."""
+        """The look as it is now, and its figures."""
         stats = self.stats()
         return StylizeResult(self._look(stats), stats)
 
@@ -240,13 +243,11 @@ class Session:
 
     def stats(self) -> dict:
         settings, gears = self.settings, [g for g in (self.gear, self.second and self.second.gear) if g]
-        self.report.enter(None)
         return {
             "method": "clip",
             "preset": self.request.preset,
             "judge": self.judge.name,
-            "seconds": round(self.report.total(), 3),
-            "stages": {name: round(s, 3) for name, s in self.report.seconds.items()},
+            **self.report.times(),
             "start": self.choice.stats(),
             "source": self.texts.source,
             "target": self.texts.target,
@@ -260,6 +261,7 @@ class Session:
             "loss_last": self.losses[-1] if self.losses else None,
             "terms": self.terms,
             "geometry": self.strength,
+            "form": self.asked.form if self.strength > 0 else None,
             "gaussians": len(self.second.shape) if self.second else len(self.canvas),
             "floaters": len(self.request.target) - len(self.canvas.rows),
             # The surveys show the canvas, not what a second gear has made of it.
@@ -295,7 +297,7 @@ class Session:
         else:
             ready = [survey.view for survey in made.surveys]
             cameras = [view.camera for view in ready]
-        return Pool(made.fine, cameras, self.backgrounds(len(cameras)), self.device, ready)
+        return Pool(made.shown, cameras, self.backgrounds(len(cameras)), self.device, ready)
 
     def _pixels(self) -> int:
         """Side of a view."""
@@ -314,16 +316,11 @@ class Session:
         """The first view over mid grey, with the colours as they are."""
         if self.second:
             return _bytes(self.second.picture(self._first().view.camera))
-        return _screen(self._first().view.image(self.gear.now()), self._first())
+        return self._first().on_grey(self._first().view.image(self.gear.now()))
 
     def _close(self) -> None:
         if self.gear:
             self.pool.close()
-
-
-def _screen(image: np.ndarray, survey: canvas.Survey) -> np.ndarray:
-    """A premultiplied picture over mid grey.  uint8 [H, W, 3]"""
-    return _bytes(image + np.float32(_GREY) * (1 - survey.view.alpha.reshape(*survey.mask.shape, 1)))
 
 
 def _bytes(image: np.ndarray) -> np.ndarray:

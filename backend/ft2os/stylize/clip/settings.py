@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from ft2os.errors import RequestError
 from ft2os.stylize import overrides as table
+from ft2os.stylize.form import FORMS
 
 # What can be optimised, with Adam's learning rates in the published code. ``position`` is times the extent
 # of the scene. The keys are also the names of the freeze flags.
@@ -133,6 +134,11 @@ class Settings(Shared):
         How far the second gear goes, 0 to 1; as the prompt asks when None.
     geometry_steps : int
         Steps of the second gear at a strength of 1.
+    start_form : str
+        The form that is given before anything is judged where ``geometry`` is not 0, see
+        `ft2os.stylize.form`: "auto" for the prompt's, "none", or a form's name.
+    form_amount : float, optional
+        How much of it, 1 the usual; the prompt's own when None.
     """
 
     temperature: float = 0.07
@@ -167,6 +173,8 @@ class Settings(Shared):
     iterations: int = 28
     geometry: float | None = None
     geometry_steps: int = 60
+    start_form: str = AUTO
+    form_amount: float | None = None
 
 
 PAPER = "seed"
@@ -239,6 +247,8 @@ _KINDS: dict[type, dict[str, table.Kind]] = {
         "iterations": table.whole(1, 10_000, 28),
         "geometry": table.optional(table.number(0, 1, 0.5)),
         "geometry_steps": table.whole(1, 100_000, 60),
+        "start_form": table.one_of((AUTO, "none", *FORMS)),
+        "form_amount": table.optional(table.number(0.1, 2, 1.0)),
     },
 }
 

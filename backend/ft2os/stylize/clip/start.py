@@ -18,7 +18,7 @@ from ft2os.errors import UnknownPromptError
 from ft2os.guidance import text_cache
 from ft2os.guidance.clip_judge import ClipJudge
 from ft2os.materials import MATERIALS, match
-from ft2os.stylize import StylizeRequest, painting
+from ft2os.stylize import StylizeRequest, form, painting
 from ft2os.stylize.canvas import Canvas
 from ft2os.stylize.clip.objective import Judgement
 from ft2os.stylize.clip.settings import AUTO, ORIGINAL, Settings
@@ -100,8 +100,11 @@ def named(
     """Names of the materials that come into question, and how they came; none means the original."""
     if settings.start != AUTO:
         return ([], ORIGINAL) if settings.start == ORIGINAL else ([settings.start], "asked")
+    asked = form.chosen(request.prompt, settings.start_form, settings.form_amount, request.object_name)
+    if not asked.coloured:  # "spiky" alone keeps the object's own colours
+        return [], ORIGINAL
     try:
-        found = match(request.prompt, object_name=request.object_name)
+        found = match(asked.rest, object_name=request.object_name)
     except UnknownPromptError:
         return nearest(judge, texts), RANKED
     if found.how != "similar":

@@ -17,10 +17,10 @@ from ft2os.stylize.canvas import Canvas
 from ft2os.stylize.form.forms import FORMS, REACH, Body
 from ft2os.stylize.form.strands import Strands
 from ft2os.stylize.form.surface import surface_of
-from ft2os.stylize.form.words import Asked, asked
+from ft2os.stylize.form.words import Asked, asked, chosen
 from ft2os.stylize.survey import cameras_around, survey
 
-__all__ = ["FORMS", "GROWN", "REACH", "Asked", "asked", "shaped"]
+__all__ = ["FORMS", "GROWN", "REACH", "Asked", "asked", "chosen", "shaped"]
 
 GROWN = 70_000
 """More Gaussians than any form adds to an object of the usual surface."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ft2os.materials.words import filler, tokens
 
@@ -87,3 +87,23 @@ def asked(prompt: str, object_name: str | None = None) -> Asked:
     if not found:
         return Asked(None, 0.0, prompt, True)
     return Asked(*found[0], " ".join(rest), any(w not in own and not filler(w) for w in rest))
+
+
+def chosen(prompt: str, name: str, amount: float | None, object_name: str | None = None) -> Asked:
+    """What a prompt asks for, unless an artist said otherwise.
+
+    Parameters
+    ----------
+    prompt : str
+    name : str
+        ``"auto"`` for the prompt's form, ``"none"``, or one of `FORMS`.
+    amount : float, optional
+        Instead of the prompt's own.
+    object_name : str, optional
+    """
+    if name == "none":
+        return Asked(None, 0.0, prompt, True)
+    found = asked(prompt, object_name)
+    if name not in ("auto", found.form):
+        found = replace(found, form=name, amount=1.0)
+    return found if amount is None or not found.form else replace(found, amount=amount)

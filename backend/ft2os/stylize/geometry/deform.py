@@ -15,6 +15,7 @@ from ft2os.cameras.camera import Camera, stack
 from ft2os.gaussians import Gaussians
 from ft2os.losses import anchor_loss, needle_loss
 from ft2os.render import Pulls, rasterize
+from ft2os.stylize.geometry.coherence import Coherence
 from ft2os.stylize.geometry.densify import Densifier, split_long
 from ft2os.stylize.geometry.settings import Settings
 from ft2os.stylize.geometry.shape import Shape
@@ -133,10 +134,8 @@ class _Run:
     ) -> None:
         self.shape, self.views, self.judge, self.settings = shape, views, judge, settings
         self.device = shape.parent.device
-        neutral = Gaussians(
-            **{n: t.cpu().numpy() for n, t in shape.neutral.items() if n != "dc"}, sh=_no_sh(shape)
-        )
-        self.extent = frame_of(neutral).extent
+        began = Gaussians(**{n: t.cpu().numpy() for n, t in shape.home.items()}, sh=_no_sh(shape))
+        self.extent = frame_of(began).extent
         self.most = int(settings.growth * len(shape))
         self.order = _order(len(views), settings.steps, settings.batch, rng)
         backgrounds = rng.random((settings.steps, settings.batch, 3), dtype=np.float32)
@@ -152,6 +151,7 @@ class _Run:
         self.splits = {round(share * settings.steps) for share in settings.densify}
         self.report, self.number = Report(), 0
         self.densifier = Densifier(shape)
+        self.coherence: tuple[int, Coherence] | None = None  # and how many Gaussians it is for
 
     def begin(self) -> None:
         """Split what is too long; half of the growth is kept for what the judge pulls at."""
@@ -179,6 +179,7 @@ class _Run:
         if loss.requires_grad:
             loss.backward()
             self.densifier.add(pulls, cameras[0].width, cameras[0].height)
+            self._together()
             shape.step(self._pace(self.number))
             shape.limit(settings.reach * self.extent, _LONGEST_ASPECT)
         self.number += 1
@@ -186,18 +187,27 @@ class _Run:
         self._keep(float(loss.detach()), values)
         return Step(self.number, settings.steps, self.report.losses[-1], values, images.detach(), self.state)
 
+    def _together(self) -> None:
+        """Gradients that neighbours share."""
+        if self.settings.coherence <= 0:
+            return
+        if self.coherence is None or self.coherence[0] != len(self.shape):
+            spacing = self.settings.coherence * self.extent
+            self.coherence = len(self.shape), Coherence(self.shape, spacing)
+        self.coherence[1](self.shape)
+
     def _pace(self, number: int) -> float:
         return self.settings.slowest ** (number / max(self.settings.steps - 1, 1))
 
     def _own_terms(self, indices: np.ndarray, backgrounds: Tensor) -> dict[str, Tensor]:
         settings, shape, terms = self.settings, self.shape, {}
-        neutral = shape.neutral
+        home = shape.home
         if settings.needle > 0:
-            terms["needle"] = needle_loss(shape.active("scale"), neutral["scales"].amax(dim=1))
+            terms["needle"] = needle_loss(shape.active("scale"), home["scales"].amax(dim=1))
         if settings.anchor > 0:
             terms["anchor"] = anchor_loss(
-                shape.active("position"), neutral["means"],
-                shape.active("opacity"), neutral["opacities"], self.extent,
+                shape.active("position"), home["means"],
+                shape.active("opacity"), home["opacities"], self.extent,
             )  # fmt: skip
         if self.surroundings and self.number % settings.spill_every == 0:
             few = min(settings.spill_views, len(indices))

@@ -36,6 +36,8 @@ class Settings:
     travel : float
         How far Adam could carry a Gaussian that is pulled one way all the time, in reaches: what sets the
         learning rate of positions, so that few steps go as far as many.
+    coherence : float
+        Spacing of the control points that gradients are averaged over, in extents; 0 for each its own.
     densify : tuple of float
         Shares of the steps at which the most pulled Gaussians are split.
     split_share : float
@@ -56,6 +58,7 @@ class Settings:
     spill_views: int = 2
     reach: float = 0.15
     travel: float = 1.5
+    coherence: float = 0.04
     densify: tuple[float, ...] = (0.25, 0.5)
     split_share: float = 0.02
     growth: float = 1.5

@@ -38,6 +38,7 @@ class Shape:
         M Gaussians to begin from.
     neutral : Gaussians, optional
         The same M as the object had them: what the look shows as its strength nears 0. By default ``start``.
+        Reach, anchor and needles are measured from the start, kept as ``home``.
     parent : ndarray, int32, [M], optional
         Row of the object that each stands for; by default each for itself.
     freeze : collection of str
@@ -78,6 +79,7 @@ class Shape:
         before = start if neutral is None else neutral
         self.neutral = {name: _tensor(getattr(before, name), device) for name in GEOMETRY.values()}
         self.neutral["dc"] = _tensor(before.sh[:, 0], device)
+        self.home = {name: _tensor(getattr(start, name), device) for name in GEOMETRY.values()}
         self._rates = {n: rates[n] * (extent if n == "position" else 1) for n in self.free}
         groups = [{"params": [tensor], "lr": self._rates[name]} for name, tensor in self._raw.items()]
         self.optimizer = torch.optim.Adam(groups, eps=ADAM_EPS) if groups else None
@@ -108,6 +110,10 @@ class Shape:
         """Another learning rate from the next step on; of the position, in world units."""
         self._rates[name] = rate
 
+    def gradients(self) -> list[tuple[str, Tensor]]:
+        """The gradients there are, by name, as the optimiser will take them; may be changed in place."""
+        return [(name, raw.grad) for name, raw in self._raw.items() if raw.grad is not None]
+
     def step(self, pace: float = 1.0) -> None:
         """One step of Adam down the gradients there are, at ``pace`` times the rates; then they are gone."""
         if self.optimizer is None:
@@ -119,17 +125,17 @@ class Shape:
 
     @torch.no_grad()
     def limit(self, farthest: float, aspect: float) -> None:
-        """Hold positions within ``farthest`` of the neutral ones, and no needle beyond ``aspect``.
+        """Hold positions within ``farthest`` of where they began, and no needle beyond ``aspect``.
 
         The terms of the loss only ask for it. Needles that the object brought along may stay as they are.
         """
         if "position" in self._raw:
-            start = self.neutral["means"]
+            start = self.home["means"]
             away = self._raw["position"] - start
             far = away.norm(dim=1, keepdim=True).clamp_min(1e-30)
             self._raw["position"].copy_(start + away * (farthest / far).clamp_max(1.0))
         if "scale" in self._raw:
-            before = self.neutral["scales"].sort(dim=1, descending=True).values
+            before = self.home["scales"].sort(dim=1, descending=True).values
             allowed = (before[:, 0] / before[:, 1].clamp_min(1e-12)).clamp_min(aspect)
             middle = self._raw["scale"].sort(dim=1, descending=True).values[:, 1:2]
             self._raw["scale"].copy_(torch.minimum(self._raw["scale"], middle + allowed.log()[:, None]))
@@ -166,6 +172,7 @@ class Shape:
             self._fixed[name] = moved[GEOMETRY[name]] if name in GEOMETRY else tensor[origin]
         before = {name: self.neutral[name][origin] for name in GEOMETRY.values()}
         self.neutral = {**_halved(before, sign, along), "dc": self.neutral["dc"][origin]}
+        self.home = _halved({name: tensor[origin] for name, tensor in self.home.items()}, sign, along)
         self.parent = self.parent[origin]
 
     def _exchange(self, name: str, grown: Tensor, origin: Tensor, born: Tensor) -> None:
@@ -215,6 +222,7 @@ class Shape:
         return {
             "parent": self.parent,
             "neutral": dict(self.neutral),
+            "home": dict(self.home),
             "fixed": dict(self._fixed),
             "raw": {name: raw.detach() for name, raw in self._raw.items()},
             "adam": adam,
@@ -231,11 +239,12 @@ class Shape:
         if set(state["raw"]) != set(self._raw) or set(state["fixed"]) != set(self._fixed):
             raise ValueError("the state has other free arrays")
         length, device = len(state["parent"]), self.parent.device
-        for arrays in (state["neutral"], state["fixed"], state["raw"]):
+        for arrays in (state["neutral"], state["home"], state["fixed"], state["raw"]):
             if any(len(tensor) != length for tensor in arrays.values()):
                 raise ValueError("the state's arrays have different lengths")
         self.parent = state["parent"].to(device)
         self.neutral = {name: tensor.to(device).clone() for name, tensor in state["neutral"].items()}
+        self.home = {name: tensor.to(device).clone() for name, tensor in state["home"].items()}
         self._fixed = {name: tensor.to(device).clone() for name, tensor in state["fixed"].items()}
         for name, group in zip(self.free, self.optimizer.param_groups if self.optimizer else ()):
             self.optimizer.state.pop(self._raw[name], None)
