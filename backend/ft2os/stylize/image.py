@@ -10,13 +10,12 @@ Hokusai's ink); any other prompt is the look's title and changes nothing, and th
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
-from ft2os.errors import CancelledError, RequestError, UnknownPromptError
+from ft2os.errors import RequestError, UnknownPromptError
 from ft2os.guidance import style_image
 from ft2os.materials import Match, match
 from ft2os.stylize import (
@@ -33,7 +32,7 @@ from ft2os.stylize.canvas import Canvas
 from ft2os.stylize.measure import measure
 from ft2os.stylize.overrides import number, whole
 from ft2os.stylize.painting import Brush, Painted
-from ft2os.stylize.survey import Survey
+from ft2os.stylize.report import Reporter
 
 log = logging.getLogger(__name__)
 
@@ -80,7 +79,6 @@ _PICTURE = 512  # of the one that is painted with
 _SHARES = {**canvas.STAGES, "ground": 24, "paint": 24, "solve": 10, "strokes": 170, "settle": 24}
 """How long the stages take beside each other, measured; for the bar and the remaining time."""
 _RIM = 0.025  # of the picture's shorter side
-_PREVIEW_S = 0.8
 
 
 def run(
@@ -135,38 +133,32 @@ class _Session:
         cancelled: Callable[[], bool] | None,
     ) -> None:
         self.request, self.picture, self.weights, self.settings = request, picture, weights, settings
-        self._progress, self._cancelled = progress, cancelled
         self.small = picture_paint.resized(picture, min(_PICTURE, max(picture.shape[:2])))
-        self.started = self._since = self._shown = time.perf_counter()
-        self._stage: str | None = None
-        self.seconds: dict[str, float] = {}
         self.losses: list[float] = []
         self.terms: dict[str, list[float]] = {}
         self.memory = memory.fit_batch(1, self._job())
         self.ground = _ground(request)
-        self._partial: Callable[[], StylizeResult] | None = None
         skipped = set() if weights else {"strokes", "settle"}
         skipped |= set() if self.ground else {"ground"}
-        self._shares = {name: share for name, share in _SHARES.items() if name not in skipped}
+        shares = {name: share for name, share in _SHARES.items() if name not in skipped}
+        self.report = Reporter(shares, progress, cancelled)
 
     def run(self) -> StylizeResult:
         made = canvas.prepare(
             self.request.target,
             **{name: self.settings[name] for name in ("views", "pixels", "largest", "limit", "refit")},
-            tick=self._report,
+            tick=self.report,
         )
         painted = self._paint(made)
-        self._report("solve", 0.0)
+        self.report("solve", 0.0)
         colours = picture_paint.solve(made, painted)
-        self._offer(made, colours)
-        self._report("solve", 1.0, preview=_preview(made.surveys[0], colours))
+        self._show(made, "solve", colours)
         if self.weights:
             colours = self._match(made, painted, colours)
-            self._report("settle", 0.0)
+            self.report("settle", 0.0)
             coat = picture_paint.settle(made, colours, self.small, self.settings["keep"])
             colours = picture_paint.solve(made, coat)
-            self._offer(made, colours)
-            self._report("settle", 1.0, preview=_preview(made.surveys[0], colours))
+            self._show(made, "settle", colours)
         return self._result(made, colours)
 
     def _job(self) -> memory.Job:
@@ -186,15 +178,16 @@ class _Session:
     def _paint(self, made: Canvas) -> Painted:
         under = Painted(made.neutral, [s.original for s in made.surveys])
         if self.ground:
-            self._report("ground", 0.0)
+            self.report("ground", 0.0)
             brush = Brush(self.ground.material, self.request.seed)
-            under = painting.paint(made, brush, lambda share: self._report("ground", share))
+            under = painting.paint(made, brush, lambda share: self.report("ground", share))
 
         def show(share: float, target: np.ndarray) -> None:
             first = share * len(made.surveys) < 1.5  # the first picture there is to show
-            self._report("paint", share, preview=_over_grey(made.surveys[0], target) if first else None)
+            preview = (lambda: made.surveys[0].on_grey(target)) if first else None
+            self.report("paint", share, preview=preview, at_once=first)
 
-        self._report("paint", 0.0)
+        self.report("paint", 0.0)
         return picture_paint.paint(
             made,
             self.small,
@@ -210,7 +203,7 @@ class _Session:
         from ft2os.stylize import feature_match
         from ft2os.stylize.feature_match import Matcher, Schedule, Terms
 
-        self._report("strokes", 0.0)
+        self.report("strokes", 0.0)
         settings, seed, steps = self.settings, self.request.seed, self.settings["steps"]
         exemplars = [picture_paint.resized(self.picture, size) for size in self._sizes()]
         matcher = Matcher(feature_match.network(self.weights), exemplars, seed=seed)
@@ -221,9 +214,14 @@ class _Session:
                 self.terms.setdefault(name, []).append(value)
             held = now.copy()
             self._offer(made, held)
-            due = self._progress and time.perf_counter() - self._shown >= _PREVIEW_S
-            preview = _preview(made.surveys[0], held) if due or step == steps else None
-            self._report("strokes", step / steps, loss=loss, metrics=terms, preview=preview)
+            self.report(
+                "strokes",
+                step / steps,
+                loss=loss,
+                metrics=terms,
+                preview=lambda: _picture(made, held),
+                at_once=step == steps,
+            )
 
         return feature_match.run(
             made.surveys,
@@ -239,10 +237,14 @@ class _Session:
 
     def _offer(self, made: Canvas, colours: np.ndarray) -> None:
         """From now on a cancel keeps these colours."""
-        self._partial = lambda: self._result(made, colours)
+        self.report.result = lambda: self._result(made, colours)
+
+    def _show(self, made: Canvas, stage: str, colours: np.ndarray) -> None:
+        """A stage's end, with its picture."""
+        self._offer(made, colours)
+        self.report(stage, 1.0, preview=lambda: _picture(made, colours), at_once=True)
 
     def _result(self, made: Canvas, colours: np.ndarray) -> StylizeResult:
-        self._enter(self._stage)
         prompt = self.request.prompt.strip()
         stats = {
             "method": "image",
@@ -253,39 +255,13 @@ class _Session:
             "gaussians": len(made),
             "memory": self.memory.stats(),
             "floaters": len(self.request.target) - len(made.rows),
-            "stages": {name: round(seconds, 3) for name, seconds in self.seconds.items()},
-            "seconds": round(time.perf_counter() - self.started, 3),
+            **self.report.times(),
             "losses": list(self.losses),
             "terms": {name: list(values) for name, values in self.terms.items()},
             **measure(made.surveys, colours),
         }
         name = prompt or self.request.style_image.stem
         return StylizeResult(made.look(self.request, colours, stats, name=name), stats)
-
-    def _enter(self, stage: str | None) -> None:
-        """Note how long the stage so far has taken, and which one it is from now on."""
-        now = time.perf_counter()
-        if self._stage is not None:
-            self.seconds[self._stage] = self.seconds.get(self._stage, 0.0) + now - self._since
-        self._stage, self._since = stage, now
-
-    def _report(self, stage: str, part: float, *, loss=None, metrics=None, preview=None) -> None:
-        """Say how far the whole run is; ``part`` is the finished share of this stage, 0..1."""
-        if stage != self._stage:
-            self._enter(stage)
-        if self._cancelled and self._cancelled():
-            raise CancelledError(partial=self._partial() if self._partial else None)
-        if not self._progress:
-            return
-        if preview is not None:
-            self._shown = time.perf_counter()
-        names = list(self._shares)
-        whole = sum(self._shares.values())
-        done = sum(self._shares[name] for name in names[: names.index(stage)]) + part * self._shares[stage]
-        spent = time.perf_counter() - self.started
-        eta = spent * (whole - done) / done if done >= 0.05 * whole else None
-        step = round(100 * done / whole)
-        self._progress(Progress(stage, step, 100, eta, loss, preview, metrics or {}, self._partial))
 
 
 def _ground(request: StylizeRequest) -> Match | None:
@@ -299,12 +275,7 @@ def _ground(request: StylizeRequest) -> Match | None:
         return None
 
 
-def _preview(s: Survey, colours: np.ndarray) -> np.ndarray:
-    """One view of the colours [M, 3].  uint8 [H, W, 3]"""
-    return _over_grey(s, s.view.image(colours))
-
-
-def _over_grey(s: Survey, image: np.ndarray) -> np.ndarray:
-    """A premultiplied picture [H, W, 3] of a view over mid grey.  uint8 [H, W, 3]"""
-    grey = 0.5 * (1 - s.view.alpha.reshape(*s.mask.shape, 1))
-    return (255 * np.clip(image + grey, 0, 1) + 0.5).astype(np.uint8)
+def _picture(made: Canvas, colours: np.ndarray) -> np.ndarray:
+    """The first view of the colours [M, 3].  uint8 [H, W, 3]"""
+    first = made.surveys[0]
+    return first.on_grey(first.view.image(colours))

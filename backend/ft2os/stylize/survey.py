@@ -55,6 +55,11 @@ class Survey:
     luminance: np.ndarray
     original: np.ndarray
 
+    def on_grey(self, image: np.ndarray) -> np.ndarray:
+        """A premultiplied picture [H, W, 3] of this view as one is shown it.  uint8 [H, W, 3]"""
+        grey = np.float32(0.5) * (1 - self.view.alpha.reshape(*self.mask.shape, 1))
+        return (255 * np.clip(image + grey, 0, 1) + 0.5).astype(np.uint8)
+
 
 def frame_of(gaussians: Gaussians) -> Frame:
     """The box that holds all but a percent of the Gaussians on each side."""
