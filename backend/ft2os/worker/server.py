@@ -221,7 +221,7 @@ def _guidance() -> list[str]:
     needs = {
         "material": ("numba", "scipy"),
         "clip": ("torch", "open_clip"),
-        "image": ("torch", "PIL"),
+        "image": ("numba", "scipy", "PIL"),  # its draft; torch only for the other presets
     }
     return [m for m, names in needs.items() if all(importlib.util.find_spec(name) for name in names)]
 
