@@ -49,7 +49,7 @@ def run(args: argparse.Namespace) -> int:
     else:
         mark = {OK: "✓", MISSING: "–", BROKEN: "✗"}
         for c in checks:
-            print(f"{mark[c.state]} {c.name:<14} {c.value}")
+            print(f"{mark[c.state]} {c.name:<15} {c.value}")
             if c.fix:
                 print(f"    {c.fix}")
     return 0 if healthy else 1
@@ -162,7 +162,7 @@ def _vgg() -> Check:
     if path:
         return Check("VGG weights", OK, str(path))
     fix = (
-        "Only style images and the material preset high need them: download "
+        "Only style images beyond the preset draft and the material preset high need them: download "
         "https://download.pytorch.org/models/vgg16-397923af.pth (528 MB) "
         "into the folder that FT2OS_WEIGHTS names."
     )
