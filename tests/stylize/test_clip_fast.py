@@ -201,9 +201,10 @@ def test_the_first_run_of_a_judge_tells_how_long_its_words_take(make):
     first, again = [], []
     stylize(make(steps=1, bank=200), progress=first.append)
     stylize(make(steps=1, bank=200), progress=again.append)
-    told = [[p for p in seen if p.stage == "words"] for seen in (first, again)]
-    assert len(told[0]) > len(told[1])
-    assert any(p.eta_s is not None for p in told[0])
+    told = [p for p in first if p.stage == "encoding words, once"]
+    assert len(told) == 4  # 64 at a time
+    assert told[-1].eta_s is not None
+    assert not any(p.stage == "encoding words, once" for p in again)
 
 
 def test_cancel_keeps_what_there_is(make):

@@ -45,6 +45,8 @@ def run(
         from ft2os.stylize.clip import paper
 
         return paper.run(request, settings, progress, cancelled)
+    if progress:
+        progress(Progress("loading CLIP", 0, 100))  # seconds, with torch, where no run came before
     from ft2os.stylize.clip.session import Session
 
     return Session(request, settings, progress, cancelled).run()

@@ -9,17 +9,20 @@ from ft2os.stylize import canvas
 from ft2os.stylize.clip import second, start
 from ft2os.stylize.clip.settings import Settings
 
+NEW_WORDS = "encoding words, once"  # the stage of a judge's first run
 # What stages take beside each other on two cores, seconds: whole ones, and a picture that is only scored, one
 # that is judged, a word of the bank that is encoded for the first time.
-_SECONDS = {"words": 0.1, "prepare": 3.0, "paint": 0.5, "solve": 0.5}
+_SECONDS = {"words": 0.1, "prepare": 3.0, "form": 3.0, "paint": 0.5, "solve": 0.5}
 _SCORED, _JUDGED, _WORD = 0.12, 0.16, 0.003
 
 
 def shares(settings: Settings, strength: float, judge: ClipJudge) -> dict[str, float]:
     """The stages of a run in order, and about how long each takes; ``strength`` is the second gear's."""
     judged, whole = _JUDGED * settings.batch, sum(canvas.STAGES.values())
-    found = {"words": _SECONDS["words"] + _WORD * _new_words(settings, judge)}
+    found = {"words": _SECONDS["words"], NEW_WORDS: _WORD * _new_words(settings, judge)}
     found |= {name: _SECONDS["prepare"] * weight / whole for name, weight in canvas.STAGES.items()}
+    if strength > 0:
+        found["form"] = _SECONDS["form"]
     found |= {"rank": _SCORED * start.VIEWS * (settings.candidates - 1)}
     found |= {name: _SECONDS[name] for name in ("paint", "solve")}
     found["colours"] = judged * settings.steps

@@ -23,7 +23,7 @@ from ft2os.stylize.clip.colours import ColourGear, Originals
 from ft2os.stylize.clip.content import Regularizer
 from ft2os.stylize.clip.objective import Judgement
 from ft2os.stylize.clip.pool import Pool
-from ft2os.stylize.clip.report import shares
+from ft2os.stylize.clip.report import NEW_WORDS, shares
 from ft2os.stylize.clip.settings import Settings
 from ft2os.stylize.clip.style import Style
 from ft2os.stylize.clip.texts import Texts
@@ -124,7 +124,7 @@ class Session:
         """The canvas, the choice, and the first gear, where it stood or at its start."""
         request, settings = self.request, self.settings
         self.report("words", 0.0)
-        self.texts = Texts(request, settings, self.judge, lambda share: self.report("words", share))
+        self.texts = Texts(request, settings, self.judge, lambda share: self.report(NEW_WORDS, share))
         self.judgement = Judgement(self.judge, self.texts, settings)
         self.named = start.named(request, settings, self.judge, self.texts)
         self.brush = start.sketch(self.named, request, settings)
