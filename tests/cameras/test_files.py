@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import struct
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -189,3 +190,46 @@ def test_a_scene_finds_the_cameras_beside_it(tmp_path):
 def test_other_names_are_refused(tmp_path):
     with pytest.raises(RequestError, match="Cannot write"):
         save_cameras(tmp_path / "cameras.txt", views())
+
+
+def test_nerfstudios_own_frame_counts_from_the_capture(tmp_path):
+    """As its dataparser writes it: move and scale go from COLMAP's world, which the file has left already."""
+    applied = np.array([[0, 1, 0, 0.3], [1, 0, 0, 0], [0, 0, -1, 0.1], [0, 0, 0, 1]])
+    save_cameras(tmp_path / "transforms.json", views())
+    data = json.loads((tmp_path / "transforms.json").read_text())
+    data |= {"applied_transform": applied[:3].tolist(), "applied_scale": 0.5}
+    (tmp_path / "transforms.json").write_text(json.dumps(data))
+    own = np.array([[0, 0, 1, 0.5], [1, 0, 0, -1], [0, 1, 0, 2], [0, 0, 0, 1]])
+    whole = {"transform": (own @ applied)[:3].tolist(), "scale": 0.25 * 0.5}
+    (tmp_path / "dataparser_transforms.json").write_text(json.dumps(whole))
+    for camera, before in zip(load_cameras(tmp_path / "transforms.json"), views(), strict=True):
+        placed = own[:3, :3] @ before.position + own[:3, 3]
+        np.testing.assert_allclose(camera.position, 0.25 * placed, atol=1e-5)
+
+
+def test_a_fisheye_bends_also_without_coefficients(tmp_path, caplog):
+    write_colmap(tmp_path / "a", views(), True, model=5, extra=(0, 0, 0, 0))
+    with caplog.at_level(logging.WARNING):
+        load_cameras(tmp_path / "a")
+    assert "OPENCV_FISHEYE bends" in caplog.text
+
+
+def test_colmap_takes_the_nearest_images_and_none_outside(tmp_path):
+    cameras = [replace(views()[0], name=str(tmp_path / "secret")), *views()[1:]]
+    write_colmap(tmp_path / "scene" / "sparse", cameras, True)
+    (tmp_path / "secret.jpg").write_bytes(b"x")
+    for folder in (tmp_path / "images", tmp_path / "scene" / "images"):
+        folder.mkdir()
+        (folder / "above.jpg").write_bytes(b"")
+    found = {c.name: c.photo for c in load_cameras(tmp_path / "scene")}
+    assert found["above"] == tmp_path / "scene" / "images" / "above.jpg"
+    assert found["secret"] is None
+
+
+@pytest.mark.parametrize("ending", ["", ".jpg", ".png"])
+def test_inrias_photos_lie_in_images(tmp_path, ending):
+    save_cameras(tmp_path / "cameras.json", [replace(views()[0], name=f"a{ending}")])
+    (tmp_path / "images").mkdir()
+    photo = tmp_path / "images" / f"a{ending or '.jpg'}"
+    photo.write_bytes(b"")
+    assert load_cameras(tmp_path / "cameras.json")[0].photo == photo

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 _MAX_SIDE = 1 << 16
+_PHOTO_ENDINGS = ("", ".png", ".jpg", ".jpeg", ".JPG", ".PNG")  # Inria's and NeRF's files leave it out
 
 
 @dataclass(frozen=True)
@@ -80,3 +81,13 @@ def checked(camera: Camera) -> Camera:
     if np.linalg.det(rotation) < 0:
         raise ValueError("its pose is mirrored")
     return camera
+
+
+def photo_in(folder: Path, name: str) -> Path | None:
+    """The picture of that name, with or without its ending, None where there is none.
+
+    Files come from anywhere: nothing outside ``folder``'s own tree is touched.
+    """
+    if not name or Path(name).is_absolute() or ".." in Path(name).parts:
+        return None
+    return next((p for end in _PHOTO_ENDINGS if (p := folder / f"{name}{end}").is_file()), None)

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ft2os.cameras.camera import Camera, checked
+from ft2os.cameras.camera import Camera, checked, photo_in
 from ft2os.errors import FileError
 from ft2os.files import read_error
 from ft2os.transforms import rotation_matrices
@@ -43,7 +43,7 @@ MODELS = (
     ("FISHEYE", 4, False),
     ("EUCM", 6, False),
 )
-_BENT = {"FOV", "SIMPLE_FISHEYE", "FISHEYE", "EUCM"}  # also where all further parameters are 0
+_BENT = ("FISHEYE", "FOV", "EUCM")  # in a name: bent also where all further parameters are 0
 _BY_NAME = {name: (name, count, single) for name, count, single in MODELS}
 _POINT = struct.calcsize("<ddq")  # x, y and the 3-D point of each feature of an image
 _MAX_NAME = 4096
@@ -107,8 +107,7 @@ def _camera(
     w2c[:3, :3] = rotation_matrices(q / np.linalg.norm(q))[0]
     w2c[:3, 3] = place
     found = lenses[lens]
-    photo = photos / name if photos is not None and ".." not in Path(name).parts else None
-    photo = photo if photo is not None and photo.is_file() else None
+    photo = photo_in(photos, name) if photos is not None else None
     return checked(Camera(w2c.astype(np.float32), found.K, found.width, found.height, Path(name).stem, photo))
 
 
@@ -118,7 +117,7 @@ def _lens(model: tuple[str, int, bool], width: int, height: int, numbers: tuple[
         raise ValueError(f"a camera {name} has {len(numbers)} parameters, not {count}")
     fx, fy, cx, cy = (numbers[0], *numbers[:3]) if single else numbers[:4]
     rest = numbers[3 if single else 4 :]
-    if name in _BENT or any(rest):
+    if any(word in name for word in _BENT) or any(rest):
         log.warning(
             "the camera model %s bends the picture; the bending is left out, so photos overlay roughly", name
         )
@@ -127,8 +126,8 @@ def _lens(model: tuple[str, int, bool], width: int, height: int, numbers: tuple[
 
 
 def _photo_folder(at: Path) -> Path | None:
-    """``images`` beside ``sparse/0``, ``sparse`` or the model itself."""
-    folders = (at.parent.parent / "images", at.parent / "images", at / "images")
+    """The nearest ``images``: in the model's folder, beside it (``sparse``), or one up (``sparse/0``)."""
+    folders = (at / "images", at.parent / "images", at.parent.parent / "images")
     return next((folder for folder in folders if folder.is_dir()), None)
 
 

@@ -12,14 +12,14 @@ from pathlib import Path
 
 import numpy as np
 
-from ft2os.cameras.camera import Camera, checked
+from ft2os.cameras.camera import Camera, checked, photo_in
 from ft2os.errors import FileError
 from ft2os.files import replacing
 from ft2os.strict_json import read_json
 
 
 def read(path: str | Path) -> list[Camera]:
-    """Cameras of a ``cameras.json``, in file order.
+    """Cameras of a ``cameras.json``, in file order; ``photo`` where it lies in ``images`` beside the file.
 
     Raises
     ------
@@ -34,7 +34,7 @@ def read(path: str | Path) -> list[Camera]:
     for i, entry in enumerate(entries):
         try:
             with np.errstate(all="ignore"):  # what wild numbers make, `checked` refuses
-                cameras.append(_camera(entry))
+                cameras.append(_camera(entry, path.with_name("images")))
         except (KeyError, TypeError, ValueError, OverflowError) as error:
             reason = f"{error} is missing" if isinstance(error, KeyError) else str(error)
             raise FileError(
@@ -50,7 +50,7 @@ def write(path: str | Path, cameras: Sequence[Camera]) -> None:
         temporary.write_text("[\n" + ",\n".join(json.dumps(e) for e in entries) + "\n]\n", encoding="utf-8")
 
 
-def _camera(entry: dict) -> Camera:
+def _camera(entry: dict, photos: Path) -> Camera:
     width, height = int(entry["width"]), int(entry["height"])
     rotation = np.array(entry["rotation"], np.float64)
     centre = np.array(entry["position"], np.float64)
@@ -61,7 +61,9 @@ def _camera(entry: dict) -> Camera:
     viewmat[:3, :3] = rotation.T
     viewmat[:3, 3] = -rotation.T @ centre
     K = np.array([[entry["fx"], 0, middle[0]], [0, entry["fy"], middle[1]], [0, 0, 1]], np.float32)
-    return checked(Camera(viewmat.astype(np.float32), K, width, height, str(entry.get("img_name", ""))))
+    name = str(entry.get("img_name", ""))
+    photo = photo_in(photos, name)
+    return checked(Camera(viewmat.astype(np.float32), K, width, height, name, photo))
 
 
 def _entry(i: int, camera: Camera) -> dict:

@@ -1,7 +1,9 @@
 """``transforms.json`` of nerfstudio and instant-ngp: camera-to-world poses with y up and z backward.
 
 What nerfstudio exports as splats lies in its training's own frame: the ``dataparser_transforms.json`` beside
-the file is applied where there is one. Distortion is left out, with a warning that names it.
+the file is applied where there is one. It counts from the capture's first frame, before the file's own
+``applied_transform`` and ``applied_scale``, which are therefore taken back. Distortion is
+left out, with a warning that names it.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ft2os.cameras.camera import Camera, checked
+from ft2os.cameras.camera import Camera, checked, photo_in
 from ft2os.errors import FileError
 from ft2os.files import replacing
 from ft2os.strict_json import read_json
@@ -23,7 +25,6 @@ log = logging.getLogger(__name__)
 
 _TO_OPENGL = np.diag([1.0, -1.0, -1.0, 1.0])
 _BENDS = ("k1", "k2", "k3", "k4", "p1", "p2")
-_ENDINGS = ("", ".png", ".jpg", ".jpeg")  # NeRF's synthetic scenes leave it out
 
 
 def read(path: str | Path, size_of: Callable[[Path], tuple[int, int]] | None = None) -> list[Camera]:
@@ -45,7 +46,7 @@ def read(path: str | Path, size_of: Callable[[Path], tuple[int, int]] | None = N
     if not isinstance(data, dict) or not isinstance(data.get("frames"), list):
         raise FileError(f"{path.name} has no list of frames.", "Choose a transforms.json.")
     try:
-        placed = _dataparser(path.with_name("dataparser_transforms.json"))
+        placed = _dataparser(path.with_name("dataparser_transforms.json"), data)
         with np.errstate(all="ignore"):  # what wild numbers make, `checked` refuses
             cameras = [_camera({**data, **frame}, path.parent, placed, size_of) for frame in data["frames"]]
     except (KeyError, TypeError, ValueError, OverflowError, np.linalg.LinAlgError) as error:
@@ -74,8 +75,8 @@ def _camera(
     placed: tuple[np.ndarray, float],
     size_of: Callable[[Path], tuple[int, int]] | None,
 ) -> Camera:
-    name = str(frame.get("file_path", ""))
-    photo = _photo(folder, name)
+    name = str(frame.get("file_path", "")).replace("\\", "/")  # some were written on Windows
+    photo = photo_in(folder, name)
     if "w" in frame and "h" in frame:
         width, height = int(frame["w"]), int(frame["h"])
     elif photo is not None and size_of is not None:
@@ -111,20 +112,20 @@ def _focal(frame: dict, axis: str, pixels: int) -> float | None:
     return 0.5 * pixels / math.tan(0.5 * float(angle)) if angle else None
 
 
-def _photo(folder: Path, name: str) -> Path | None:
-    """The picture that a frame names; nothing outside the folder's own tree is touched."""
-    if not name or Path(name).is_absolute() or ".." in Path(name).parts:
-        return None
-    return next((p for end in _ENDINGS if (p := folder / f"{name}{end}").is_file()), None)
-
-
-def _dataparser(path: Path) -> tuple[np.ndarray, float]:
-    """nerfstudio's move and scale of the poses it trains with; none where there is no such file."""
+def _dataparser(path: Path, frames: dict) -> tuple[np.ndarray, float]:
+    """nerfstudio's move and scale from the poses of ``frames`` to those it trains with, if any."""
     if not path.is_file():
         return np.eye(4), 1.0
     data = read_json(path)
-    turn = np.vstack([np.array(data["transform"], np.float64).reshape(3, 4), [0, 0, 0, 1]])
-    return turn, float(data["scale"])
+    turn, scale = _affine(data["transform"]), float(data["scale"])
+    if "applied_transform" in frames:
+        turn = turn @ np.linalg.inv(_affine(frames["applied_transform"]))
+    return turn, scale / float(frames.get("applied_scale", 1.0))
+
+
+def _affine(rows: list) -> np.ndarray:
+    """Three rows, or four, as a matrix.  [4, 4]"""
+    return np.vstack([np.array(rows, np.float64)[:3].reshape(3, 4), [0, 0, 0, 1]])
 
 
 def _frame(i: int, camera: Camera) -> dict:
