@@ -221,11 +221,13 @@ def test_cancel_keeps_what_there_is(make):
     assert caught.value.partial is None
 
 
-@pytest.mark.parametrize(("geometry", "stop"), [(0.0, 3), (0.5, 2), (0.5, 7), (0.5, 12)])
+@pytest.mark.parametrize(
+    ("geometry", "stop", "views"), [(0.0, 3, 4), (0.0, 2, 0), (0.5, 2, 4), (0.5, 7, 4), (0.5, 12, 4)]
+)
 def test_a_run_that_goes_on_ends_with_the_bits_of_one_that_was_never_broken_off(
-    make, tmp_path, geometry, stop
+    make, tmp_path, geometry, stop, views
 ):
-    settings = {"steps": 5, "geometry": geometry, "geometry_steps": 12}
+    settings = {"steps": 5, "geometry": geometry, "geometry_steps": 12, "views": views}
     whole = stylize(make(**settings))
     path, seen = tmp_path / "run.safetensors", []
     with pytest.raises(CancelledError):
