@@ -3,7 +3,9 @@
 plyfile reads the file; the packing is ours, because the libraries that read and write it right are compiled
 (gsply through numba, gaussforge) and Blender's Python must not carry them. Position, log scale and colour are
 fractions of their chunk's bounds, rotation is the three smaller components in 10 bits each, and higher bands,
-where there are any, one byte in −4..4. Layout: PlayCanvas' splat-transform and engine (MIT).
+where there are any, one byte in −4..4. Chunks are of neighbours: in the order of a training one far Gaussian
+would stretch every chunk over the whole scene, and its steps with it.
+Layout: PlayCanvas' splat-transform and engine (MIT).
 """
 
 from __future__ import annotations
@@ -29,6 +31,13 @@ _SMALLER = np.sqrt(0.5)  # the three smaller components of a unit quaternion lie
 _OTHERS = np.array([[1, 2, 3], [0, 2, 3], [0, 1, 3], [0, 1, 2]])  # components, without the largest
 _SCALE_CLAMP = 20.0  # of the log scale, as the other writers do: a scale of 0 would stretch the chunk
 _SH_SPAN = 8.0
+_SPREAD = (  # two zeros behind each of 21 bits, by halves
+    (32, 0x1F00000000FFFF),
+    (16, 0x1F0000FF0000FF),
+    (8, 0x100F00F00F00F00F),
+    (4, 0x10C30C30C30C30C3),
+    (2, 0x1249249249249249),
+)
 
 
 def read(path: Path) -> Gaussians:
@@ -56,7 +65,8 @@ def read(path: Path) -> Gaussians:
 
 
 def write(path: Path, gaussians: Gaussians) -> None:
-    """Write a compressed PLY: order kept, degrees above 3 and everything but the Gaussians left out."""
+    """Write a compressed PLY: in `order`, degrees above 3 and everything but the Gaussians left out."""
+    gaussians = gaussians.replace(source=None, row=None).subset(order(gaussians.means))
     chunk = np.empty(
         -(-len(gaussians) // CHUNK), [(n, "<f4") for n in _BOUNDS + _SCALE_BOUNDS + _COLOUR_BOUNDS]
     )
@@ -74,6 +84,26 @@ def write(path: Path, gaussians: Gaussians) -> None:
     if degree:
         elements.append(PlyElement.describe(_pack_bands(with_degree(gaussians.sh, degree)), "sh"))
     PlyData(elements, byte_order="<").write(str(path))
+
+
+def order(means: np.ndarray) -> np.ndarray:
+    """Rows along a Morton curve, so that a chunk's are neighbours; as they are where that is as good.  [N]"""
+    low, high = means.min(axis=0).astype(np.float64), means.max(axis=0).astype(np.float64)
+    cells = (means - low) / np.where(high > low, high - low, 1) * ((1 << 21) - 1)
+    key = np.zeros(len(means), np.uint64)
+    for axis, cell in enumerate(cells.T.astype(np.uint64)):
+        for shift, mask in _SPREAD:
+            cell = (cell | (cell << np.uint64(shift))) & np.uint64(mask)
+        key |= cell << np.uint64(axis)
+    curve = np.argsort(key, kind="stable")
+    return curve if _reach(means[curve]) < 0.95 * _reach(means) else np.arange(len(means))
+
+
+def _reach(means: np.ndarray) -> float:
+    """Typical extent of a chunk; of the logarithm, or a few wide ones would outweigh all others."""
+    starts = np.arange(0, len(means), CHUNK)
+    span = np.maximum.reduceat(means, starts) - np.minimum.reduceat(means, starts)
+    return float(np.exp(np.log(np.maximum(span.max(axis=1), 1e-12)).mean()))
 
 
 def _check(path: Path, stream) -> int:

@@ -84,7 +84,7 @@ COMPRESSED = Format(
     "compressed_ply",
     True,
     3,
-    "precision (11 bits of 256 neighbours' box), groups, extra properties",
+    "precision (11 bits of 256 neighbours' box), order, groups, extra properties",
 )
 SPLAT = Format(
     "splat",
@@ -134,7 +134,7 @@ def for_reading(path: Path) -> Format:
         raise read_error(path, error) from error
     if head.startswith((b"ply\n", b"ply\r")):
         return COMPRESSED if _packed(head) else PLY
-    if head.startswith((b"NGSP", b"\x1f\x8b")):
+    if head.startswith((b"NGSP", b"\x1f\x8b\x08")):
         return SPZ
     if head.startswith(b"PK\x03\x04"):
         return SOG
