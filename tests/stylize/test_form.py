@@ -62,7 +62,8 @@ def test_hair_grows_outward_lies_down_and_is_dark_at_its_roots(plain, made):
     shown, fine = made["fur"].shown, made["fur"].fine
     hair = slice(len(plain), None)
     length = np.linalg.norm(shown.means - fine.means, axis=1)[hair]
-    assert np.median(radii(shown)[hair]) > RADIUS + 0.01
+    ends = length > np.quantile(length, 0.8)
+    assert np.median(radii(shown)[hair][ends]) > RADIUS + 0.02
     level = (np.abs(fine.means[hair, 1]) < 0.2) & (length > 0.03)
     assert (shown.means - fine.means)[hair][level, 1].mean() > 0.01  # y is down
     light = shown.base_colours[hair].mean(axis=1)
@@ -91,7 +92,7 @@ def test_what_is_inflated_swells_everywhere_and_closes(plain, made):
     assert np.percentile(gain, 98) < 1.3
     assert 1.05 < np.median(shown.scales / plain.fine.scales) < 1.3
     holes = [1 - s.view.alpha.reshape(s.mask.shape)[40:56, 40:56].min() for s in made["inflated"].surveys]
-    assert max(holes) < 0.06
+    assert max(holes) < 0.1
 
 
 @pytest.mark.parametrize("name", form.FORMS)

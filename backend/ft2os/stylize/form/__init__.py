@@ -58,20 +58,20 @@ def shaped(
     tick = tick or (lambda share: None)
     rng = np.random.default_rng((seed, 17))
     fine = canvas.fine
-    surface = surface_of(fine, canvas.surveys)
+    surface = surface_of(fine, canvas.surveys, canvas.frame.extent)
     made = FORMS[form](Body(fine, surface, canvas.frame, amount, rng))
     tick(0.3)
     before, after = fine, fine.replace(**made.moved)
     parent, neutral = canvas.parent, canvas.neutral
     shade = np.ones(len(fine)) if made.shade is None else made.shade
     if made.grown is not None and len(made.grown):
-        grown, seen = made.grown, fine.base_colours
-        seen[surface.rows] = surface.colours
-        full = _grown(grown, fine, seen[grown.root], REACH * canvas.frame.extent)
-        before = concatenate([before, _hidden(full, fine.means[grown.root])])
+        grown = made.grown
+        rows, seen = surface.rows[grown.root], surface.colours[grown.root].astype(np.float32)
+        full = _grown(grown, fine.subset(rows), surface.points[grown.root], seen, REACH * canvas.frame.extent)
+        before = concatenate([before, _hidden(full, surface.points[grown.root])])
         after = concatenate([after, full])
-        parent = np.concatenate([parent, parent[grown.root]])
-        neutral = np.concatenate([neutral, seen[grown.root]])
+        parent = np.concatenate([parent, parent[rows]])
+        neutral = np.concatenate([neutral, seen])
         shade = np.concatenate([shade, grown.shade])
     lit = after.replace(sh=_shaded(after.sh, shade))
     pixels = canvas.surveys[0].view.camera.width
@@ -83,23 +83,23 @@ def shaped(
     return replace(canvas, fine=before, parent=parent, neutral=neutral, surveys=surveys, formed=lit)
 
 
-def _grown(strands: Strands, fine: Gaussians, colours: np.ndarray, reach: float) -> Gaussians:
-    """What grows, at full length, in ``colours`` [K, 3]."""
-    names = ("quats", "scales", "opacities")
-    arrays = {name: getattr(strands, name).astype(np.float32) for name in names}
-    roots = fine.subset(strands.root)
-    away = strands.means - roots.means
+def _grown(
+    strands: Strands, hosts: Gaussians, roots: np.ndarray, colours: np.ndarray, reach: float
+) -> Gaussians:
+    """What grows out of ``hosts`` (K) at ``roots`` [K, 3], at full length, in ``colours`` [K, 3]."""
+    arrays = {n: getattr(strands, n).astype(np.float32) for n in ("quats", "scales", "opacities")}
+    away = strands.means - roots
     away *= np.minimum(1.0, reach / np.maximum(np.linalg.norm(away, axis=1, keepdims=True), 1e-12))
-    sh = np.zeros_like(roots.sh)
+    sh = np.zeros_like(hosts.sh)
     sh[:, 0] = (colours - 0.5) / C0
-    return roots.replace(means=(roots.means + away).astype(np.float32), sh=sh, **arrays)
+    return hosts.replace(means=(roots + away).astype(np.float32), sh=sh, **arrays)
 
 
 def _hidden(grown: Gaussians, roots: np.ndarray) -> Gaussians:
     """What grows, before it has: faint, small, at its roots [K, 3]."""
     return grown.replace(
-        means=np.ascontiguousarray(roots),
-        scales=_SEED * grown.scales,
+        means=roots.astype(np.float32),
+        scales=np.float32(_SEED) * grown.scales,
         opacities=np.full(len(grown), _HIDDEN, np.float32),
     )
 

@@ -19,6 +19,7 @@ from ft2os.stylize.form.surface import Surface, spread, unit
 from ft2os.stylize.survey import Frame
 
 DOWN = np.array([0.0, 1.0, 0.0])
+_HAIRS = 13_000  # at most; they come in random order
 REACH = 0.3
 """No Gaussian ends farther than this from where it began, or from its root."""
 
@@ -70,13 +71,13 @@ def spikes(body: Body) -> Formed:
     start = surface.points[at] - 0.006 * extent * surface.normals[at]
     paths = start[:, None] + (t * height)[..., None] * way[:, None]
     radii = wide * (0.97 * (1 - t) ** 0.9 + 0.55 * np.exp(-t / 0.09) + 0.03)
-    return Formed(grown=tubes(paths, radii, surface.rows[at], around=6, deep=0.5))
+    return Formed(grown=tubes(paths, radii, at, around=6, deep=0.5))
 
 
 def fur(body: Body) -> Formed:
     """Hair that lies down the body in locks, dark at its roots."""
     surface, rng, extent = body.surface, body.rng, body.extent
-    at = spread(surface, 0.0085 * extent, rng, np.ones(len(surface.points), bool))
+    at = spread(surface, 0.0085 * extent, rng, np.ones(len(surface.points), bool))[:_HAIRS]
     count = len(at)
     normals, points = surface.normals[at], surface.points[at]
     # Locks: what grows near one lock's middle leans towards its tip.
@@ -85,9 +86,9 @@ def fur(body: Body) -> Formed:
     sway = rng.normal(scale=0.35, size=(len(locks), 3))[lock]
     fall = 0.85 * DOWN + sway
     fall -= (fall * normals).sum(axis=1, keepdims=True) * normals
-    long = 0.075 * body.amount * extent
+    long = 0.066 * body.amount * extent
     tips = surface.points[locks][lock] + long * unit(0.75 * normals + fall)
-    length = long * rng.uniform(0.65, 1.15, (count, 1)) * (1 - 0.65 * surface.drawing[at, None])
+    length = long * rng.uniform(0.65, 1.15, (count, 1)) * (1 - 0.75 * surface.drawing[at, None])
     way = unit(0.8 * normals + fall + 0.6 * unit(tips - points) + rng.normal(scale=0.16, size=(count, 3)))
     t = np.linspace(0.08, 1.0, 5)
     lift = unit(normals + 0.35 * way)[:, None] * (t * (1 - t))[:, None] * 0.6
@@ -97,7 +98,7 @@ def fur(body: Body) -> Formed:
     shade = (0.5 + 0.62 * t) * np.clip(1 + tone, 0.7, 1.3)
     under = np.ones(len(body.gaussians))
     under[surface.rows] = 0.6
-    return Formed(grown=hairs(paths, width, surface.rows[at], shade), shade=under)
+    return Formed(grown=hairs(paths, width, at, shade), shade=under)
 
 
 def inflated(body: Body) -> Formed:
@@ -119,7 +120,7 @@ def melting(body: Body) -> Formed:
     extent, frame = body.extent, body.frame
     by = _within(_sunken(body.gaussians.means.astype(np.float64), body), body)
     moved = fields.move(body.gaussians, by)
-    surface = body.surface.moved(moved["means"][body.surface.rows].astype(np.float64))
+    surface = body.surface.moved(body.surface.points + by[body.surface.rows])
     rng, normals = body.rng, surface.normals
     high = surface.points[:, 1] < frame.bottom - 0.18 * (frame.bottom - frame.top)
     clear = high & (normals[:, 1] < 0.45) & (surface.drawing < 0.7)
@@ -136,7 +137,7 @@ def melting(body: Body) -> Formed:
     drop = np.sqrt(np.clip(1 - (back / 1.3 - 1) ** 2, 0, 1)) * (back < 2.6)
     trail = (0.3 + 0.4 * np.sqrt(t)) * np.clip(back / 1.3, 0, 1)
     radii = wide * np.maximum(drop, trail) + 2e-4 * extent
-    return Formed(moved, tubes(paths, radii, surface.rows[at], around=7, deep=0.9))
+    return Formed(moved, tubes(paths, radii, at, around=7, deep=0.9, light=0.18))
 
 
 def _sunken(points: np.ndarray, body: Body) -> np.ndarray:
@@ -149,7 +150,9 @@ def _sunken(points: np.ndarray, body: Body) -> np.ndarray:
     by = 0.30 * amount * (np.maximum(1 - height, 0) ** 3)[:, None] * sides
     angle = np.arctan2(sides[:, 2], sides[:, 0])
     phase = body.rng.uniform(0, 2 * np.pi, 3)
-    uneven = sum(np.sin((k + 2) * angle + p) for k, p in enumerate(phase)) / 3
+    # No ridges that meet in a peak on the axis.
+    outer = (sides**2).sum(axis=1) / ((sides**2).sum(axis=1) + (0.2 * body.extent) ** 2)
+    uneven = outer * sum(np.sin((k + 2) * angle + p) for k, p in enumerate(phase)) / 3
     by[:, 1] = amount * tall * height * (0.10 + 0.05 * uneven)
     return by
 

@@ -30,7 +30,7 @@ class Strands:
     scales : ndarray, [K, 3]
     opacities : ndarray, [K]
     root : ndarray, int64, [K]
-        Row of the Gaussian that each grows from.
+        Point of the surface that each grows from.
     shade : ndarray, [K]
         Factor on the root's colour: new form needs light of its own.
     """
@@ -49,6 +49,7 @@ class Strands:
 def tubes(
     paths: np.ndarray, radii: np.ndarray, root: np.ndarray, *, around: int, opacity: float = 0.95,
     deep: float = 0.55,
+    light: float = 0.3,
 ) -> Strands:  # fmt: skip
     """Tubes of changing width.
 
@@ -63,6 +64,8 @@ def tubes(
     opacity : float
     deep : float
         Shade at the root; 1 at the tip.
+    light : float
+        How much lighter what faces the light is than what faces sideways.
     """
     along, step = _tangents(paths)
     side = unit(np.cross(along, _across(along)))
@@ -83,7 +86,7 @@ def tubes(
     down = unit(np.cross(np.cross(normal, along[:, :, None]), normal))
     frames = np.stack([down, np.cross(normal, down), normal], axis=-1)
     share = np.linspace(deep, 1.0, paths.shape[1])[None, :, None]
-    shade = share * (0.88 + 0.3 * (normal @ _LIGHT))
+    shade = share * (1 - 0.4 * light + light * (normal @ _LIGHT))
     return _flat(means, frames, scales, np.full(shade.shape, opacity), root, shade)
 
 
