@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import logging
 from collections.abc import Callable
 
 import bpy
@@ -17,8 +18,19 @@ def show_error(context: bpy.types.Context, error: Exception | None) -> None:
     session.hint = getattr(error, "hint", "") if error else ""
 
 
+class _Warnings(logging.Handler):
+    """What the library warns of while an operator runs."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.messages: dict[str, None] = {}  # in order, each once: a lens a camera says the same
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.messages[record.getMessage()] = None
+
+
 def guarded(execute: Callable) -> Callable:
-    """Wrap ``execute`` so that errors with a message are reported and cancel the operator.
+    """Wrap ``execute`` so that errors with a message are reported and cancel the operator; so are warnings.
 
     Anything else is a bug: it is reported as one and keeps its traceback in Blender's console.
     """
@@ -26,6 +38,8 @@ def guarded(execute: Callable) -> Callable:
     @functools.wraps(execute)
     def run(self, context: bpy.types.Context) -> set[str]:
         show_error(context, None)
+        warnings = _Warnings()
+        logging.getLogger("ft2os").addHandler(warnings)
         try:
             return execute(self, context)
         except Ft2osError as error:
@@ -38,6 +52,10 @@ def guarded(execute: Callable) -> Callable:
             )
             show_error(context, failure)
             self.report({"ERROR"}, str(failure))
+        finally:
+            logging.getLogger("ft2os").removeHandler(warnings)
+            for message in warnings.messages:
+                self.report({"WARNING"}, f"{message[0].upper()}{message[1:]}")
         return {"CANCELLED"}
 
     return run

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 
-from ft2os.errors import BackendError, FileError
+from ft2os.errors import BackendError, FileError, MissingError
 from ft2os.formats import Scene, load_scene, registry, save_ply, save_scene
-from ft2os.formats.load import find_file
+from ft2os.formats.load import find_file, with_neighbours
 from ft2os.gaussians import Gaussians
 
 from ..jobs.manager import manager
@@ -32,15 +33,16 @@ def load(path: Path, *, drop_invalid: bool = False, progress: Callable | None = 
     file = find_file(Path(path))
     form = registry.for_reading(file)
     if form.readable():
-        return load_scene(path, drop_invalid=drop_invalid, progress=progress)
+        with suppress(MissingError):  # of some files only: a .spz of version 4 where there is no zstandard
+            return load_scene(path, drop_invalid=drop_invalid, progress=progress)
     between = manager.folder() / "import.ply"
     try:
         _convert(form, {"path": str(file), "drop_invalid": drop_invalid, "out": str(between)})
-        scene = load_scene(between, progress=progress)
-        gaussians = _in_memory(scene.gaussians)
+        gaussians = _in_memory(load_scene(between, progress=progress).gaussians)
     finally:
-        between.unlink(missing_ok=True)
-    return Scene(gaussians, path=file, format=form.name)
+        with suppress(OSError):  # still mapped on Windows: the folder goes with the session
+            between.unlink(missing_ok=True)
+    return with_neighbours(gaussians, file, form.name)
 
 
 def save(

@@ -8,6 +8,7 @@ import zipfile
 import numpy as np
 import pytest
 
+from ft2os.cameras import load_cameras
 from ft2os.errors import FileError, InvalidValuesError
 from ft2os.formats import load_scene
 from tests.scenes import two_groups, write_ply
@@ -146,9 +147,12 @@ POSE = '"position": [0, 0, 0], "rotation": [[1, 0, 0], [0, 1, 0], [0, 0, 1]], "f
         f'[{{"width": 9, "height": 9, {POSE.replace("[0, 0, 0]", "[0, NaN, 0]")}}}]',
     ],
 )
-def test_cameras_that_are_none(ply, text):
+def test_cameras_that_are_none_cost_a_warning(ply, text, caplog):
     ply.with_name("cameras.json").write_text(text)
-    refused(ply, r"ameras?\.json|of cameras\.json")
+    assert load_scene(ply).cameras == []
+    assert "without its cameras" in caplog.text
+    with pytest.raises(FileError, match=r"ameras?\.json|of cameras\.json"):
+        load_cameras(ply.with_name("cameras.json"))
 
 
 @pytest.mark.parametrize("text", ["garbage", "[]", '{"x": "y"}', "[" * 99999])

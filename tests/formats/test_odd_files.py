@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
+import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from ft2os.errors import FileError, InvalidValuesError, RequestError
-from ft2os.formats import load_scene, save_ply
+from ft2os.formats import load_scene, save_ply, save_scene
 from ft2os.formats.columns import REQUIRED
 from tests.scenes import LABELS, ball, two_groups, write_ply
 
@@ -116,3 +118,21 @@ def test_a_disk_that_fills_up_leaves_the_old_file_and_nothing_partial(tmp_path, 
         save_ply(tmp_path / "out.ply", read.replace(means=read.means + 1) if touched else read)
     assert (tmp_path / "out.ply").read_bytes() == before
     assert sorted(p.name for p in tmp_path.iterdir()) == ["in.ply", "out.ply"]
+
+
+def test_a_sog_packed_on_windows_and_a_shouted_meta(data_dir, tmp_path):
+    folder = data_dir / "scenes" / "playbot_sog_lod5"
+    with zipfile.ZipFile(tmp_path / "a.sog", "w") as archive:
+        for path in folder.iterdir():
+            archive.writestr(f"bot\\{path.name}", path.read_bytes())
+    assert len(load_scene(tmp_path / "a.sog").gaussians) == 3000
+    shutil.copytree(folder, tmp_path / "bot")
+    (tmp_path / "bot" / "meta.json").rename(tmp_path / "bot" / "META.JSON")
+    assert len(load_scene(tmp_path / "bot" / "META.JSON").gaussians) == 3000
+
+
+def test_a_meta_json_of_something_else_is_no_second_scene(tmp_path):
+    save_scene(tmp_path / "a.splat", ball(20))
+    for name in ("meta.json", "my_meta.json"):
+        (tmp_path / name).write_text("{}")
+    assert len(load_scene(tmp_path).gaussians) == 20

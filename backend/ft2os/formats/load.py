@@ -64,9 +64,14 @@ def load_scene(path: str | Path, *, drop_invalid: bool = False, progress: Progre
     gaussians = _without_invalid(gaussians, file, drop_invalid)
     report("finding groups", 2, 3)
     gaussians, kind = _grouped(gaussians, file) if form is registry.PLY else (gaussians, form.name)
-    scene = Scene(gaussians, _labels(file), _cameras(file), file, kind, _settings(file))
+    scene = with_neighbours(gaussians, file, kind)
     report("done", 3, 3)
     return scene
+
+
+def with_neighbours(gaussians: Gaussians, file: Path, kind: str) -> Scene:
+    """The scene of Gaussians that were read from ``file``, with all that lies beside it and belongs to it."""
+    return Scene(gaussians, _labels(file), _cameras(file), file, kind, _settings(file))
 
 
 def find_file(path: Path) -> Path:
@@ -80,7 +85,7 @@ def find_file(path: Path) -> Path:
             return max(runs)[1]
         if (path / "meta.json").is_file() and (path / "means_l.webp").is_file():
             return path / "meta.json"
-        files = sorted(p for p in path.iterdir() if registry.by_name(p) and p.is_file())
+        files = sorted(p for p in path.iterdir() if _is_scene(p))
     except OSError as error:
         raise read_error(path, error) from error
     if len(files) == 1:
@@ -92,6 +97,11 @@ def find_file(path: Path) -> Path:
         f"{path} is not an output folder: it has no point_cloud/iteration_N/point_cloud.ply.",
         "Choose a splat file or the folder that a 3DGS training has written.",
     )
+
+
+def _is_scene(path: Path) -> bool:
+    """Whether a file of a folder may be a scene; a ``meta.json`` without its pictures is something else."""
+    return registry.by_name(path) is not None and path.suffix.lower() != ".json" and path.is_file()
 
 
 def _without_invalid(gaussians: Gaussians, file: Path, drop: bool) -> Gaussians:
@@ -163,10 +173,15 @@ def _read_labels(path: Path) -> dict[int, str]:
 
 
 def _cameras(file: Path) -> list[Camera]:
+    """Cameras beside a scene; what lies there may be another scene's, so broken ones cost a warning only."""
     for folder in _folders(file):
         found = find_cameras(folder)
-        if found is not None:
+        if found is None:
+            continue
+        try:
             return load_cameras(found)
+        except FileError as error:
+            log.warning("the scene comes without its cameras: %s", error.message)
     return []
 
 

@@ -41,10 +41,10 @@ def read(path: Path) -> Gaussians:
         If something is missing, damaged or larger than it says.
     """
     try:
-        if path.name == META:
-            return _read(lambda name: _bounded(path.parent / name))
+        if path.suffix.lower() == ".json":
+            return _read(lambda name: _bounded(path if name == META else path.parent / name))
         with zipfile.ZipFile(path) as archive:
-            inside = {Path(name).name: name for name in archive.namelist()}
+            inside = {name.replace("\\", "/").rpartition("/")[2]: name for name in archive.namelist()}
             return _read(lambda name: _unzipped(archive, inside[name]))
     except OSError as error:
         if isinstance(error, FileNotFoundError) or error.errno is not None:
@@ -100,7 +100,7 @@ def write(path: Path, gaussians: Gaussians) -> None:
 
 
 def _damaged(path: Path, reason: object) -> FileError:
-    name = path.parent.name if path.name == META else path.name
+    name = path.parent.name if path.suffix.lower() == ".json" else path.name
     return FileError(f"{name} is damaged: {reason}.", "Export or download it again.")
 
 
