@@ -15,31 +15,55 @@ from ft2os.gaussians import Gaussians
 from . import attributes, axes, display, objects
 
 
-def bake(obj: bpy.types.Object) -> bool:
-    """Apply ``obj``'s location, rotation and scale; whether there was anything to apply.
+def check(obj: bpy.types.Object) -> None:
+    """Ask before anything is changed whether `bake` can do it.
 
     Raises
     ------
     RequestError
         If the transform is more than a turn, a move and an even scale, or another object shares the points.
     """
-    matrix = axes.snapped(np.array(obj.matrix_basis, np.float64))
+    matrix = _own(obj)
     if np.array_equal(matrix, np.eye(4)):
-        return False
+        return
+    transforms.decompose(matrix)
     if obj.data.users > 1:
         raise RequestError(
             f"{obj.name} shares its points with another object.",
             "Make it single-user: Object > Relations > Make Single User > Object & Data.",
         )
+
+
+def bake(obj: bpy.types.Object) -> bool:
+    """Apply ``obj``'s location, rotation and scale, children staying; whether there was anything to apply.
+
+    Raises
+    ------
+    RequestError
+        See `check`.
+    """
+    check(obj)
+    matrix = _own(obj)
+    if np.array_equal(matrix, np.eye(4)):
+        return False
     moved = transforms.apply(objects.read_gaussians(obj), matrix)  # all that can fail comes first
     _write(obj.data, moved)
     attributes.write(obj.data, objects.RADIUS, "FLOAT", objects.display_radius(moved))
     for item in obj.ft2os.looks:
-        if item.pointcloud is not None:
-            _bake_look(item.pointcloud, matrix)
+        if item.pointcloud is None:
+            continue
+        if item.pointcloud.users > 1:  # a duplicate of the object shows it too, and stays where it is
+            item.pointcloud = item.pointcloud.copy()
+        _bake_look(item.pointcloud, matrix)
+    for child in obj.children:
+        child.matrix_parent_inverse = obj.matrix_basis @ child.matrix_parent_inverse
     obj.matrix_basis.identity()
     display.show(obj)
     return True
+
+
+def _own(obj: bpy.types.Object) -> np.ndarray:
+    return axes.snapped(np.array(obj.matrix_basis, np.float64))
 
 
 def _bake_look(cloud: bpy.types.PointCloud, matrix: np.ndarray) -> None:

@@ -96,3 +96,38 @@ def test_shared_points_are_not_moved_under_another_object(turned):
     bpy.context.collection.objects.link(other)
     with pytest.raises(RuntimeError, match="shares its points"):
         bpy.ops.ft2os.apply_transform()
+
+
+def test_a_duplicates_look_stays_where_it_is(turned):
+    """Shift+D copies the points; the look's data is one until one of the two is baked."""
+    room("scene.looks").add_look(turned, red_look(turned))
+    other = turned.copy()
+    other.data = turned.data.copy()
+    bpy.context.collection.objects.link(other)
+    make_active(turned)
+    before = room("scene.looks").read_look(other.ft2os.looks[0])
+    bpy.ops.ft2os.apply_transform()
+    after = room("scene.looks").read_look(other.ft2os.looks[0])
+    assert after.means.tobytes() == before.means.tobytes()
+    moved = room("scene.looks").read_look(turned.ft2os.looks[0])
+    assert np.abs(moved.means - before.means).max() > 0.1
+
+
+def test_children_stay_in_place(turned):
+    child = bpy.data.objects.new("lamp", None)
+    bpy.context.collection.objects.link(child)
+    child.parent, child.location = turned, (1, 2, 3)
+    bpy.context.view_layer.update()
+    before = np.array(child.matrix_world)
+    bpy.ops.ft2os.apply_transform()
+    bpy.context.view_layer.update()
+    np.testing.assert_allclose(np.array(child.matrix_world), before, atol=1e-5)
+
+
+def test_all_of_the_selected_are_applied_or_none(pair):
+    good, bad = pair["ball"], pair["small ball"]
+    good.location, bad.scale = (1, 0, 0), (1, 2, 1)
+    make_active(good, bad)
+    with pytest.raises(RuntimeError, match="stretched"):
+        bpy.ops.ft2os.apply_transform()
+    assert tuple(good.location) == (1, 0, 0)
