@@ -148,6 +148,8 @@ def test_a_form_that_the_prompt_names_is_given_before_the_second_gear(make, targ
     assert np.linalg.norm(grown.means, axis=1).max() > 1.1 * size
     assert look.stats["form"] == "spikes"
     assert look.stats["start"]["from"] == "gold"
+    by_hand = stylize(make("gold", steps=1, geometry_steps=2, geometry=None, start_form="spikes")).look
+    assert by_hand.stats["form"] == "spikes"
     assert looks.apply(target, look, 0.0) is target
 
 

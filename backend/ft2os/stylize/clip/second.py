@@ -32,7 +32,7 @@ _REACH = 0.06  # in extents of the object, at full strength
 # Gentler than the gear's own: a weak judge's pull is mostly noise, and what has a form should keep it.
 _PACE = 0.25  # times the gear's rates
 _ANCHOR = 20.0
-_TRAVEL = 1.0  # in reaches, how far one that is pulled one way all the time may come
+_TRAVEL = 0.6  # in reaches, how far one that is pulled one way all the time may come
 _FORMED_TRAVEL = 0.3  # the same where the prompt's form was given beforehand
 _ROOM = 1.15  # of the views around the first gear's windows
 

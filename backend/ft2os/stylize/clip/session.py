@@ -35,6 +35,8 @@ from ft2os.stylize.report import Reporter
 _CONTENT_PIXELS = 160
 _BACKGROUND_SPREAD = 0.12  # of the views' backgrounds around grey, so that they stay believable
 
+_FORM = 0.4  # strength of the second gear that a form asks for at least
+
 
 class Session:
     """See the module; ``run`` once.
@@ -68,11 +70,11 @@ class Session:
         self.regularizer = Regularizer(settings, self.device, _CONTENT_PIXELS) if content else None
         image = request.style_image
         self.style = Style(image, request.seed, self.device) if image and settings.style else None
-        asked = geometry.wanted(request.prompt, request.object_name)
-        self.strength = asked if settings.geometry is None else settings.geometry
-        self.asked = form.chosen(
-            request.prompt, settings.start_form, settings.form_amount, request.object_name
-        )
+        how = (settings.start_form, settings.form_amount, request.object_name)
+        self.asked = form.chosen(request.prompt, *how)
+        # A form that was asked for by hand wants the second gear, whatever the prompt says.
+        wanted = max(geometry.wanted(request.prompt, request.object_name), _FORM if self.asked.form else 0.0)
+        self.strength = wanted if settings.geometry is None else settings.geometry
         self.digest = checkpoint.digest(request, settings, self.judge.name)
         going_on = request.resume and request.checkpoint
         self._kept = checkpoint.load(request.checkpoint, self.digest) if going_on else None
