@@ -7,6 +7,10 @@ looks refer to it, and so survive deleting points and joining objects.
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
 import bpy
 import numpy as np
 
@@ -57,14 +61,26 @@ def write_gaussians(cloud: bpy.types.PointCloud, gaussians: Gaussians, first_id:
     attributes.write(cloud, SCALE, "FLOAT_VECTOR", gaussians.scales)
     attributes.write(cloud, ROTATION, "QUATERNION", gaussians.quats)
     attributes.write(cloud, BASE, "FLOAT_COLOR", base)
-    for k in range(1, gaussians.sh.shape[1]):
-        attributes.write(cloud, f"radiance:sh_{k - 1}", "FLOAT_VECTOR", gaussians.sh[:, k])
+    for k, band in enumerate(_bands(gaussians.sh)):
+        attributes.write(cloud, f"radiance:sh_{k}", "FLOAT_VECTOR", band)
     attributes.write(cloud, RADIUS, "FLOAT", display_radius(gaussians))
     if gaussians.group is not None:
         attributes.write(cloud, GROUP, "INT", gaussians.group)
     row = np.full(n, -1, np.int32) if gaussians.row is None else gaussians.row
     attributes.write(cloud, SOURCE_ROW, "INT", row)
     attributes.write(cloud, POINT_ID, "INT", first_id + np.arange(n))
+
+
+def _bands(sh: np.ndarray) -> Iterator[np.ndarray]:
+    """Each coefficient from degree 1 as an array of its own, the next two gathered meanwhile.  [N, 3]"""
+    with ThreadPoolExecutor(2) as pool:
+        ahead = deque()
+        for k in range(1, sh.shape[1]):
+            ahead.append(pool.submit(np.ascontiguousarray, sh[:, k]))
+            if len(ahead) > 2:
+                yield ahead.popleft().result()
+        while ahead:
+            yield ahead.popleft().result()
 
 
 def display_radius(gaussians: Gaussians) -> np.ndarray:
