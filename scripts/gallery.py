@@ -67,7 +67,7 @@ _AGULLO = "robot: Stephane Agullo (sa3d.fr), CC-BY-4.0"
 SUBJECTS = (
     Subject("truck", "The toy truck", DEMO, "truck", (0, 4, 8, 32), 1.6, _CC0, (
         "lava", "made of ice", "old gold", "carved from wood", "knitted wool", "rusty", "galaxy",
-        "overgrown with moss", "@starry",
+        "overgrown with moss", "furry gold", "@starry",
     )),
     Subject("tree", "The apple tree", DEMO, "tree", (4, 20, 48, 32), 1.5, _CC0, (
         "flames", "frozen in snow", "autumn leaves", "flowers", "emerald", "gold", "rainbow",
@@ -75,15 +75,16 @@ SUBJECTS = (
     )),
     Subject("pumpkin", "The pumpkin", DEMO, "pumpkin", (0, 24, 48, 16), 2.6, _CC0, (
         "stained glass", "white marble", "leopard", "watermelon", "verdigris bronze", "jade",
-        "dragon scales", "lava",
+        "dragon scales", "lava", "spiky ice",
     )),
     Subject("robot", "The robot", REAL, "robot", (12, 9, 17, 21), 1.7, _AGULLO, (
-        "lava", "made of ice", "gold", "flames", "galaxy", "copper", "stained glass", "wood", "@starry",
-        "gold!",
+        "lava", "made of ice", "gold", "flames", "galaxy", "copper", "stained glass", "wood",
+        "melting chocolate", "@starry", "gold!",
     )),
     Subject("plant", "The houseplant", REAL, "houseplant", (2, 9, 13, 18), 1.7, _PADILLA, (
         "made of ice", "autumn leaves", "lava", "gold", "aurora", "mother of pearl", "jade", "sunset",
     )),
+    Subject("ball", "The beach ball", DEMO, "ball", (0, 4, 56, 12), 2.6, _CC0, ("furry", "spiky gold")),
 )  # fmt: skip
 
 

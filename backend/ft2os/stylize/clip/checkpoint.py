@@ -27,10 +27,11 @@ _FIX = "Start anew without resume, or name another checkpoint."
 
 
 def digest(request: StylizeRequest, settings: Shared, judge: str) -> str:
-    """Of the object, the words, the seed, the settings, the cameras, the style image and the judge."""
+    """Of the object, its surroundings, the words, seed, settings, cameras, the style image and the judge."""
     state = hashlib.sha256()
-    for name in ("means", "quats", "scales", "opacities", "sh"):
-        state.update(np.ascontiguousarray(getattr(request.target, name)))
+    for gaussians in (request.target, request.context):
+        for name in ("means", "quats", "scales", "opacities", "sh") if gaussians is not None else ():
+            state.update(np.ascontiguousarray(getattr(gaussians, name)))
     for camera in request.cameras or ():
         state.update(np.ascontiguousarray(camera.viewmat))
         state.update(np.ascontiguousarray(camera.K))
