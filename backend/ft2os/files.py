@@ -112,6 +112,8 @@ def write_error(path: Path, error: OSError) -> FileError:
     """The sentence for an operating-system error while writing ``path``."""
     reason = (error.strerror or str(error)).lower()
     hint = _HINTS.get(error.errno or 0, "Choose another place for the file.")
+    if sys.platform == "win32" and isinstance(error, PermissionError) and path.is_file():
+        hint = "It is open, here or elsewhere: choose another name. A scene cannot replace its own source."
     return FileError(f"Cannot write {path}: {reason}.", hint)
 
 

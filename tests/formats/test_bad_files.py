@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import pickle
+import sys
 import zipfile
 
 import numpy as np
 import pytest
 
 from ft2os.cameras import load_cameras
-from ft2os.errors import FileError, InvalidValuesError
-from ft2os.formats import load_scene
+from ft2os.errors import FileError, InvalidValuesError, RequestError
+from ft2os.files import write_error
+from ft2os.formats import load_scene, save_scene
 from tests.scenes import two_groups, write_ply
 
 
@@ -170,3 +173,30 @@ def test_settings_that_are_none_cost_a_warning_and_run_nothing(ply, text, monkey
     assert load_scene(ply).settings == {}
     assert "cfg_args cannot be understood" in caplog.text
     assert not ply.with_name("ran").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "words"),
+    [
+        ("a.splat", b"", "is empty"),
+        ("a.ksplat", b"", "is empty"),
+        ("a.ksplat", bytes(9), "cut short"),
+        ("a.spz", b"", "cut short"),
+        ("a.spz", b"NGSP", "cut short"),
+    ],
+)
+def test_hardly_any_bytes_are_called_what_they_are(tmp_path, name, data, words):
+    (tmp_path / name).write_bytes(data)
+    refused(tmp_path / name, words)
+
+
+def test_a_name_without_ending_is_not_written(tmp_path, ply):
+    with pytest.raises(RequestError, match="has no ending"):
+        save_scene(tmp_path / "scene", load_scene(ply).gaussians)
+
+
+def test_windows_says_why_a_source_cannot_be_replaced(ply, monkeypatch):
+    monkeypatch.setattr(sys, "platform", "win32")
+    refusal = PermissionError(errno.EACCES, "Access is denied")
+    assert "another name" in write_error(ply, refusal).hint
+    assert "another name" not in write_error(ply.with_name("new.ply"), refusal).hint

@@ -52,7 +52,8 @@ def read(path: Path) -> Gaussians:
     try:
         return _read(data)
     except (ValueError, IndexError, struct.error, KeyError) as error:
-        raise FileError(f"{path.name} is damaged: {error}.", "Export or download the file again.") from error
+        reason = "it is cut short" if isinstance(error, struct.error | IndexError) else error
+        raise FileError(f"{path.name} is damaged: {reason}.", "Export or download the file again.") from error
 
 
 def _read(data: np.ndarray) -> Gaussians:

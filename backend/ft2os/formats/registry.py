@@ -160,9 +160,8 @@ def for_writing(path: Path) -> Format:
     found = by_name(path)
     if found is None or not found.writes:
         endings = ", ".join(f.suffixes[0] for f in FORMATS if f.writes)
-        raise RequestError(
-            f"Cannot write {path.suffix or 'that kind of'} files.", f"Name a file with one of {endings}."
-        )
+        what = f"Cannot write {path.suffix} files." if path.suffix else f"{path.name} has no ending."
+        raise RequestError(what, f"Name a file with one of {endings}.")
     return found
 
 

@@ -28,7 +28,9 @@ def read(path: Path) -> Gaussians:
     """
     try:
         size = path.stat().st_size
-        if not size or size % ROW.itemsize:
+        if not size:
+            raise FileError(f"{path.name} is empty.", "Export or download the file again.")
+        if size % ROW.itemsize:
             raise FileError(
                 f"{path.name} has {size:,} bytes, which is no whole number of Gaussians of {ROW.itemsize}.",
                 "Export or download the file again.",

@@ -52,7 +52,8 @@ def read(path: Path) -> Gaussians:
         header, streams = _streams(data)
         return _decoded(header, streams)
     except (ValueError, struct.error, zlib.error) as error:
-        raise FileError(f"{path.name} is damaged: {error}.", "Export or download the file again.") from error
+        reason = "it is cut short" if isinstance(error, struct.error) else error
+        raise FileError(f"{path.name} is damaged: {reason}.", "Export or download the file again.") from error
 
 
 def write(path: Path, gaussians: Gaussians) -> None:
