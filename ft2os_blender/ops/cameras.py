@@ -35,7 +35,7 @@ class FT2OS_OT_import_cameras(bpy.types.Operator, ImportHelper):
 
     @guarded
     def execute(self, context: bpy.types.Context) -> set[str]:
-        views = load_cameras(Path(bpy.path.abspath(self.filepath)), _size_of)
+        views = load_cameras(Path(bpy.path.abspath(self.filepath)), cameras.size_of)
         root = _root(context)
         build.add_cameras(context, views, root.users_collection[0], root)
         photos = sum(view.photo is not None for view in views)
@@ -151,19 +151,6 @@ def _root_of_scene(context: bpy.types.Context) -> bpy.types.Object | None:
     active = build.root_of(context.object) if context.object is not None else None
     splats = objects.splats(context.scene.objects)
     return active or (build.root_of(splats[0]) if splats else None)
-
-
-def _size_of(photo: Path) -> tuple[int, int]:
-    """Blender reads a picture's size; its Python has no library for that."""
-    import imbuf
-
-    try:
-        picture = imbuf.load(str(photo))
-    except (OSError, ValueError) as error:
-        raise ValueError(f"the photo {photo.name} cannot be opened") from error
-    size = tuple(picture.size)
-    picture.free()
-    return size
 
 
 CLASSES = (FT2OS_OT_import_cameras, FT2OS_OT_export_cameras, FT2OS_OT_look_through)

@@ -1,4 +1,4 @@
-"""Keyframes of looks: Blender does not move them when an entry of a list is removed, so this does."""
+"""Keyframes and drivers: those of looks, which Blender does not move with their list, and of transforms."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import bpy
 
+_TRANSFORM_PATH = re.compile(r"^(delta_)?(location|rotation_\w+|scale)$")
 _LOOK_PATH = re.compile(r"^ft2os\.looks\[(\d+)\]")
 
 
@@ -25,6 +26,15 @@ def forget_look(obj: bpy.types.Object, index: int) -> None:
             else:
                 moved = f"ft2os.looks[{int(match[1]) - 1}]"
                 curve.data_path = moved + curve.data_path[match.end() :]
+
+
+def moves(obj: bpy.types.Object) -> bool:
+    """Whether keyframes or drivers set an object's location, rotation or scale."""
+    animation = obj.animation_data
+    if animation is None:
+        return False
+    lists = (*_curve_lists(animation.action), animation.drivers)
+    return any(_TRANSFORM_PATH.match(curve.data_path) for curves in lists for curve in curves)
 
 
 def _curve_lists(action: bpy.types.Action | None) -> Iterator:

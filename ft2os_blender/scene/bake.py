@@ -12,7 +12,7 @@ from ft2os import transforms
 from ft2os.errors import RequestError
 from ft2os.gaussians import Gaussians
 
-from . import attributes, axes, display, objects
+from . import animation, attributes, axes, display, objects
 
 
 def check(obj: bpy.types.Object) -> None:
@@ -21,12 +21,18 @@ def check(obj: bpy.types.Object) -> None:
     Raises
     ------
     RequestError
-        If the transform is more than a turn, a move and an even scale, or another object shares the points.
+        If the transform is more than a turn, a move and an even scale, or animated, or another object shares
+        the points.
     """
     matrix = _own(obj)
     if np.array_equal(matrix, np.eye(4)):
         return
     transforms.decompose(matrix)
+    if animation.moves(obj):
+        raise RequestError(
+            f"The transform of {obj.name} is animated: applied, its keyframes would move it a second time.",
+            "Clear its keyframes and drivers first: Object > Animation > Clear Keyframes.",
+        )
     if obj.data.users > 1:
         raise RequestError(
             f"{obj.name} shares its points with another object.",

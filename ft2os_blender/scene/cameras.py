@@ -131,3 +131,16 @@ def intrinsics(obj: bpy.types.Object) -> tuple[np.ndarray, int, int] | None:
     centre = width / 2 - data.shift_x * width, height / 2 + data.shift_y * width / tall
     K = np.array([[focal, 0, centre[0]], [0, focal / tall, centre[1]], [0, 0, 1]], np.float32)
     return K, width, height
+
+
+def size_of(photo: Path) -> tuple[int, int]:
+    """Blender reads a picture's size; its Python has no library for that."""
+    import imbuf
+
+    try:
+        picture = imbuf.load(str(photo))
+    except (OSError, ValueError) as error:
+        raise ValueError(f"the photo {photo.name} cannot be opened") from error
+    size = tuple(picture.size)
+    picture.free()
+    return size

@@ -15,7 +15,7 @@ from ft2os import gaussians as G
 from ft2os import transforms
 from ft2os.errors import FileError, RequestError
 
-from . import axes, build, looks, objects
+from . import axes, build, cameras, looks, objects
 
 _LOST = "All values are written as computed; put the file back where it was to keep its bits."
 
@@ -109,7 +109,7 @@ def _source(chosen: list[bpy.types.Object]) -> tuple[G.Gaussians | None, FileErr
         lost = bpy.path.abspath(first.ft2os.source_path)
         return None, FileError(f"The source file {lost} is gone; its extra properties are left out.", _LOST)
     try:
-        loaded = formats.load_scene(path, drop_invalid=True).gaussians
+        loaded = formats.load_scene(path, drop_invalid=True, size_of=cameras.size_of).gaussians
     except FileError as error:
         return None, FileError(f"The source file cannot be read: {error.message}", _LOST)
     if loaded.source is None or loaded.source.sha256 not in hashes:

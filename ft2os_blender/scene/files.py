@@ -14,6 +14,7 @@ from ft2os.formats.load import find_file, with_neighbours
 from ft2os.gaussians import Gaussians
 
 from ..jobs.manager import manager
+from .cameras import size_of
 
 _LIMIT_S = 1800.0  # a .sog of millions takes minutes to write
 
@@ -34,7 +35,7 @@ def load(path: Path, *, drop_invalid: bool = False, progress: Callable | None = 
     form = registry.for_reading(file)
     if form.readable():
         with suppress(MissingError):  # of some files only: a .spz of version 4 where there is no zstandard
-            return load_scene(path, drop_invalid=drop_invalid, progress=progress)
+            return load_scene(path, drop_invalid=drop_invalid, progress=progress, size_of=size_of)
     between = manager.folder() / "import.ply"
     try:
         _convert(form, {"path": str(file), "drop_invalid": drop_invalid, "out": str(between)})
@@ -42,7 +43,7 @@ def load(path: Path, *, drop_invalid: bool = False, progress: Callable | None = 
     finally:
         with suppress(OSError):  # still mapped on Windows: the folder goes with the session
             between.unlink(missing_ok=True)
-    return with_neighbours(gaussians, file, form.name)
+    return with_neighbours(gaussians, file, form.name, size_of)
 
 
 def save(

@@ -131,3 +131,13 @@ def test_all_of_the_selected_are_applied_or_none(pair):
     with pytest.raises(RuntimeError, match="stretched"):
         bpy.ops.ft2os.apply_transform()
     assert tuple(good.location) == (1, 0, 0)
+
+
+def test_an_animated_transform_is_refused_an_animated_look_is_not(turned):
+    item = room("scene.looks").add_look(turned, red_look(turned))
+    item.keyframe_insert("strength", frame=1)
+    bpy.ops.ft2os.apply_transform()
+    turned.location = (1, 2, 3)
+    turned.keyframe_insert("location", frame=1)
+    with pytest.raises(RuntimeError, match="animated"):
+        bpy.ops.ft2os.apply_transform()

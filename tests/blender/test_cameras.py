@@ -174,3 +174,16 @@ def test_f12_lies_over_the_photo(captured, tmp_path):
     seen = drawn[..., :3] * drawn[..., 3:]
     assert np.abs(seen - wanted[..., :3]).mean() < 0.01
     assert np.abs(seen - wanted[..., :3]).max() <= 3.001 / 255
+
+
+def test_photos_beside_a_scene_say_the_size_that_its_cameras_lack(two_groups_ply):
+    """Blender's Python has no library for pictures; Blender has."""
+    folder = two_groups_ply.parent
+    image = bpy.data.images.new("photo", 48, 36)
+    image.filepath_raw, image.file_format = str(folder / "photo.png"), "PNG"
+    image.save()
+    frame = {"file_path": "photo", "camera_angle_x": 1.0, "transform_matrix": np.eye(4).tolist()}
+    (folder / "transforms.json").write_text(json.dumps({"frames": [frame]}))
+    bpy.ops.ft2os.import_scene(filepath=str(two_groups_ply))
+    (camera,) = (obj for obj in bpy.data.objects if obj.type == "CAMERA")
+    assert list(camera.data["ft2os_size"]) == [48, 36]

@@ -16,7 +16,7 @@ import numpy as np
 
 from ft2os.cameras import load_cameras
 from ft2os.cameras.camera import Camera
-from ft2os.cameras.files import find_cameras
+from ft2os.cameras.files import SizeOf, find_cameras
 from ft2os.errors import FileError, InvalidValuesError
 from ft2os.files import read_error
 from ft2os.formats import grouping, registry
@@ -29,7 +29,13 @@ _ITERATION = re.compile(r"iteration_(\d+)")
 Progress = Callable[[str, int, int], None]
 
 
-def load_scene(path: str | Path, *, drop_invalid: bool = False, progress: Progress | None = None) -> Scene:
+def load_scene(
+    path: str | Path,
+    *,
+    drop_invalid: bool = False,
+    progress: Progress | None = None,
+    size_of: SizeOf | None = None,
+) -> Scene:
     """Read a scene.
 
     Parameters
@@ -41,6 +47,8 @@ def load_scene(path: str | Path, *, drop_invalid: bool = False, progress: Progre
         Leave out Gaussians with NaN or infinite values instead of refusing the file.
     progress : callable, optional
         Called as ``progress(stage, step, total)``.
+    size_of : callable, optional
+        See `load_cameras`.
 
     Returns
     -------
@@ -64,14 +72,14 @@ def load_scene(path: str | Path, *, drop_invalid: bool = False, progress: Progre
     gaussians = _without_invalid(gaussians, file, drop_invalid)
     report("finding groups", 2, 3)
     gaussians, kind = _grouped(gaussians, file) if form is registry.PLY else (gaussians, form.name)
-    scene = with_neighbours(gaussians, file, kind)
+    scene = with_neighbours(gaussians, file, kind, size_of)
     report("done", 3, 3)
     return scene
 
 
-def with_neighbours(gaussians: Gaussians, file: Path, kind: str) -> Scene:
+def with_neighbours(gaussians: Gaussians, file: Path, kind: str, size_of: SizeOf | None = None) -> Scene:
     """The scene of Gaussians that were read from ``file``, with all that lies beside it and belongs to it."""
-    return Scene(gaussians, _labels(file), _cameras(file), file, kind, _settings(file))
+    return Scene(gaussians, _labels(file), _cameras(file, size_of), file, kind, _settings(file))
 
 
 def find_file(path: Path) -> Path:
@@ -172,14 +180,14 @@ def _read_labels(path: Path) -> dict[int, str]:
         ) from error
 
 
-def _cameras(file: Path) -> list[Camera]:
+def _cameras(file: Path, size_of: SizeOf | None) -> list[Camera]:
     """Cameras beside a scene; what lies there may be another scene's, so broken ones cost a warning only."""
     for folder in _folders(file):
         found = find_cameras(folder)
         if found is None:
             continue
         try:
-            return load_cameras(found)
+            return load_cameras(found, size_of)
         except FileError as error:
             log.warning("the scene comes without its cameras: %s", error.message)
     return []
