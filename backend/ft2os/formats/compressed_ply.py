@@ -31,6 +31,7 @@ _SMALLER = np.sqrt(0.5)  # the three smaller components of a unit quaternion lie
 _OTHERS = np.array([[1, 2, 3], [0, 2, 3], [0, 1, 3], [0, 1, 2]])  # components, without the largest
 _SCALE_CLAMP = 20.0  # of the log scale, as the other writers do: a scale of 0 would stretch the chunk
 _SH_SPAN = 8.0
+_ROWS = 16384
 _SPREAD = (  # two zeros behind each of 21 bits, by halves
     (32, 0x1F00000000FFFF),
     (16, 0x1F0000FF0000FF),
@@ -58,10 +59,9 @@ def read(path: Path) -> Gaussians:
         raise FileError(f"{path.name} is damaged: {error}.", "Export or download the file again.") from error
     vertex, chunk = data["vertex"].data, data["chunk"].data
     packed = {name: np.ascontiguousarray(vertex[name]) for name in PACKED}
-    with np.errstate(
-        over="ignore", invalid="ignore"
-    ):  # hostile bounds: `Gaussians.invalid` finds what they make
-        return _unpacked(packed, chunk, _read_bands(data, degree))
+    levels = columns.matrix(data["sh"].data, columns.rest_names(degree), np.uint8) if degree else None
+    with np.errstate(over="ignore", invalid="ignore"):  # what hostile bounds make, `Gaussians.invalid` finds
+        return _unpacked(packed, chunk, levels, degree)
 
 
 def write(path: Path, gaussians: Gaussians) -> None:
@@ -134,7 +134,12 @@ def _check(path: Path, stream) -> int:
     return degree
 
 
-def _unpacked(packed: dict[str, np.ndarray], chunk: np.ndarray, bands: np.ndarray) -> Gaussians:
+def _unpacked(
+    packed: dict[str, np.ndarray],
+    chunk: np.ndarray,
+    levels: np.ndarray | None,  # [N, 3·(K-1)] bytes of the bands
+    degree: int,
+) -> Gaussians:
     n = len(packed["packed_position"])
     of_chunk = np.arange(n) // CHUNK
     colour = _unpack(packed["packed_color"], (8, 8, 8, 8))
@@ -142,7 +147,10 @@ def _unpacked(packed: dict[str, np.ndarray], chunk: np.ndarray, bands: np.ndarra
     base = colour[:, :3]
     if set(_COLOUR_BOUNDS) <= set(chunk.dtype.names):  # files of before 2024 have none
         base = _within(base, chunk, _COLOUR_BOUNDS, of_chunk)
-    sh = np.concatenate([((base - 0.5) / C0)[:, None], bands], axis=1)
+    sh = np.empty((n, (degree + 1) ** 2, 3), np.float32)
+    sh[:, 0] = (base - 0.5) / C0
+    if levels is not None:
+        _put_bands(sh[:, 1:], levels)
     return Gaussians(
         means=_within(_unpack(packed["packed_position"], _AXIS_BITS), chunk, _BOUNDS, of_chunk),
         quats=_unpack_rotation(packed["packed_rotation"]),
@@ -150,7 +158,7 @@ def _unpacked(packed: dict[str, np.ndarray], chunk: np.ndarray, bands: np.ndarra
             _within(_unpack(packed["packed_scale"], _AXIS_BITS), chunk, _SCALE_BOUNDS, of_chunk)
         ),
         opacities=opacities,
-        sh=sh.astype(np.float32),
+        sh=sh,
     )
 
 
@@ -225,12 +233,11 @@ def _pack_bands(sh: np.ndarray) -> np.ndarray:
     return rows
 
 
-def _read_bands(data: PlyData, degree: int) -> np.ndarray:
-    """Bands from degree 1.  [N, K-1, 3] float32"""
-    n = len(data["vertex"].data)
-    if not degree:
-        return np.zeros((n, 0, 3), np.float32)
-    level = columns.matrix(data["sh"].data, columns.rest_names(degree))
-    value = np.where(level == 0, 0, np.where(level == 255, 1, (level + 0.5) / 256))
-    rest = ((value - 0.5) * _SH_SPAN).astype(np.float32)
-    return rest.reshape(n, 3, -1).transpose(0, 2, 1)
+def _put_bands(out: np.ndarray, levels: np.ndarray) -> None:
+    """What the bytes [N, 3·(K-1)] stand for, into ``out`` [N, K-1, 3], a cacheful of rows at a time."""
+    level = np.arange(256)
+    meant = np.where(level == 0, 0, np.where(level == 255, 1, (level + 0.5) / 256))
+    meant = ((meant - 0.5) * _SH_SPAN).astype(np.float32)
+    for start in range(0, len(out), _ROWS):
+        rows = slice(start, start + _ROWS)
+        out[rows] = meant[levels[rows]].reshape(-1, 3, out.shape[1]).transpose(0, 2, 1)

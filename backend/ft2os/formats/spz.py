@@ -32,6 +32,7 @@ _COLOUR_SCALE = 0.15
 _SMALLER = np.float32(np.sqrt(0.5))
 _MOST = 100  # times smaller than what is in it: no real file is, a bomb would be
 _MAX_FRACTION_BITS = 20
+_ROWS = 16384
 
 
 def read(path: Path) -> Gaussians:
@@ -162,7 +163,9 @@ def _decoded(header: tuple[int, int, int, int], streams: list[np.ndarray]) -> Ga
     positions, opacities, colours, scales, rotations, bands = streams
     sh = np.empty((count, (degree + 1) ** 2, 3), np.float32)
     sh[:, 0] = (colours.reshape(-1, 3) / np.float32(255) - np.float32(0.5)) / np.float32(_COLOUR_SCALE)
-    sh[:, 1:] = (bands.reshape(count, -1, 3).astype(np.float32) - 128) / 128
+    bands, meant = bands.reshape(count, -1, 3), (np.arange(256, dtype=np.float32) - 128) / 128
+    for start in range(0, count, _ROWS):  # a cacheful at a time: whole temporaries would double the memory
+        sh[start : start + _ROWS, 1:] = meant[bands[start : start + _ROWS]]
     rotations = rotations.reshape(count, -1)
     return Gaussians(
         means=_positions(positions, version, bits),
