@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from . import lists, menus, panels, thumbnail
+from . import cameras, lists, menus, panels, thumbnail
 
-CLASSES = (*lists.CLASSES, *panels.CLASSES)
+CLASSES = (*lists.CLASSES, *panels.CLASSES, *cameras.CLASSES)
 
 
 def attach() -> None:

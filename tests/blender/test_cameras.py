@@ -187,3 +187,15 @@ def test_photos_beside_a_scene_say_the_size_that_its_cameras_lack(two_groups_ply
     bpy.ops.ft2os.import_scene(filepath=str(two_groups_ply))
     (camera,) = (obj for obj in bpy.data.objects if obj.type == "CAMERA")
     assert list(camera.data["ft2os_size"]) == [48, 36]
+
+
+def test_every_panel_that_is_written_is_registered(captured):
+    """One that is not is seen by nobody."""
+    panel = bpy.types.FT2OS_PT_cameras
+    assert panel.bl_parent_id == "FT2OS_PT_main"
+    registered = {cls.bl_idname for cls in room("ui").CLASSES if hasattr(cls, "bl_parent_id")}
+    files = Path(room("ui").__file__).parent.glob("*.py")
+    written = {
+        line.split('"')[1] for f in files for line in f.read_text().splitlines() if "bl_idname = " in line
+    }
+    assert {name for name in written if "_PT_" in name} <= registered | {"FT2OS_PT_main"}
