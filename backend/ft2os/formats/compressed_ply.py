@@ -18,6 +18,7 @@ from plyfile import PlyData, PlyElement, PlyParseError
 from ft2os.errors import FileError
 from ft2os.files import read_error
 from ft2os.formats import columns, ply
+from ft2os.formats.quantised import SMALLER, from_smallest_three, smallest_three
 from ft2os.gaussians import C0, Gaussians, with_degree
 
 CHUNK = 256
@@ -27,8 +28,6 @@ _SCALE_BOUNDS = tuple(f"{end}_scale_{axis}" for end in ("min", "max") for axis i
 _COLOUR_BOUNDS = tuple(f"{end}_{channel}" for end in ("min", "max") for channel in "rgb")
 _AXIS_BITS = (11, 10, 11)
 _ROTATION_BITS = 10
-_SMALLER = np.sqrt(0.5)  # the three smaller components of a unit quaternion lie in ±√½
-_OTHERS = np.array([[1, 2, 3], [0, 2, 3], [0, 1, 3], [0, 1, 2]])  # components, without the largest
 _SCALE_CLAMP = 20.0  # of the log scale, as the other writers do: a scale of 0 would stretch the chunk
 _SH_SPAN = 8.0
 _ROWS = 16384
@@ -204,22 +203,15 @@ def _unpack(word: np.ndarray, bits: tuple[int, ...]) -> np.ndarray:
 
 def _pack_rotation(quats: np.ndarray) -> np.ndarray:
     """Which component is the largest in 2 bits, the others (its sign made positive) in 10 bits each."""
-    largest = np.abs(quats).argmax(axis=1)
-    rows = np.arange(len(quats))
-    sign = np.where(quats[rows, largest] < 0, -1, 1)[:, None]
-    others = quats[rows[:, None], _OTHERS[largest]] * sign
-    word = _pack(others * (0.5 / _SMALLER) + 0.5, (_ROTATION_BITS,) * 3)
+    others, largest = smallest_three(quats)
+    word = _pack(others * (0.5 / SMALLER) + 0.5, (_ROTATION_BITS,) * 3)
     return word | (largest.astype(np.uint32) << np.uint32(3 * _ROTATION_BITS))
 
 
 def _unpack_rotation(word: np.ndarray) -> np.ndarray:
     """The inverse of `_pack_rotation`.  [N, 4] wxyz, unit"""
-    others = (_unpack(word, (_ROTATION_BITS,) * 3) - 0.5) * (2 * _SMALLER)
-    largest = word >> np.uint32(3 * _ROTATION_BITS)
-    rows = np.arange(len(word))
-    quats = np.empty((len(word), 4), np.float32)
-    quats[rows[:, None], _OTHERS[largest]] = others
-    quats[rows, largest] = np.sqrt(np.maximum(1 - (others**2).sum(axis=1), 0))
+    others = (_unpack(word, (_ROTATION_BITS,) * 3) - 0.5) * (2 * SMALLER)
+    quats = from_smallest_three(others, word >> np.uint32(3 * _ROTATION_BITS))
     return quats / np.linalg.norm(quats, axis=1, keepdims=True)
 
 

@@ -19,11 +19,11 @@ from PIL import Image
 from ft2os.errors import FileError, MissingError
 from ft2os.files import read_error
 from ft2os.formats import columns
+from ft2os.formats.quantised import SMALLER, from_smallest_three
 from ft2os.gaussians import Gaussians
 
 META = "meta.json"
 _COEFFICIENTS = {1: 3, 2: 8, 3: 15}
-_OTHERS = np.array([[1, 2, 3], [0, 2, 3], [0, 1, 3], [0, 1, 2]])  # components, without the largest
 _FIRST_TAG = 252  # of a rotation's fourth byte: which component is the largest
 _PALETTE_ROW = 64  # entries of the bands' palette side by side
 _MAX_META = 16 << 20
@@ -172,13 +172,10 @@ def _means(load: Load, meta: dict, count: int) -> np.ndarray:
 
 def _rotations(pixels: np.ndarray) -> np.ndarray:
     """The smallest three in a byte each; without a tag none at all.  [N, 4] wxyz"""
-    others = (pixels[:, :3].astype(np.float32) / 255 * 2 - 1) * np.float32(np.sqrt(0.5))
+    others = (pixels[:, :3].astype(np.float32) / 255 * 2 - 1) * np.float32(SMALLER)
     tagged = pixels[:, 3] >= _FIRST_TAG
     largest = np.where(tagged, pixels[:, 3] - np.minimum(pixels[:, 3], _FIRST_TAG), 0)
-    rows = np.arange(len(pixels))
-    quats = np.empty((len(pixels), 4), np.float32)
-    quats[rows[:, None], _OTHERS[largest]] = others
-    quats[rows, largest] = np.sqrt(np.maximum(1 - (others**2).sum(axis=1), 0))
+    quats = from_smallest_three(others, largest)
     quats[~tagged] = [1, 0, 0, 0]
     return columns.normalise(quats)
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from ft2os.errors import FileError
 from ft2os.files import read_error
+from ft2os.formats.quantised import to_byte
 from ft2os.gaussians import C0, Gaussians
 
 ROW = np.dtype([("position", "<f4", 3), ("scale", "<f4", 3), ("rgba", "u1", 4), ("rotation", "u1", 4)])
@@ -56,11 +57,7 @@ def write(path: Path, gaussians: Gaussians) -> None:
     rows = np.empty(len(gaussians), ROW)
     rows["position"] = gaussians.means
     rows["scale"] = gaussians.scales
-    rows["rgba"][:, :3] = _byte(gaussians.base_colours * 255)
-    rows["rgba"][:, 3] = _byte(gaussians.opacities * 255)
-    rows["rotation"] = _byte(gaussians.quats * _MIDDLE + _MIDDLE)
+    rows["rgba"][:, :3] = to_byte(gaussians.base_colours * 255)
+    rows["rgba"][:, 3] = to_byte(gaussians.opacities * 255)
+    rows["rotation"] = to_byte(gaussians.quats * _MIDDLE + _MIDDLE)
     rows.tofile(path)
-
-
-def _byte(values: np.ndarray) -> np.ndarray:
-    return np.clip(np.rint(values), 0, 255).astype(np.uint8)

@@ -22,6 +22,7 @@ import numpy as np
 from ft2os.errors import FileError, MissingError
 from ft2os.files import read_error
 from ft2os.formats import columns
+from ft2os.formats.quantised import SMALLER, from_smallest_three, smallest_three, to_byte
 from ft2os.gaussians import Gaussians
 
 MAGIC = 0x5053474E  # "NGSP"
@@ -29,7 +30,6 @@ _HEADER = struct.Struct("<IIIBBBB")  # magic, version, count, degree, fractional
 _TABLE_AT = struct.Struct("<I")  # v4: where the table of streams begins
 _STREAM = struct.Struct("<QQ")  # its compressed and its own size
 _COLOUR_SCALE = 0.15
-_SMALLER = np.float32(np.sqrt(0.5))
 _MOST = 100  # times smaller than what is in it: no real file is, a bomb would be
 _MAX_FRACTION_BITS = 20
 _ROWS = 16384
@@ -67,11 +67,11 @@ def write(path: Path, gaussians: Gaussians) -> None:
     parts = [
         _HEADER.pack(MAGIC, 3, len(gaussians), gaussians.degree, bits, 0, 0),
         fixed.view(np.uint8).reshape(-1, 4)[:, :3].tobytes(),
-        _byte(gaussians.opacities * 255).tobytes(),
-        _byte(colours).tobytes(),
-        _byte((columns.log(gaussians.scales) + 10) * 16).tobytes(),
+        to_byte(gaussians.opacities * 255).tobytes(),
+        to_byte(colours).tobytes(),
+        to_byte((columns.log(gaussians.scales) + 10) * 16).tobytes(),
         _pack_rotations(gaussians.quats).tobytes(),
-        _byte(gaussians.sh[:, 1:] * 128 + 128).tobytes(),
+        to_byte(gaussians.sh[:, 1:] * 128 + 128).tobytes(),
     ]
     packer = zlib.compressobj(6, zlib.DEFLATED, 31)
     with path.open("wb") as stream:
@@ -194,32 +194,17 @@ def _first_three(raw: np.ndarray) -> np.ndarray:
 
 def _smallest_three(raw: np.ndarray) -> np.ndarray:
     """Three components in 9 bits and a sign; the two highest bits say which is left out.  [N, 4] wxyz"""
-    word = np.ascontiguousarray(raw).view("<u4")[:, 0]
-    largest = word >> 30
-    xyzw = np.empty((len(word), 4), np.float32)
-    for i in (3, 2, 1, 0):
-        here = largest != i
-        part = (word & 511).astype(np.float32) * (_SMALLER / 511) * np.where(word & 512, -1, 1)
-        xyzw[:, i] = np.where(here, part, 0)
-        word = np.where(here, word >> 10, word)
-    rest = np.sqrt(np.maximum(1 - (xyzw**2).sum(axis=1), 0))
-    xyzw[np.arange(len(xyzw)), largest] = rest
-    return columns.normalise(np.concatenate([xyzw[:, 3:], xyzw[:, :3]], axis=1))
+    word = np.ascontiguousarray(raw).view("<u4")
+    part = (word >> np.array([20, 10, 0], np.uint32)) & np.uint32(1023)  # [N, 3]
+    sign = np.where(part & 512, np.float32(-1), np.float32(1))
+    others = (part & 511).astype(np.float32) * (np.float32(SMALLER) / 511) * sign
+    xyzw = from_smallest_three(others, word[:, 0] >> np.uint32(30))
+    return columns.normalise(np.roll(xyzw, 1, axis=1))
 
 
 def _pack_rotations(quats: np.ndarray) -> np.ndarray:
     """The inverse of `_smallest_three`.  [N] uint32"""
-    xyzw = np.concatenate([quats[:, 1:], quats[:, :1]], axis=1)
-    rows = np.arange(len(xyzw))
-    largest = np.abs(xyzw).argmax(axis=1)
-    xyzw = xyzw * np.where(xyzw[rows, largest] < 0, -1, 1)[:, None]
-    word = largest.astype("<u4")
-    for i in range(4):
-        size = np.minimum(np.rint(np.abs(xyzw[:, i]) / _SMALLER * 511), 511).astype("<u4")
-        part = (word << 10) | np.where(xyzw[:, i] < 0, 512, 0).astype("<u4") | size
-        word = np.where(largest == i, word, part)
-    return word
-
-
-def _byte(values: np.ndarray) -> np.ndarray:
-    return np.clip(np.rint(values), 0, 255).astype(np.uint8)
+    others, largest = smallest_three(np.roll(quats, -1, axis=1))
+    part = np.minimum(np.rint(np.abs(others) / np.float32(SMALLER) * 511), 511).astype("<u4")
+    part |= np.where(others < 0, 512, 0).astype("<u4")
+    return (largest.astype("<u4") << 30) | (part[:, 0] << 20) | (part[:, 1] << 10) | part[:, 2]
