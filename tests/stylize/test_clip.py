@@ -1,5 +1,7 @@
 """The paper's CLIP method with a small judge of random weights: its mechanics, not its taste."""
 
+import importlib
+
 import numpy as np
 import pytest
 
@@ -13,7 +15,6 @@ from ft2os.gaussians import concatenate  # noqa: E402
 from ft2os.guidance import clip_judge, perceptual  # noqa: E402
 from ft2os.render import rasterize  # noqa: E402
 from ft2os.stylize import StylizeRequest, clip  # noqa: E402
-from ft2os.stylize.clip import paper  # noqa: E402
 from ft2os.stylize.clip.views import object_views, schedule  # noqa: E402
 from ft2os.tiles import render  # noqa: E402
 from tests import tiny_clip  # noqa: E402
@@ -122,7 +123,8 @@ def test_all_views_of_a_step_are_drawn_in_one_call(make, monkeypatch):
         )
         return rasterize(**arguments)
 
-    monkeypatch.setattr(paper, "rasterize", counted)
+    loop = importlib.import_module("ft2os.stylize.geometry.deform")  # the package's name is its function
+    monkeypatch.setattr(loop, "rasterize", counted)
     clip.run(make(steps=2, batch=3))
     assert calls == [(3, True), (VIEWS - 3, True)]
 

@@ -17,18 +17,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ft2os.cameras.camera import Camera, stack
 from ft2os.errors import CancelledError
 from ft2os.guidance import clip_judge, negatives
 from ft2os.looks import Look
 from ft2os.losses import contrastive_loss, similarity_loss
-from ft2os.render import rasterize
 from ft2os.stylize import Progress, StylizeRequest, StylizeResult, memory
 from ft2os.stylize.clip import checkpoint
 from ft2os.stylize.clip.content import Regularizer
 from ft2os.stylize.clip.parameters import Parameters
 from ft2os.stylize.clip.settings import PaperSettings
 from ft2os.stylize.clip.views import object_views, scene_extent, schedule
+from ft2os.stylize.geometry import draw
 from ft2os.stylize.outliers import inliers
 
 log = logging.getLogger(__name__)
@@ -98,7 +97,8 @@ class _Session:
 
     def render(self, indices: np.ndarray) -> Tensor:  # [B, 3, H, W]
         """The object alone as the views with these indices see it, over the background."""
-        return render_views([self.views[i] for i in indices], self.parameters.gaussians(), self.background)
+        views = [self.views[i] for i in indices]
+        return draw(self.parameters, views, self.background.expand(len(views), 3))
 
     def step(self, indices: np.ndarray) -> tuple[float, Tensor]:
         """One step of Adam; the loss before it, and the pictures it judged."""
@@ -194,25 +194,6 @@ def _job(request: StylizeRequest, settings: PaperSettings, judge: clip_judge.Cli
         moved=bands + 11,
         rasterized=True,
     )
-
-
-def render_views(
-    views: list[Camera],
-    gaussians: dict,  # arguments of rasterize
-    background: Tensor,  # [3]
-) -> Tensor:  # [B, 3, H, W]
-    """Views of one size in one call, clamped to what a screen shows."""
-    viewmats, Ks = (torch.from_numpy(array).to(background.device) for array in stack(views))
-    backgrounds = background.expand(len(views), 3)
-    rgb, _, _ = rasterize(
-        **gaussians,
-        viewmats=viewmats,
-        Ks=Ks,
-        width=views[0].width,
-        height=views[0].height,
-        backgrounds=backgrounds,
-    )
-    return rgb.permute(0, 3, 1, 2).clamp(0, 1)
 
 
 def _look(session: _Session, stats: dict) -> Look:

@@ -35,7 +35,7 @@ _INDEX = {
     for share, text in groups.items()
     for word in tokens(text)
 }
-_NOT = frozenset(("no", "not", "without", "never"))
+NEGATIONS = frozenset(("no", "not", "without", "never"))
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ def asked(prompt: str, object_name: str | None = None) -> Asked:
     rest: list[str] = []
     for before, word in zip(("", *words), words):
         form = None if word in own else _INDEX.get(word)
-        if form and before not in _NOT:
+        if form and before not in NEGATIONS:
             found.append(form)
         if not form or word in _NOUNS:
             rest.append(word)

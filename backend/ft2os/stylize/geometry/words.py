@@ -7,6 +7,7 @@ her object.
 from __future__ import annotations
 
 from ft2os.materials.words import tokens
+from ft2os.stylize.form.words import NEGATIONS
 
 # How far the form should go, 1 the farthest. Words are in the singular, as `tokens` makes them.
 _STRENGTHS = {
@@ -30,7 +31,6 @@ _STRENGTHS = {
     """,
 }
 _WORDS = {word: strength for strength, words in _STRENGTHS.items() for word in tokens(words)}
-_NOT = frozenset(("no", "not", "without", "never"))
 
 
 def wanted(prompt: str, object_name: str | None = None) -> float:
@@ -52,5 +52,5 @@ def wanted(prompt: str, object_name: str | None = None) -> float:
     own = set(tokens(object_name or ""))
     words = tokens(prompt)
     before = ("", *words)
-    asked = [_WORDS[w] for b, w in zip(before, words) if w in _WORDS and w not in own and b not in _NOT]
+    asked = [_WORDS[w] for b, w in zip(before, words) if w in _WORDS and w not in own and b not in NEGATIONS]
     return max(asked, default=0.0)
