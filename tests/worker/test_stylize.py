@@ -89,6 +89,16 @@ def test_pictures_are_drawn_while_a_job_runs(tmp_path, peer):
     assert "result" in peer.answer(message)
 
 
+def test_a_file_is_converted_while_a_job_runs(tmp_path, peer):
+    """Blender waits for it: an import must not wait for a job of minutes."""
+    write_ply(tmp_path / "a.ply", ball(300, 1))
+    message = begin(peer, tmp_path)
+    answer = peer.call("scene.convert", path=str(tmp_path / "a.ply"), out=str(tmp_path / "b.spz"))
+    assert answer["result"]["count"] == 300
+    assert not any(m.get("id") == message["id"] for m in peer.seen), "the job ended before the file"
+    assert "result" in peer.answer(message)
+
+
 def test_cancelling_ends_the_job_and_not_the_worker(tmp_path, peer):
     message = begin(peer, tmp_path)
     peer.send({"jsonrpc": "2.0", "method": "$/cancel", "params": {"id": message["id"]}})

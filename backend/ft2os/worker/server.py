@@ -28,7 +28,7 @@ from ft2os.worker.store import Store
 log = logging.getLogger(__name__)
 
 # These may take seconds and never run inside another one; all other methods are served between steps.
-LONG = ("stylize", "scene.load", "scene.convert")
+LONG = ("stylize", "scene.load")
 
 
 class Server:
