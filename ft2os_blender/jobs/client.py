@@ -22,6 +22,7 @@ from ft2os.errors import BackendError, Ft2osError
 
 from . import process
 from .pending import Callback, Pending
+from .writer import Writer
 
 log = logging.getLogger(__name__)
 
@@ -55,6 +56,7 @@ class Client:
         self.server: dict[str, Any] = {}
         self.generation = 0
         self._process: subprocess.Popen | None = None
+        self._writer: Writer | None = None
         self._lock = threading.RLock()  # process, pendings, writes: a render thread asks too
         self._pendings: dict[int, Pending] = {}
         self._events: queue.SimpleQueue[tuple[Callback, dict[str, Any]]] = queue.SimpleQueue()
@@ -88,6 +90,7 @@ class Client:
             self._end(None)
             self._log_start = self.log_path.stat().st_size if self.log_path.exists() else 0
             self._process = process.spawn(self.python, self.env, self.log_path)
+            self._writer = Writer(self._process.stdin)
             if self._log_start > process.LOG_LIMIT:
                 self._log_start = 0  # it was rotated
             self.generation += 1
@@ -159,8 +162,8 @@ class Client:
         """Let the worker end by itself (end of input), or kill it after ``timeout`` seconds."""
         process_ = self._process
         if process_ is not None and self.alive:
-            with contextlib.suppress(OSError, subprocess.TimeoutExpired):
-                process_.stdin.close()
+            self._writer.close()
+            with contextlib.suppress(subprocess.TimeoutExpired):
                 process_.wait(timeout)
         self.kill()
 
@@ -192,12 +195,8 @@ class Client:
         return pending
 
     def _write(self, message: dict[str, Any]) -> None:
-        line = memoryview(protocol.encode(message))
-        try:
-            while line:
-                line = line[self._process.stdin.write(line) :]
-        except (OSError, ValueError, AttributeError):
-            pass  # it died: the reader notices, and knows more
+        if self._writer is not None:
+            self._writer.put(protocol.encode(message))
 
     def _end(self, error: Ft2osError | None) -> None:
         """Kill and reap the process, fail what waits. Holds the lock."""
@@ -205,8 +204,8 @@ class Client:
         if process_ is not None:
             process_.kill()
             process_.wait()
-            with contextlib.suppress(OSError):
-                process_.stdin.close()
+            self._writer.close()
+            self._writer = None
         self._fail_all(error or BackendError("The backend was stopped.", "Try again."))
 
     def _fail_all(self, error: Ft2osError) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import signal
+import subprocess
 import sys
 import time
 
@@ -183,3 +184,35 @@ def test_numbers_that_json_does_not_have_are_refused_before_they_are_sent(connec
     with pytest.raises(ValueError):
         client.request("render", {"strength": float(np.nan)})
     assert client.hello().wait(TIMEOUT)
+
+
+@posix
+def test_a_dead_worker_is_an_error_also_where_sigpipe_kills(tmp_path):
+    """Some builds of Blender leave that signal at its default action, which ends the program."""
+    dead = script(tmp_path / "python", "exec 0<&-; sleep 0.2; exit 3")
+    code = f"""
+import signal, sys
+sys.path[:0] = {sys.path!r}
+import tests.worker.conftest
+from ft2os_jobs.client import Client
+signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+client = Client({dead!r}, {{}}, {str(tmp_path / "log" / "worker.log")!r})
+pendings = [client.request("render", {{"fill": "x" * 100_000}}) for _ in range(20)]
+for pending in pendings:
+    pending.done_within(30)
+    assert pending.error is not None
+client.close()
+print("alive")
+"""
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert (ended.returncode, ended.stdout.strip()) == (0, "alive"), ended.stderr
+
+
+@posix
+def test_a_worker_that_does_not_read_holds_nobody_up(tmp_path, connect):
+    client = connect(script(tmp_path / "python", "exec sleep 60"))
+    begun = time.monotonic()
+    for _ in range(20):
+        client.request("render", {"fill": "x" * 1_000_000})  # more than any pipe takes
+    assert time.monotonic() - begun < 10
+    client.kill()
