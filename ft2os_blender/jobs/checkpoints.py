@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import json
+import re
 import time
 import uuid
 from pathlib import Path
@@ -19,6 +20,8 @@ from .manager import user_folder
 
 STALE_S = 14 * 86400  # nobody goes on after so long
 _STATE, _REQUEST = ".safetensors", ".json"
+_NAME = re.compile(r"[0-9a-f]{32}")
+_NEEDED = {"prompt": str, "method": str, "preset": str, "seed": int}  # what every request has
 
 
 def new() -> str:
@@ -29,14 +32,27 @@ def new() -> str:
     return uuid.uuid4().hex
 
 
+def is_name(name: str) -> bool:
+    """Whether ``name`` is one that `new` gave: a .blend holds it, and may hold a path in its place."""
+    return _NAME.fullmatch(name) is not None
+
+
 def path(name: str) -> Path:
-    """Where the worker keeps the state."""
+    """Where the worker keeps the state.
+
+    Raises
+    ------
+    FileError
+        If ``name`` is none of ours.
+    """
+    if not is_name(name):
+        raise FileError("The note of a run that broke off cannot be used.", "Stylize the object anew.")
     return user_folder("checkpoints") / f"{name}{_STATE}"
 
 
 def exists(name: str) -> bool:
     """Is there a state to go on from?"""
-    return bool(name) and path(name).exists()
+    return is_name(name) and path(name).is_file()
 
 
 def keep(name: str, request: dict) -> bool:
@@ -61,15 +77,18 @@ def request(name: str) -> dict:
     Raises
     ------
     FileError
-        If it is gone.
+        If it is gone, or holds anything else.
     """
     try:
-        return json.loads(path(name).with_suffix(_REQUEST).read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise FileError("The run that broke off can no longer go on.", "Stylize the object anew.") from error
+        kept = json.loads(path(name).with_suffix(_REQUEST).read_text("utf-8"))
+    except (OSError, ValueError, RecursionError):
+        kept = None
+    if not isinstance(kept, dict) or any(type(kept.get(key)) is not kind for key, kind in _NEEDED.items()):
+        raise FileError("The run that broke off can no longer go on.", "Stylize the object anew.")
+    return kept
 
 
 def drop(name: str) -> None:
     """Remove both files, if they are there."""
-    for suffix in (_STATE, _REQUEST):
+    for suffix in (_STATE, _REQUEST) if is_name(name) else ():
         path(name).with_suffix(suffix).unlink(missing_ok=True)

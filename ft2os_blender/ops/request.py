@@ -55,13 +55,14 @@ def again(context: bpy.types.Context, obj: bpy.types.Object, checkpoint: str) ->
     Ft2osError
         If its request is gone, or the backend cannot be given the data.
     """
-    kept = checkpoints.request(checkpoint)
+    kept = checkpoints.request(checkpoint) | {"checkpoint": str(checkpoints.path(checkpoint))}
     return kept | _things(context, obj) | {"resume": True, "live": context.scene.ft2os.live}
 
 
 def kept_part(params: dict) -> dict:
-    """What of a request to keep for `again`: all but the files of this session."""
-    return {name: value for name, value in params.items() if name not in ("target", "context", "out")}
+    """What of a request to keep for `again`: all but the files of this session, and what tells the path."""
+    left = ("target", "context", "out", "checkpoint")
+    return {name: value for name, value in params.items() if name not in left}
 
 
 def overrides(settings: bpy.types.PropertyGroup) -> dict:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 
 import bpy
 import pytest
 
+from ft2os.errors import FileError
 from tests.blender.conftest import ROOT
 from tests.blender.helpers import make_active, room
 from tests.blender.test_queue import begin, drive, manager, names
@@ -15,6 +17,9 @@ from tests.blender.test_queue import begin, drive, manager, names
 pytestmark = pytest.mark.skipif(
     "FT2OS_PYTHON" not in os.environ, reason="no backend; run make .venv/.installed"
 )
+
+
+REQUEST = {"prompt": "lava", "method": "clip", "preset": "draft", "seed": 0}
 
 
 @pytest.fixture(scope="module")
@@ -108,14 +113,14 @@ def test_only_methods_with_checkpoints_are_given_one(pair):
 
 def test_stale_checkpoints_go(pair):
     checkpoints = room("jobs.checkpoints")
-    old, young = checkpoints.path("old"), checkpoints.path("young")
+    old, young = checkpoints.path("0" * 32), checkpoints.path("1" * 32)
     for path in (old, young):
         path.write_bytes(b"")
     os.utime(old, (1, 1))
     checkpoints.new()
     assert not old.exists()
     assert young.exists()
-    checkpoints.drop("young")
+    checkpoints.drop("1" * 32)
     assert not young.exists()
 
 
@@ -131,3 +136,48 @@ def go_on(obj) -> list:
     job = room("ops.job").StylizeJob(bpy.context, obj, checkpoint=obj.ft2os.unfinished)
     room("ops.stylize").jobs[:] = [job]
     return [job]
+
+
+@pytest.mark.parametrize("evil", ["{victim}", "../../{name}", "..", "", "A" * 32, "0" * 31, "0" * 32 + "\n"])
+def test_a_file_cannot_name_what_is_deleted_or_gone_on_with(pair, tmp_path, evil):
+    """`unfinished` comes from the .blend: only names of ours become paths."""
+    victim = tmp_path / "model"
+    for suffix in (".safetensors", ".json"):
+        victim.with_suffix(suffix).write_text(json.dumps(REQUEST))
+    ball = pair["ball"]
+    ball.ft2os.unfinished = evil.format(victim=victim, name="log/worker")
+    make_active(ball)
+    assert not offered()
+    for operator in (bpy.ops.ft2os.drop_run, bpy.ops.ft2os.go_on):
+        with pytest.raises(RuntimeError, match="poll"):
+            operator()
+    room("jobs.checkpoints").drop(ball.ft2os.unfinished)
+    with pytest.raises(FileError):
+        room("jobs.checkpoints").request(ball.ft2os.unfinished)
+    assert victim.with_suffix(".safetensors").exists()
+    assert victim.with_suffix(".json").exists()
+
+
+@pytest.mark.parametrize("kept", ["[1]", "5", "null", '{"prompt": 5}', "[" * 100_000, "{"])
+def test_a_request_of_another_shape_cannot_go_on(pair, kept):
+    checkpoints = room("jobs.checkpoints")
+    name = checkpoints.new()
+    checkpoints.path(name).write_bytes(b"state")
+    checkpoints.path(name).with_suffix(".json").write_text(kept)
+    pair["ball"].ft2os.unfinished = name
+    make_active(pair["ball"])
+    with pytest.raises(RuntimeError, match="can no longer go on"):
+        bpy.ops.ft2os.go_on()
+    assert bpy.ops.ft2os.drop_run() == {"FINISHED"}
+    assert not checkpoints.exists(name)
+
+
+def test_the_path_of_a_checkpoint_is_derived_and_never_read(pair):
+    checkpoints = room("jobs.checkpoints")
+    name = checkpoints.new()
+    checkpoints.path(name).write_bytes(b"state")
+    checkpoints.keep(name, REQUEST | {"checkpoint": "/etc/passwd"})
+    params = room("ops.request").again(bpy.context, pair["ball"], name)
+    assert params["checkpoint"] == str(checkpoints.path(name))
+    assert "checkpoint" not in room("ops.request").kept_part(params)
+    checkpoints.drop(name)

@@ -113,7 +113,7 @@ def test_jobs_are_listed_and_a_run_that_broke_off_is_offered(pair):
     checkpoints = room("jobs.checkpoints")
     name = checkpoints.new()
     checkpoints.path(name).write_bytes(b"state")
-    checkpoints.keep(name, {"prompt": "molten glass"})
+    checkpoints.keep(name, {"prompt": "molten glass", "method": "clip", "preset": "draft", "seed": 0})
     pair["ball"].ft2os.unfinished = name
     assert "Go On with molten glass" in drawn()["Splat Style"]
     checkpoints.drop(name)
