@@ -16,7 +16,13 @@ from . import colour, gather, request, viewport
 log = logging.getLogger(__name__)
 
 # Panels of other engines that make sense for this one, beside all that Blender offers to any engine.
-_PANELS = ("RENDER_PT_color_management", "VIEWLAYER_PT_layer_passes", "CAMERA_PT_lens", "WORLD_PT_surface")
+_PANELS = (
+    "EEVEE_WORLD_PT_surface",
+    "RENDER_PT_eevee_performance",
+    "RENDER_PT_eevee_performance_compositor",
+    "RENDER_PT_eevee_performance_compositor_denoise_settings",
+    "VIEWLAYER_PT_layer_passes",
+)
 
 
 class FT2OS_SplatsEngine(bpy.types.RenderEngine):
@@ -40,8 +46,6 @@ class FT2OS_SplatsEngine(bpy.types.RenderEngine):
             log.exception("rendering failed")
             message = f"The render engine hit an unexpected error ({error})."
             self._fail(Ft2osError(message, "Please report it."))
-        else:
-            _tell_panel(None)
 
     def update_render_passes(self, scene: bpy.types.Scene, renderlayer: bpy.types.ViewLayer) -> None:
         """Declare Combined, and Depth where the view layer asks for it."""
@@ -66,10 +70,10 @@ class FT2OS_SplatsEngine(bpy.types.RenderEngine):
         scene = depsgraph.scene
         self.update_stats("", "Splats: reading the scene")
         view = self._view_of(depsgraph)
-        items = gather.items(depsgraph)
+        found = gather.scene(depsgraph)
         behind = None if scene.render.film_transparent else colour.to_display(gather.background(scene))
-        self.update_stats("", f"Splats: {sum(len(item.gaussians) for item in items):,} Gaussians")
-        picture = request.draw(items, view, behind, self.test_break)[_border(scene.render, view)]
+        self.update_stats("", f"Splats: {sum(len(item.gaussians) for item in found.items):,} Gaussians")
+        picture = request.draw(found.items, view, behind, self.test_break)[_border(scene.render, view)]
         height, width = picture.shape[:2]
         result = self.begin_result(0, 0, width, height, layer=depsgraph.view_layer.name)
         try:
@@ -79,6 +83,9 @@ class FT2OS_SplatsEngine(bpy.types.RenderEngine):
                 _fill(passes["Depth"], picture[::-1, :, 4])
         finally:
             self.end_result(result)
+        for problem in found.problems:
+            self.report({"WARNING"}, str(problem))
+        _tell_panel(found.problems[0] if found.problems else None)
 
     def _view_of(self, depsgraph: bpy.types.Depsgraph) -> gather.View:
         """The camera's view in the render's pixels."""

@@ -43,18 +43,21 @@ class View:
     height: int
 
 
-def items(depsgraph: bpy.types.Depsgraph, growing: bool = False) -> list[Item]:
+@dataclass(frozen=True)
+class Scene:
+    """What is drawn, and why something is not: one object that cannot be drawn must not blank the others."""
+
+    items: list[Item]
+    problems: list[RequestError]  # each names its object
+
+
+def scene(depsgraph: bpy.types.Depsgraph, growing: bool = False) -> Scene:
     """Every visible splat object of the evaluated scene, instances of collections included.
 
     With ``growing``, those that a job is working on wear what it has so far.
-
-    Raises
-    ------
-    RequestError
-        If an object cannot be drawn; the message names it.
     """
     read: dict[int, tuple[Gaussians, Look | str | None, float]] = {}  # instances are read once
-    found = []
+    found = Scene([], [])
     for instance in depsgraph.object_instances:
         obj = instance.object
         if not instance.show_self or not objects.is_splat(obj) or len(obj.data.points) == 0:
@@ -63,14 +66,14 @@ def items(depsgraph: bpy.types.Depsgraph, growing: bool = False) -> list[Item]:
         try:
             transforms.decompose(matrix)
         except RequestError as error:
-            raise RequestError(f"{obj.name}: {error.message}", error.hint) from error
+            message = f"{obj.name} is not drawn: {_lower(error.message)}"
+            found.problems.append(RequestError(message, error.hint))
+            continue
         key = obj.original.as_pointer()
         if key not in read:
-            shown = live.of(obj) if growing else None
-            worn = _look(obj) if shown is None else (shown.path, 1.0)
-            read[key] = (objects.read_gaussians(obj), *worn)
+            read[key] = (objects.read_gaussians(obj), *_worn(obj, growing, found.problems))
         held = obj.is_holdout or _in_holdout(obj, depsgraph.view_layer)
-        found.append(Item(obj.name, *read[key], matrix, held))
+        found.items.append(Item(obj.name, *read[key], matrix, held))
     return found
 
 
@@ -123,11 +126,25 @@ def background(scene: bpy.types.Scene) -> np.ndarray:
     return np.array(node.inputs["Color"].default_value[:3]) * node.inputs["Strength"].default_value
 
 
-def _look(obj: bpy.types.Object) -> tuple[Look | None, float]:
+def _worn(
+    obj: bpy.types.Object, growing: bool, problems: list[RequestError]
+) -> tuple[Look | str | None, float]:
+    """The look that an object is drawn in, and its strength; without one that cannot be read."""
+    shown = live.of(obj) if growing else None
+    if shown is not None:
+        return shown.path, 1.0
     item = looks.active_look(obj)
     if item is None or item.strength <= 0:
         return None, 0.0
-    return looks.read_look(item), float(item.strength)
+    try:
+        return looks.read_look(item), float(item.strength)
+    except RequestError as error:
+        problems.append(error)
+        return None, 0.0
+
+
+def _lower(sentence: str) -> str:
+    return sentence[0].lower() + sentence[1:]
 
 
 def _in_holdout(obj: bpy.types.Object, view_layer: bpy.types.ViewLayer) -> bool:

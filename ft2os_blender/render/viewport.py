@@ -30,6 +30,7 @@ class Viewport:
         self._pending: Pending | None = None
         self._asked: tuple | None = None  # view and background of the last request
         self._waiting: tuple[gather.View, object] | None = None  # view and file of the pending one
+        self._problems = ""  # why something is not drawn
         self._texture: gpu.types.GPUTexture | None = None
         self._name = f"viewport-{id(self)}.f32"
 
@@ -66,7 +67,7 @@ class Viewport:
         pixels = colour.combined(request.picture(path, view))
         buffer = gpu.types.Buffer("FLOAT", pixels.size, np.ascontiguousarray(pixels).ravel())
         self._texture = gpu.types.GPUTexture((view.width, view.height), format="RGBA16F", data=buffer)
-        engine.update_stats("Splats", "")
+        engine.update_stats("Splats", self._problems)
 
     def _ask(self, engine, context: bpy.types.Context, depsgraph: bpy.types.Depsgraph) -> None:
         region = context.region_data
@@ -90,12 +91,13 @@ class Viewport:
             height,
             None if behind is None else tuple(behind),
         )
-        if wanted == self._asked and self._instances is not None:
+        if wanted == self._asked:
             return
         self._asked = wanted  # also when this fails: the next change of the scene or the view tries again
         if self._instances is None:
-            self._instances = []
-            self._instances = request.instances(gather.items(depsgraph, growing=True))
+            found = gather.scene(depsgraph, growing=True)
+            self._problems = " ".join(map(str, found.problems))
+            self._instances = request.instances(found.items)
         self._pending, path = request.ask(self._instances, view, behind, self._name)
         self._waiting = (view, path)
         manager.watch(_redraw_when_done(engine, self._pending))

@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 from mathutils import Matrix, Vector
 
-from ft2os import looks
+from ft2os import looks, transforms
 from ft2os.cameras import inria, look_at
 from ft2os.cameras.camera import Camera
 from ft2os.gaussians import C0, Gaussians, concatenate
 from tests import scenes
 from tests.blender.exr import read_exr
-from tests.blender.helpers import red_look, room
+from tests.blender.helpers import in_scene, red_look, room
 
 SIZE = (120, 80)
 TOLERANCE = 2.001 / 255  # of values that 8 bits hold
@@ -267,9 +267,9 @@ def test_a_keyed_look_that_moves_and_turns_colour_is_what_the_command_line_rende
     assert item.strength == pytest.approx(0.5)
     picture = f12(tmp_path / "f12.png")
 
-    half = [room("scene.objects").read_gaussians(obj) for obj in objects().values()]
-    at = list(objects()).index("ball")
-    half[at] = looks.apply(half[at], look, 0.5)
+    own = room("scene.objects").read_gaussians(ball)
+    half = [in_scene(obj) for name, obj in objects().items() if name != "ball"]
+    half.append(transforms.apply(looks.apply(own, look, 0.5), np.array(ball.matrix_basis)))
     ply = tmp_path / "half" / "half.ply"
     ply.parent.mkdir()
     scenes.write_ply(ply, concatenate([part.replace(group=None, row=None) for part in half]))
@@ -362,14 +362,31 @@ def test_a_killed_backend_is_replaced_at_the_next_render(tmp_path, shot):
     assert np.abs(after - before).max() <= TOLERANCE
 
 
+def test_a_stretched_object_is_named_and_the_others_are_drawn(tmp_path, shot, capfd):
+    rest = f12(tmp_path / "all.png")
+    objects()["ball"].hide_render = True
+    expected = f12(tmp_path / "without.png")
+    assert np.abs(rest - expected).max() > 0.2
+    objects()["ball"].hide_render, objects()["ball"].scale = False, (1, 2, 1)
+    picture = f12(tmp_path / "stretched.png")
+    assert np.abs(picture - expected).max() <= TOLERANCE
+    said = "ball is not drawn: the object is stretched or sheared"
+    assert said in capfd.readouterr().out
+    session = bpy.context.window_manager.ft2os
+    assert said in session.error
+    assert "same value on X, Y and Z" in session.hint
+    objects()["ball"].scale = (1, 1, 1)
+    assert np.abs(f12(tmp_path / "again.png") - rest).max() <= TOLERANCE
+    assert session.error == ""
+
+
 @pytest.mark.parametrize(
     ("change", "word"),
     [
-        (lambda scene: setattr(objects()["ball"], "scale", (1, 2, 1)), "ball: The object is stretched"),
         (lambda scene: setattr(scene.camera.data, "type", "ORTHO"), "perspective"),
         (lambda scene: bpy.data.objects.remove(scene.camera), "camera"),
     ],
-    ids=["stretched", "orthographic", "no-camera"],
+    ids=["orthographic", "no-camera"],
 )
 def test_what_cannot_be_drawn_is_said(tmp_path, shot, change, word):
     change(shot)
