@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from . import cameras, lists, menus, panels, thumbnail
+from . import cameras, lists, menus, panels, render, thumbnail
 
-CLASSES = (*lists.CLASSES, *panels.CLASSES, *cameras.CLASSES)
+CLASSES = (*lists.CLASSES, *panels.CLASSES, *cameras.CLASSES, *render.CLASSES)
 
 
 def attach() -> None:
