@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import bpy
 from bpy.props import BoolProperty, EnumProperty, StringProperty
@@ -25,8 +27,17 @@ EXTRAS = [
 _LOG_LINES = 6
 _FRESH_S = 2.0
 
+
+@dataclass(frozen=True)
+class Tested:
+    """What a Test found out: that it works, that it does not, or that there is no answer yet."""
+
+    state: Literal["runs", "works", "fails"]
+    text: str
+
+
 installer: Installer | None = None  # the session's installation, running or ended
-tested = ""  # what the last Test said
+tested: Tested | None = None  # what the last Test said; None: the chosen backend was not tested
 _found: tuple[float, find.Found | None] = (-_FRESH_S, None)
 
 
@@ -87,7 +98,7 @@ def backend() -> find.Found | None:
 def forget() -> None:
     """Look for the backend again at the next question."""
     global _found, tested
-    _found, tested = (-_FRESH_S, None), ""
+    _found, tested = (-_FRESH_S, None), None
 
 
 def settings() -> Settings:

@@ -7,13 +7,15 @@ from pathlib import Path
 
 import bpy
 
-from ft2os.errors import MissingError
+from ft2os.errors import BackendError, MissingError
 
 from .. import preferences
+from ..jobs.client import Pending
 from ..jobs.manager import manager
+from ..preferences import Tested
 from ..scene import display
 from ..setup import find, install
-from .report import guarded
+from .report import guarded, show_error
 
 _EXTENSION = Path(__file__).resolve().parent.parent
 _TEST_S = 90.0
@@ -71,13 +73,38 @@ class FT2OS_OT_test_backend(bpy.types.Operator):
     @guarded
     def execute(self, context: bpy.types.Context) -> set[str]:
         preferences.forget()
-        facts = manager.client().hello().wait(_TEST_S)
-        preferences.tested = (
-            f"ft2os {facts['version']}, {facts['rasterizer']} on {facts['device']}, "
-            f"methods: {', '.join(facts['guidance']) or 'none'} ({time.strftime('%H:%M:%S')})"
-        )
-        self.report({"INFO"}, preferences.tested)
+        try:
+            pending = manager.client().hello()
+        except BackendError as error:
+            preferences.tested = Tested("fails", str(error))
+            raise
+        if bpy.app.background:  # no timer fires
+            pending.done_within(_TEST_S)
+            _take(pending)
+            if pending.error is not None:
+                raise pending.error
+            self.report({"INFO"}, preferences.tested.text)
+            return {"FINISHED"}
+        preferences.tested = Tested("runs", "Starting it …")
+        manager.watch(lambda: pending.poll() and _take(pending))
         return {"FINISHED"}
+
+
+def _take(pending: Pending) -> bool:
+    """Note what the backend said of itself; True."""
+    if pending.error is not None:
+        preferences.tested = Tested("fails", str(pending.error))
+        show_error(bpy.context, pending.error)
+    elif pending.result is not None:
+        said = pending.result
+        methods = ", ".join(said["guidance"]) or "none"
+        preferences.tested = Tested(
+            "works",
+            f"ft2os {said['version']}, {said['rasterizer']} on {said['device']}, methods: {methods} "
+            f"({time.strftime('%H:%M:%S')})",
+        )
+    preferences.redraw()
+    return True
 
 
 class FT2OS_OT_fix_colour_management(bpy.types.Operator):

@@ -5,6 +5,10 @@ from __future__ import annotations
 import bpy
 
 from .. import preferences
+from . import facts
+
+_STATES = {"runs": "TIME", "works": "CHECKMARK", "fails": "ERROR"}
+_WIDTH = 90  # characters a line
 
 
 def draw(own: bpy.types.AddonPreferences, layout: bpy.types.UILayout) -> None:
@@ -15,12 +19,14 @@ def draw(own: bpy.types.AddonPreferences, layout: bpy.types.UILayout) -> None:
     if found is None:
         status.label(text="No backend: stylizing and rendering need one", icon="ERROR")
     else:
-        status.label(text=f"Backend {found.origin}", icon="CHECKMARK", translate=False)
+        icon = _STATES[preferences.tested.state] if preferences.tested else "QUESTION"
+        status.label(text=f"Backend {found.origin}", icon=icon, translate=False)
         status.label(text=found.python, icon="BLANK1", translate=False)
     row = status.row()
+    row.enabled = preferences.tested is None or preferences.tested.state != "runs"
     row.operator("ft2os.test_backend", icon="PLAY")
-    if preferences.tested:
-        status.label(text=preferences.tested, icon="INFO", translate=False)
+    for line in facts.wrapped(preferences.tested.text, _WIDTH) if preferences.tested else ["Not tested"]:
+        status.label(text=line, icon="BLANK1", translate=False)
 
     _install(own, layout)
     layout.prop(own, "python")

@@ -82,7 +82,7 @@ def test_test_tells_what_the_backend_is(own):
         pytest.skip("no backend; run make .venv/.installed")
     own.device = "cpu"
     bpy.ops.ft2os.test_backend()
-    assert "tiles on cpu" in room("preferences").tested
+    assert "tiles on cpu" in room("preferences").tested.text
     assert bpy.context.window_manager.ft2os.error == ""
 
 
@@ -157,4 +157,4 @@ def test_installing_the_lite_backend_for_real(tmp_path, own, wheel):
     assert ended.state == "done", ended.error
     own.python = room("setup.find").installed(tmp_path)["python"]
     bpy.ops.ft2os.test_backend()
-    assert "material" in room("preferences").tested
+    assert "material" in room("preferences").tested.text
