@@ -78,6 +78,8 @@ def apply(gaussians: Gaussians, matrix: np.ndarray) -> Gaussians:
     matrix = np.asarray(matrix, dtype=np.float64).reshape(4, 4)
     if np.array_equal(matrix, np.eye(4)):
         return gaussians
+    if np.array_equal(matrix[:3, :3], np.eye(3)):  # moved only: turning by nothing would cost all other bits
+        return gaussians.replace(means=gaussians.means + matrix[:3, 3].astype(np.float32))
     rotation, scale, translation = decompose(matrix)
     linear = (scale * rotation).astype(np.float32)
     return gaussians.replace(

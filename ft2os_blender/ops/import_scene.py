@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import bpy
-from bpy.props import BoolProperty, EnumProperty, StringProperty
+from bpy.props import BoolProperty, CollectionProperty, EnumProperty, StringProperty
 from bpy_extras.io_utils import ImportHelper
 
+from ft2os.errors import Ft2osError
 from ft2os.formats import registry
 
 from ..scene import build, files, objects
-from .report import guarded
+from .report import guarded, show_error
 
 # A file dialog and a dropped file know the last ending only.
 ENDINGS = sorted({Path(f"a{suffix}").suffix for form in registry.FORMATS for suffix in form.suffixes})
@@ -35,7 +36,15 @@ class FT2OS_OT_import_scene(bpy.types.Operator, ImportHelper):
 
     filename_ext = ".ply"
     filter_glob: StringProperty(default=GLOB, options={"HIDDEN"})
+    # Dropped files come in these two, and so do several that are chosen in the dialog.
+    files: CollectionProperty(type=bpy.types.OperatorFileListElement, options={"HIDDEN", "SKIP_SAVE"})
+    directory: StringProperty(subtype="DIR_PATH", options={"HIDDEN", "SKIP_SAVE"})
     up: EnumProperty(name="Up", description="The file's axis that points up", items=UP_AXES, default="-Y")
+    centred: BoolProperty(
+        name="Origins at Centres",
+        description="Put the origin of each object in its middle, so that it turns and scales about itself",
+        default=True,
+    )
     drop_invalid: BoolProperty(
         name="Drop Invalid",
         description="Leave out Gaussians with NaN or infinite values instead of refusing the file",
@@ -47,26 +56,47 @@ class FT2OS_OT_import_scene(bpy.types.Operator, ImportHelper):
 
     @guarded
     def execute(self, context: bpy.types.Context) -> set[str]:
-        window = context.window_manager
-        window.progress_begin(0, 100)
-        try:
-            loaded = files.load(
-                bpy.path.abspath(self.filepath),
-                drop_invalid=self.drop_invalid,
-                progress=lambda stage, step, total: window.progress_update(60 * step / max(total, 1)),
-            )
-            if context.mode != "OBJECT":
-                bpy.ops.object.mode_set(mode="OBJECT")
-            root = build.add_scene(context, loaded, self.up)
-        finally:
-            window.progress_end()
-        made = objects.splats(root.children)
+        if context.mode != "OBJECT":
+            bpy.ops.object.mode_set(mode="OBJECT")
+        made, errors = [], []
+        for path in self._paths():
+            try:
+                made += objects.splats(self._load(context, path).children)
+            except Ft2osError as error:  # the others need not suffer
+                errors.append(error)
+        if not made:
+            raise errors[0]
+        for error in errors:
+            show_error(context, error)
+            self.report({"ERROR"}, str(error))
         for obj in context.selected_objects:
             obj.select_set(False)
         made[0].select_set(True)
         context.view_layer.objects.active = made[0]
-        self.report({"INFO"}, f"Imported {len(loaded.gaussians):,} Gaussians as {len(made)} objects")
+        count = sum(len(obj.data.points) for obj in made)
+        self.report({"INFO"}, f"Imported {count:,} Gaussians as {len(made)} objects")
         return {"FINISHED"}
+
+    def _paths(self) -> list[str]:
+        """The files that were dropped or chosen; one path where a script or the shell named it."""
+        names = [entry.name for entry in self.files if entry.name]
+        if not names or not self.directory:
+            return [bpy.path.abspath(self.filepath)]
+        return [str(Path(bpy.path.abspath(self.directory), name)) for name in names]
+
+    def _load(self, context: bpy.types.Context, path: str) -> bpy.types.Object:
+        """Show one file's scene; its Empty."""
+        window = context.window_manager
+        window.progress_begin(0, 100)
+        try:
+            loaded = files.load(
+                path,
+                drop_invalid=self.drop_invalid,
+                progress=lambda stage, step, total: window.progress_update(60 * step / max(total, 1)),
+            )
+            return build.add_scene(context, loaded, self.up, self.centred)
+        finally:
+            window.progress_end()
 
 
 class FT2OS_FH_splats(bpy.types.FileHandler):

@@ -17,7 +17,7 @@ from .. import preferences
 from ..jobs import checkpoints
 from ..jobs.manager import manager
 from ..jobs.process import WorkerDied
-from ..scene import display, live, looks
+from ..scene import attributes, display, live, looks, objects
 from . import request
 from .report import show_error
 
@@ -56,14 +56,12 @@ class StylizeJob:
         self.finished = False
         self.number = next(_numbers)
         self._uid, self._name = obj.session_uid, obj.name
-        self._ids = looks.point_ids(obj.data)
+        self._ids, self._positions = looks.point_ids(obj.data), attributes.read(obj.data, "position")
         self._params = request.again(context, obj, checkpoint) if checkpoint else request.new(context, obj)
         self._cancelling = self._begun = self._sent_again = False
         self._grown: str | None = None  # the file of the newest look that is not shown yet
         self._submit()
-        entry = context.window_manager.ft2os.jobs.add()
-        entry.number, entry.target, entry.prompt = self.number, obj.name, self._title()
-        entry.checkpoint = self.checkpoint
+        self._list()
 
     @property
     def checkpoint(self) -> str:
@@ -82,6 +80,8 @@ class StylizeJob:
         """Take what came from the backend; whether the job has ended. Main thread only."""
         if self.finished:
             return True
+        if self._entry() is None:  # another file was opened, or this one again
+            self._list()
         if self._pending.poll():
             if self._send_again():
                 return False
@@ -155,8 +155,11 @@ class StylizeJob:
         if rows.size and not 0 <= rows.min() <= rows.max() < len(self._ids):
             return
         if not np.array_equal(now, self._ids):  # points were deleted meanwhile
-            rows = looks._rows_of(self._ids[rows], now)
+            rows = looks.rows_of(self._ids[rows], now)
         kept = rows >= 0
+        places = attributes.read(obj.data, "position")[rows[kept]]
+        if not np.array_equal(places, self._positions[look.parent[kept]]):
+            return  # its origin was moved meanwhile: what grows would stand beside it
         colours = live.mean_colours(look.dc[kept], rows[kept], len(obj.data.points))
         live.put(obj, live.Growing(path, colours))
 
@@ -194,7 +197,7 @@ class StylizeJob:
         if obj is None:
             raise RequestError(f"{self._name} was removed meanwhile.", "Undo, and stylize it again.")
         live.drop(self._uid)
-        item = looks.add_look(obj, Look.load(Path(result["path"])), self._ids)
+        item = looks.add_look(obj, Look.load(Path(result["path"])), self._ids, self._positions)
         if error is not None:
             item.name = f"{item.name} (cancelled)"
         display.show(obj)
@@ -227,13 +230,30 @@ class StylizeJob:
                 jobs.remove(i)
                 break
 
+    def _list(self) -> None:
+        """Put the job into the panel's list."""
+        entry = bpy.context.window_manager.ft2os.jobs.add()
+        entry.number, entry.target, entry.prompt = self.number, self._name, self._title()
+        entry.checkpoint = self.checkpoint
+
     def _entry(self) -> bpy.types.PropertyGroup | None:
-        """The job in the panel; None after another file was opened."""
+        """The job in the panel; None right after another file was opened."""
         jobs = bpy.context.window_manager.ft2os.jobs
         return next((entry for entry in jobs if entry.number == self.number), None)
 
     def _object(self) -> bpy.types.Object | None:
-        return next((o for o in bpy.data.objects if o.session_uid == self._uid), None)
+        """The object; after its file was opened again, the one of its name with the very same points."""
+        found = next((o for o in bpy.data.objects if o.session_uid == self._uid), None)
+        if found is not None:
+            return found
+        found = bpy.data.objects.get(self._name)
+        if not objects.is_splat(found) or len(found.data.points) != len(self._ids):
+            return None
+        if not np.array_equal(attributes.read(found.data, "position"), self._positions):
+            return None
+        live.drop(self._uid)
+        self._uid = found.session_uid
+        return found
 
     def _title(self) -> str:
         picture = self._params.get("style_image")

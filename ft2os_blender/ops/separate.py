@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import bpy
 import numpy as np
 from bpy.props import EnumProperty
@@ -42,6 +40,7 @@ class FT2OS_OT_separate(bpy.types.Operator):
             bpy.ops.object.mode_set(mode="OBJECT")
         made = _by_group(obj) if self.by == "GROUP" else _by_selection(obj)
         for part in (obj, *made):
+            parts.centre(part)
             display.show(part)
         self.report({"INFO"}, f"Made {len(made)} new objects from {obj.name}")
         return {"FINISHED"}
@@ -64,12 +63,11 @@ def _by_group(obj: bpy.types.Object) -> list[bpy.types.Object]:
     ids = attributes.read(obj.data, objects.GROUP)
     if ids is None or len(found := np.unique(ids)) < 2:
         raise RequestError(f"{obj.name} has no groups to separate.", "Separate the selected points instead.")
-    root = build.root_of(obj)
-    labels = json.loads(root.ft2os.labels) if root is not None else {}
+    labels = build.group_names(build.root_of(obj))
     largest = max(found, key=lambda i: np.count_nonzero(ids == i))
     made = []
     for group_id in found:
-        name = labels.get(str(group_id)) or (build.REST if group_id < 0 else f"Group {group_id}")
+        name = labels.get(int(group_id)) or (build.REST if group_id < 0 else f"Group {group_id}")
         part = obj
         if group_id != largest:
             part = parts.take(obj, ids == group_id, name)

@@ -17,8 +17,13 @@ def to_rdf(matrix: np.ndarray) -> np.ndarray:
 
 
 def snapped(matrix: np.ndarray) -> np.ndarray:
-    """``matrix`` [4, 4], exactly the identity where only rounding says otherwise.
+    """``matrix`` [4, 4], exactly a move or the identity where only rounding says otherwise.
 
-    Blender's turns come from sines in float32, and an object that did not move keeps its bits.
+    Blender's turns come from sines in float32, and an object that did not turn keeps its bits.
     """
-    return np.eye(4) if np.abs(matrix - np.eye(4)).max() < _SNAP else matrix
+    if np.abs(matrix - np.eye(4)).max() < _SNAP:
+        return np.eye(4)
+    if np.abs(matrix[:3, :3] - np.eye(3)).max() < _SNAP:
+        matrix = matrix.copy()
+        matrix[:3, :3] = np.eye(3)
+    return matrix

@@ -12,7 +12,7 @@ from ft2os import transforms
 from ft2os.errors import RequestError
 from ft2os.gaussians import Gaussians
 
-from . import animation, attributes, axes, display, objects
+from . import animation, attributes, axes, display, looks, objects
 
 
 def check(obj: bpy.types.Object) -> None:
@@ -54,9 +54,10 @@ def bake(obj: bpy.types.Object) -> bool:
         return False
     moved = transforms.apply(objects.read_gaussians(obj), matrix)  # all that can fail comes first
     _write(obj.data, moved)
-    attributes.write(obj.data, objects.RADIUS, "FLOAT", objects.display_radius(moved))
+    attributes.write(obj.data, objects.RADIUS, objects.display_radius(moved))
+    objects.put_data(obj, attributes.remeasured(obj.data))
     for item in obj.ft2os.looks:
-        if item.pointcloud is None:
+        if not looks.is_whole(item):
             continue
         if item.pointcloud.users > 1:  # a duplicate of the object shows it too, and stays where it is
             item.pointcloud = item.pointcloud.copy()
@@ -86,19 +87,22 @@ def _bake_look(cloud: bpy.types.PointCloud, matrix: np.ndarray) -> None:
     )
     moved = transforms.apply(neutral, matrix)
     _write(cloud, moved)
+    then = attributes.read(cloud, looks.PARENT_POSITION)
+    if then is not None:
+        then = transforms.apply(neutral.replace(means=then), matrix).means
+        attributes.write(cloud, looks.PARENT_POSITION, then)
     found = {name: attributes.read(cloud, f"target:{name}") for name in ("means", "quats", "scales")}
     target = neutral.replace(**{name: values for name, values in found.items() if values is not None})
     target = transforms.apply(target, matrix)
-    kinds = {"means": "FLOAT_VECTOR", "quats": "QUATERNION", "scales": "FLOAT_VECTOR"}
     for name, values in found.items():
         if values is not None:
-            attributes.write(cloud, f"target:{name}", kinds[name], getattr(target, name))
+            attributes.write(cloud, f"target:{name}", getattr(target, name))
 
 
 def _write(cloud: bpy.types.PointCloud, gaussians: Gaussians) -> None:
     """What a turn changes; colours of degree 0, opacities and ids keep their bits."""
-    attributes.write(cloud, "position", "FLOAT_VECTOR", gaussians.means)
-    attributes.write(cloud, objects.ROTATION, "QUATERNION", gaussians.quats)
-    attributes.write(cloud, objects.SCALE, "FLOAT_VECTOR", gaussians.scales)
+    attributes.write(cloud, "position", gaussians.means)
+    attributes.write(cloud, objects.ROTATION, gaussians.quats)
+    attributes.write(cloud, objects.SCALE, gaussians.scales)
     for k in range(1, gaussians.sh.shape[1]):
-        attributes.write(cloud, f"radiance:sh_{k - 1}", "FLOAT_VECTOR", gaussians.sh[:, k])
+        attributes.write(cloud, f"radiance:sh_{k - 1}", gaussians.sh[:, k])

@@ -30,7 +30,7 @@ REST = "Rest"
 TINY = 0.001  # groups with a smaller share of the scene are part of the Rest
 
 
-def add_scene(context: bpy.types.Context, loaded, up: str = "-Y") -> bpy.types.Object:
+def add_scene(context: bpy.types.Context, loaded, up: str = "-Y", centred: bool = True) -> bpy.types.Object:
     """Show a scene in Blender.
 
     Parameters
@@ -39,6 +39,8 @@ def add_scene(context: bpy.types.Context, loaded, up: str = "-Y") -> bpy.types.O
     loaded : ft2os.formats.Scene
     up : str
         Which axis of the file points up, a key of `UP`.
+    centred : bool
+        Put each object's origin in its middle; otherwise all are at the file's.
 
     Returns
     -------
@@ -51,7 +53,8 @@ def add_scene(context: bpy.types.Context, loaded, up: str = "-Y") -> bpy.types.O
     try:
         root = _root(name, collection, loaded, up)
         for label, group_id, part in split(loaded.gaussians, loaded.labels, name):
-            obj = objects.new_object(label, part, collection, root)
+            origin = objects.middle(part.means) if centred else None
+            obj = objects.new_object(label, part, collection, root, origin)
             obj.data.materials.append(display.material())
             obj.ft2os.label, obj.ft2os.group_id = label, group_id
             remember_source(obj, loaded.gaussians)
@@ -122,16 +125,24 @@ def root_of(obj: bpy.types.Object) -> bpy.types.Object | None:
     return obj
 
 
+def group_names(root: bpy.types.Object | None) -> dict[int, str]:
+    """Names of a scene's groups by id; empty where its Empty is gone or its note cannot be read."""
+    try:
+        noted = json.loads(root.ft2os.labels) if root is not None else {}
+        return {int(i): str(name) for i, name in noted.items()}
+    except (ValueError, AttributeError, RecursionError):
+        return {}
+
+
 def turn(up: str) -> Matrix:
     """The Empty's matrix for an up axis."""
     return Matrix(UP[up]).to_4x4()
 
 
 def _root(name: str, collection: bpy.types.Collection, loaded, up: str) -> bpy.types.Object:
-    root = bpy.data.objects.new(name, None)
+    root = bpy.data.objects.new(f"{name} Scene", None)  # a scene of one object leaves it the plain name
     root.matrix_basis = turn(up)
-    some = loaded.gaussians.means[:: max(len(loaded.gaussians) // 50_000, 1)]  # enough for a size
-    low, high = np.percentile(some, [5, 95], axis=0)
+    low, high = objects.spread(loaded.gaussians.means)
     root.empty_display_size = float(max((high - low).max() / 4, 1e-3))
     root.ft2os.is_root = True
     root.ft2os.format = loaded.format

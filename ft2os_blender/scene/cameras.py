@@ -21,6 +21,7 @@ from . import axes
 log = logging.getLogger("ft2os")
 
 SENSOR_MM = 36.0
+_MAX_SIDE = 65536  # pixels, as Blender's own render settings
 SIZE = "ft2os_size"  # custom properties on the camera data: the capture's pixels,
 ASPECT = "ft2os_aspect"  # and how tall each is for its width
 
@@ -78,12 +79,12 @@ def _hang(photo: Path, data: bpy.types.Camera) -> None:
 def look_through(scene: bpy.types.Scene, camera: bpy.types.Object) -> None:
     """Make ``camera`` the scene's, and give an imported one's pixels to the render settings."""
     scene.camera = camera
-    size = camera.data.get(SIZE)
-    if size is None:
+    picture = _picture(camera.data)
+    if picture is None:
         return
     render = scene.render
-    render.resolution_x, render.resolution_y, render.resolution_percentage = int(size[0]), int(size[1]), 100
-    tall = float(camera.data.get(ASPECT, 1.0))
+    render.resolution_x, render.resolution_y, tall = picture
+    render.resolution_percentage = 100
     render.pixel_aspect_x, render.pixel_aspect_y = max(1 / tall, 1.0), max(tall, 1.0)
 
 
@@ -122,15 +123,25 @@ def captured(
 
 def intrinsics(obj: bpy.types.Object) -> tuple[np.ndarray, int, int] | None:
     """(K [3, 3], width, height) of an imported camera, the inverse of `lens`; None for any other object."""
-    size = obj.data.get(SIZE) if obj.type == "CAMERA" else None
-    if size is None:
+    picture = _picture(obj.data) if obj.type == "CAMERA" else None
+    if picture is None:
         return None
-    width, height, data = int(size[0]), int(size[1]), obj.data
-    tall = float(data.get(ASPECT, 1.0))
+    (width, height, tall), data = picture, obj.data
     focal = data.lens / data.sensor_width * width
     centre = width / 2 - data.shift_x * width, height / 2 + data.shift_y * width / tall
     K = np.array([[focal, 0, centre[0]], [0, focal / tall, centre[1]], [0, 0, 1]], np.float32)
     return K, width, height
+
+
+def _picture(data: bpy.types.Camera) -> tuple[int, int, float] | None:
+    """What an imported camera remembers: width, height, and how tall a pixel is; None if it is not that."""
+    try:
+        width, height = (int(value) for value in data[SIZE])
+        tall = float(data.get(ASPECT, 1.0))
+    except (KeyError, TypeError, ValueError, OverflowError):
+        return None
+    sane = 1 <= min(width, height) <= max(width, height) <= _MAX_SIDE and 0.01 <= tall <= 100
+    return (width, height, tall) if sane else None
 
 
 def size_of(photo: Path) -> tuple[int, int]:

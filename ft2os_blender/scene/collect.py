@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import bpy
 import numpy as np
-from mathutils import Matrix
 
 from ft2os import gaussians as G
 from ft2os import transforms
@@ -45,28 +43,37 @@ def collect(chosen: list[bpy.types.Object], *, with_looks: bool = True) -> Colle
     if not chosen:
         raise RequestError("There is no splat object to export.", "Select one or more splat objects.")
     source, warning = _source(chosen)
-    frame = _frame(chosen[0])
-    parts, inherit = zip(*(_part(obj, frame, source, with_looks) for obj in chosen))
+    root = build.root_of(chosen[0])
+    parts, inherit = zip(*(_part(obj, root, source, with_looks) for obj in chosen))
     every = G.concatenate(parts)
     return Collected(every, np.concatenate(inherit), _labels(chosen), warning)
 
 
-def relative(obj: bpy.types.Object, frame: Matrix) -> np.ndarray:
-    """``obj``'s matrix seen from ``frame``, exactly the identity where only rounding says otherwise."""
-    return axes.snapped(np.array(frame.inverted() @ obj.matrix_world, np.float64))
+def relative(obj: bpy.types.Object, root: bpy.types.Object | None) -> np.ndarray:
+    """``obj``'s matrix seen from its scene's Empty, without what only rounding turns or moves.
 
-
-def _frame(obj: bpy.types.Object) -> Matrix:
-    root = build.root_of(obj)
-    return root.matrix_world.copy() if root is not None else build.turn("-Y")
+    It is taken from what was set on ``obj`` and its parents, in float64: worlds are products in float32, in
+    which moving the Empty would change the bits of everything under it.
+    """
+    matrix, at = np.eye(4), obj
+    while at != root and at is not None and at.parent_type == "OBJECT" and not at.constraints:
+        own = np.array(at.matrix_basis, np.float64)
+        if at.parent is not None:
+            own = np.array(at.matrix_parent_inverse, np.float64) @ own
+        matrix, at = own @ matrix, at.parent
+    if at != root or root is None:
+        frame = build.turn("-Y") if root is None else root.matrix_world
+        matrix = np.array(frame.inverted() @ obj.matrix_world, np.float64)
+    return axes.snapped(matrix)
 
 
 def _part(
-    obj: bpy.types.Object, frame: Matrix, source: G.Gaussians | None, with_looks: bool
+    obj: bpy.types.Object, root: bpy.types.Object | None, source: G.Gaussians | None, with_looks: bool
 ) -> tuple[G.Gaussians, np.ndarray]:
-    """One object's Gaussians in ``frame``, and the source row that each inherits from."""
+    """One object's Gaussians in the axes of ``root``, and the source row that each inherits from."""
+    matrix = relative(obj, root)
     own = objects.read_gaussians(obj)
-    own = own.replace(row=None) if source is None else _belonging(own, source)
+    own = own.replace(row=None) if source is None else _belonging(own, source, matrix)
     item = looks.active_look(obj)
     part, inherit = own, np.full(len(own), -1, np.int32)
     if with_looks and item is not None and item.strength > 0:
@@ -77,21 +84,45 @@ def _part(
         inherit = np.full(len(part), -1, np.int32)
         if own.row is not None:
             inherit[len(part) - len(look.parent) :] = own.row[look.parent]
-    return transforms.apply(part, relative(obj, frame)), inherit
+    part = transforms.apply(part, matrix)
+    return part if source is None else _settled(part, source, matrix), inherit
 
 
-def _belonging(part: G.Gaussians, source: G.Gaussians) -> G.Gaussians:
+def _belonging(part: G.Gaussians, source: G.Gaussians, matrix: np.ndarray) -> G.Gaussians:
     """``part`` without the rows that are not its source's (joining objects from two files mixes them)."""
     row = np.full(len(part), -1, np.int32) if part.row is None else part.row
-    if source.row is not None:  # rows that were left out on reading have no values to compare with
+    mine = _of_source(row, source)
+    same = _near(transforms.apply(part, matrix).means, source.means[mine], matrix)
+    same |= (source.sh[mine, 0] == part.sh[:, 0]).all(axis=1)
+    return part.replace(row=np.where((mine >= 0) & same, row, -1).astype(np.int32), source=source.source)
+
+
+def _settled(part: G.Gaussians, source: G.Gaussians, matrix: np.ndarray) -> G.Gaussians:
+    """``part``, in the source's frame, with the source's own positions where only rounding parts them.
+
+    An object's points count from its origin, so a position has been rounded on the way, and only the file's
+    own bits keep a row untouched.
+    """
+    mine = _of_source(part.row, source)
+    same = (mine >= 0) & _near(part.means, source.means[mine], matrix)
+    return part.replace(means=np.where(same[:, None], source.means[mine], part.means))
+
+
+def _of_source(row: np.ndarray, source: G.Gaussians) -> np.ndarray:
+    """Where in ``source`` the file's ``row`` [N] is, −1 where it was left out on reading.  [N]"""
+    if source.row is None:
+        at = np.arange(len(source))
+    else:
         at = np.full(int(source.row.max()) + 1, -1)
         at[source.row] = np.arange(len(source))
-    else:
-        at = np.arange(len(source))
     known = (row >= 0) & (row < len(at))
-    mine = np.where(known, at[np.where(known, row, 0)], -1)
-    same = (source.means[mine] == part.means).all(axis=1) | (source.sh[mine, 0] == part.sh[:, 0]).all(axis=1)
-    return part.replace(row=np.where((mine >= 0) & same, row, -1).astype(np.int32), source=source.source)
+    return np.where(known, at[np.where(known, row, 0)], -1)
+
+
+def _near(means: np.ndarray, source: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+    """Whether moving a point to ``means`` [N, 3] and back may have rounded it away from ``source``.  [N]"""
+    size = np.abs(source) + np.abs(matrix[:3, 3]).astype(np.float32)
+    return (np.abs(means - source) <= 4 * np.finfo(np.float32).eps * size).all(axis=1)
 
 
 def _source(chosen: list[bpy.types.Object]) -> tuple[G.Gaussians | None, FileError | None]:
@@ -128,9 +159,7 @@ def _labels(chosen: list[bpy.types.Object]) -> dict[int, str]:
     """Group names: those of the file, and where an object was renamed its new name."""
     labels: dict[int, str] = {}
     for obj in chosen:
-        root = build.root_of(obj)
-        if root is not None:
-            labels |= {int(i): name for i, name in json.loads(root.ft2os.labels).items()}
+        labels |= build.group_names(build.root_of(obj))
     for obj in chosen:
         own, name = obj.ft2os, re.sub(r"\.\d{3,}$", "", obj.name)
         if own.group_id >= 0 and name != own.label:

@@ -1,7 +1,8 @@
 """How points look while navigating: one shared material that turns raw DC coefficients into colours.
 
 The true picture comes from the render engine. Here a look shows as one colour a point, the mean of the
-look's Gaussians that stand for it, in the attribute ``shown``, whose alpha is the look's strength.
+look's Gaussians that stand for it, in the attribute ``shown``; ``shown_strength`` says how much of it shows.
+An attribute of its own says that, because of one that is not there Cycles gives 0 but alpha 1.
 """
 
 from __future__ import annotations
@@ -14,13 +15,25 @@ from ft2os.gaussians import C0
 from . import attributes, live, looks
 
 MATERIAL = "Splat Points"
-SHOWN = "shown"
+SHOWN, STRENGTH = "shown", "shown_strength"
 
 
 def material() -> bpy.types.Material:
     """The shared display material, made at first use."""
     found = bpy.data.materials.get(MATERIAL)
     return found if found is not None else _build(bpy.data.materials.new(MATERIAL))
+
+
+def renew() -> None:
+    """Build a file's display material anew where it is of version 0.1.0, whose dots Cycles draws grey."""
+    found = bpy.data.materials.get(MATERIAL)
+    if found is None or found.library or not found.node_tree:
+        return
+    if STRENGTH in {getattr(node, "attribute_name", "") for node in found.node_tree.nodes}:
+        return
+    _build(found)
+    for obj in bpy.data.objects:
+        show(obj)
 
 
 def show(obj: bpy.types.Object) -> None:
@@ -31,13 +44,20 @@ def show(obj: bpy.types.Object) -> None:
     if live.MARK in obj.data:
         del obj.data[live.MARK]
     if growing is not None:
-        attributes.write(obj.data, SHOWN, "FLOAT_COLOR", growing.shown)
+        _put(obj.data, growing.shown)
         obj.data[live.MARK] = True
-    elif item is None or item.pointcloud is None:
-        attributes.remove(obj.data, SHOWN)
+    elif item is None or not looks.is_whole(item):
+        for name in (SHOWN, STRENGTH):
+            attributes.remove(obj.data, name)
     else:
-        attributes.write(obj.data, SHOWN, "FLOAT_COLOR", _mean_colours(obj, item))
+        _put(obj.data, _mean_colours(obj, item))
     obj.data.update_tag()
+
+
+def _put(cloud: bpy.types.PointCloud, colours: np.ndarray) -> None:
+    """What shows on the points: raw DC and strength.  [N, 4]"""
+    attributes.write(cloud, SHOWN, colours)
+    attributes.write(cloud, STRENGTH, colours[:, 3])
 
 
 def untouched_colour_management(scene: bpy.types.Scene) -> bool:
@@ -74,6 +94,7 @@ def _build(made: bpy.types.Material) -> bpy.types.Material:
 
     own = node("ShaderNodeAttribute", -1000, attribute_name="radiance:base")
     shown = node("ShaderNodeAttribute", -1000, attribute_name=SHOWN)
+    strength = node("ShaderNodeAttribute", -1000, attribute_name=STRENGTH)
     mix = node("ShaderNodeMix", -800, data_type="VECTOR")
     colour = node("ShaderNodeVectorMath", -600, operation="MULTIPLY_ADD")
     colour.inputs[1].default_value = (C0,) * 3
@@ -86,7 +107,7 @@ def _build(made: bpy.types.Material) -> bpy.types.Material:
 
     vector_in = [s for s in mix.inputs if s.type == "VECTOR"]
     link = tree.links.new
-    link(shown.outputs["Alpha"], mix.inputs[0])
+    link(strength.outputs["Fac"], mix.inputs[0])
     link(own.outputs["Vector"], vector_in[-2])
     link(shown.outputs["Vector"], vector_in[-1])
     link(next(s for s in mix.outputs if s.type == "VECTOR"), colour.inputs[0])

@@ -99,10 +99,17 @@ def _mend(*_) -> None:
     refresh()
 
 
+@persistent
+def _renew(*_) -> None:
+    from . import display
+
+    display.renew()
+
+
 def _hooks() -> list[tuple[list, object]]:
     on = bpy.app.handlers
     after = (on.save_post, on.save_post_fail, on.undo_post, on.redo_post, on.load_post)
-    return [(on.save_pre, _hide), *((handlers, _mend) for handlers in after)]
+    return [(on.save_pre, _hide), (on.load_post, _renew), *((handlers, _mend) for handlers in after)]
 
 
 def attach() -> None:

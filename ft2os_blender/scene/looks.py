@@ -2,7 +2,8 @@
 
 A look holds only the Gaussians that a stylization made, each with the id of the point it stands for, so a
 look costs what it changed. Rows are looked up when it is read: points deleted since take their share of the
-look with them, and an object that lost all of them says so instead of drawing something else.
+look with them, and an object that lost all of them says so instead of drawing something else. Points moved
+since, as by Set Origin, take it along.
 """
 
 from __future__ import annotations
@@ -16,11 +17,14 @@ from ft2os.errors import RequestError
 
 from . import attributes
 
-PARENT = "parent"
-_TARGET = {"means": "FLOAT_VECTOR", "quats": "QUATERNION", "scales": "FLOAT_VECTOR", "opacities": "FLOAT"}
+PARENT, PARENT_POSITION = "parent", "parent_position"
+_TARGET = ("means", "quats", "scales", "opacities")
+_NEEDED = (PARENT, "position", "rotation", "scale", "radiance:base")
 
 
-def add_look(obj: bpy.types.Object, look, ids: np.ndarray | None = None) -> bpy.types.PropertyGroup:
+def add_look(
+    obj: bpy.types.Object, look, ids: np.ndarray | None = None, positions: np.ndarray | None = None
+) -> bpy.types.PropertyGroup:
     """Hang a look on its object and make it the active one.
 
     Parameters
@@ -30,27 +34,29 @@ def add_look(obj: bpy.types.Object, look, ids: np.ndarray | None = None) -> bpy.
     look : ft2os.looks.Look
         ``parent`` are rows of the points that the object had when they were sent to be stylized.
     ids : ndarray, int32, [N], optional
-        The ids of those points; by default the object's present ones.
+    positions : ndarray, [N, 3], optional
+        The ids and places of those points; by default the object's present ones.
     """
     ids = point_ids(obj.data) if ids is None else ids
+    positions = attributes.read(obj.data, "position") if positions is None else positions
     if look.parent.size and not 0 <= look.parent.min() <= look.parent.max() < len(ids):
         raise RequestError(
             f"The look does not fit {obj.name}: it names points that the object does not have.",
             "Stylize the object again.",
         )
-    cloud = attributes.new_cloud(f"{obj.name} – {look.prompt or look.name}", len(look.parent))
+    cloud = attributes.new_cloud(f"{obj.name} – {look.prompt or look.name}", look.means)
     base = np.concatenate([look.dc, look.opacities[:, None]], axis=1)
-    attributes.write(cloud, PARENT, "INT", ids[look.parent])
-    attributes.write(cloud, "position", "FLOAT_VECTOR", look.means)
-    attributes.write(cloud, "scale", "FLOAT_VECTOR", look.scales)
-    attributes.write(cloud, "rotation", "QUATERNION", look.quats)
-    attributes.write(cloud, "radiance:base", "FLOAT_COLOR", base)
+    attributes.write(cloud, PARENT, ids[look.parent])
+    attributes.write(cloud, PARENT_POSITION, positions[look.parent])
+    attributes.write(cloud, "scale", look.scales)
+    attributes.write(cloud, "rotation", look.quats)
+    attributes.write(cloud, "radiance:base", base)
     if look.dc0 is not None:
-        attributes.write(cloud, "neutral:base", "FLOAT_VECTOR", look.dc0)
+        attributes.write(cloud, "neutral:base", look.dc0)
     for k in range(0 if look.sh is None else look.sh.shape[1]):
-        attributes.write(cloud, f"radiance:sh_{k}", "FLOAT_VECTOR", look.sh[:, k])
+        attributes.write(cloud, f"radiance:sh_{k}", look.sh[:, k])
     for name, values in (look.target or {}).items():
-        attributes.write(cloud, f"target:{name}", _TARGET[name], values)
+        attributes.write(cloud, f"target:{name}", values)
     item = obj.ft2os.looks.add()
     item.name = look.prompt or look.name
     item.title = look.name
@@ -72,9 +78,10 @@ def read_look(item: bpy.types.PropertyGroup):
     from ft2os.looks import Look
 
     obj, cloud = item.id_data, item.pointcloud
-    if cloud is None:
+    if not is_whole(item):
         raise RequestError(
-            f"The data of the look '{item.name}' is gone.", "Remove the look and stylize again."
+            f"The data of the look '{item.name}' of {obj.name} is gone or damaged.",
+            "Remove the look and stylize again.",
         )
     rows = parent_rows(item)
     kept = rows >= 0
@@ -85,15 +92,17 @@ def read_look(item: bpy.types.PropertyGroup):
         )
     base = attributes.read(cloud, "radiance:base")[kept]
     dc0 = attributes.read(cloud, "neutral:base")
-    bands = [a.name for a in cloud.attributes if a.name.startswith("radiance:sh_")]
-    bands = [attributes.read(cloud, f"radiance:sh_{k}")[kept] for k in range(len(bands))]
+    bands = [attributes.read(cloud, f"radiance:sh_{k}")[kept] for k in range(attributes.bands(cloud))]
     target = {name: attributes.read(cloud, f"target:{name}") for name in _TARGET}
     target = {name: values[kept] for name, values in target.items() if values is not None}
+    moved = _moved(item, rows)[kept]
+    if "means" in target:
+        target["means"] = target["means"] + moved
     return Look(
         parent=rows[kept],
         dc=base[:, :3].copy(),
         dc0=None if dc0 is None else dc0[kept],
-        means=attributes.read(cloud, "position")[kept],
+        means=attributes.read(cloud, "position")[kept] + moved,
         quats=attributes.read(cloud, "rotation")[kept],
         scales=attributes.read(cloud, "scale")[kept],
         opacities=base[:, 3].copy(),
@@ -103,8 +112,23 @@ def read_look(item: bpy.types.PropertyGroup):
         prompt=item.prompt,
         method=item.method,
         seed=item.seed,
-        stats=json.loads(item.stats or "{}"),
+        stats=stats(item),
     )
+
+
+def is_whole(item: bpy.types.PropertyGroup) -> bool:
+    """Whether a look's cloud has all that a look needs: a .blend may hold anything."""
+    cloud = item.pointcloud
+    return cloud is not None and all(attributes.has(cloud, name) for name in _NEEDED)
+
+
+def stats(item: bpy.types.PropertyGroup) -> dict:
+    """What the stylization measured; empty where the note cannot be read."""
+    try:
+        noted = json.loads(item.stats or "{}")
+    except (ValueError, RecursionError):
+        return {}
+    return noted if isinstance(noted, dict) else {}
 
 
 def active_look(obj: bpy.types.Object) -> bpy.types.PropertyGroup | None:
@@ -115,7 +139,15 @@ def active_look(obj: bpy.types.Object) -> bpy.types.PropertyGroup | None:
 
 def parent_rows(item: bpy.types.PropertyGroup) -> np.ndarray:
     """Row of the point that each Gaussian of a look stands for, −1 where deleted.  [M] int32"""
-    return _rows_of(attributes.read(item.pointcloud, PARENT), point_ids(item.id_data.data))
+    return rows_of(attributes.read(item.pointcloud, PARENT), point_ids(item.id_data.data))
+
+
+def _moved(item: bpy.types.PropertyGroup, rows: np.ndarray) -> np.ndarray:
+    """How far the point at each of ``rows`` [M] has moved since the look was made.  [M, 3]"""
+    then = attributes.read(item.pointcloud, PARENT_POSITION)
+    if then is None:  # looks of version 0.1.0 do not know
+        return np.zeros((len(rows), 3), np.float32)
+    return attributes.read(item.id_data.data, "position")[rows] - then
 
 
 def point_ids(cloud: bpy.types.PointCloud) -> np.ndarray:
@@ -124,7 +156,7 @@ def point_ids(cloud: bpy.types.PointCloud) -> np.ndarray:
     return np.arange(len(cloud.points), dtype=np.int32) if ids is None else ids
 
 
-def _rows_of(wanted: np.ndarray, ids: np.ndarray) -> np.ndarray:
+def rows_of(wanted: np.ndarray, ids: np.ndarray) -> np.ndarray:
     """Row of each wanted id, −1 where it is gone; of equal ids the first counts.  [M], [N] -> [M] int32"""
     if not ids.size:
         return np.full(len(wanted), -1, np.int32)

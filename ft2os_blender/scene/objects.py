@@ -27,8 +27,7 @@ def is_splat(obj: bpy.types.Object | None) -> bool:
     """Whether an object's points are Gaussians of ours (or anybody's who uses the same attribute names)."""
     if obj is None or obj.type != "POINTCLOUD":
         return False
-    names = obj.data.attributes
-    return all(name in names for name in (BASE, SCALE, ROTATION))
+    return all(attributes.has(obj.data, name) for name in (BASE, SCALE, ROTATION))
 
 
 def splats(objects) -> list[bpy.types.Object]:
@@ -38,37 +37,33 @@ def splats(objects) -> list[bpy.types.Object]:
 
 def degree(cloud: bpy.types.PointCloud) -> int:
     """Degree of the spherical harmonics that a cloud carries, 0 to 4 (incomplete bands do not count)."""
-    bands = 0
-    while f"radiance:sh_{bands}" in cloud.attributes:
-        bands += 1
-    return min(int(np.sqrt(bands + 1)) - 1, 4)
+    return min(int(np.sqrt(attributes.bands(cloud) + 1)) - 1, 4)
 
 
-def write_gaussians(cloud: bpy.types.PointCloud, gaussians: Gaussians, first_id: int = 0) -> None:
-    """Fill a cloud of ``len(gaussians)`` points.
+def new_cloud(name: str, gaussians: Gaussians, ids: np.ndarray) -> bpy.types.PointCloud:
+    """A cloud of Gaussians.
 
     Parameters
     ----------
-    cloud : PointCloud
+    name : str
     gaussians : Gaussians
         ``identity`` and ``source`` stay out: the file is found again through the object's ``source_path``.
-    first_id : int
-        The points get the ids ``first_id``, ``first_id + 1``, ...
+    ids : ndarray, int32, [N]
+        The points' names for life.
     """
-    n = len(gaussians)
+    cloud = attributes.new_cloud(name, gaussians.means, display_radius(gaussians))
     base = np.concatenate([gaussians.sh[:, 0], gaussians.opacities[:, None]], axis=1)
-    attributes.write(cloud, "position", "FLOAT_VECTOR", gaussians.means)
-    attributes.write(cloud, SCALE, "FLOAT_VECTOR", gaussians.scales)
-    attributes.write(cloud, ROTATION, "QUATERNION", gaussians.quats)
-    attributes.write(cloud, BASE, "FLOAT_COLOR", base)
+    attributes.write(cloud, SCALE, gaussians.scales)
+    attributes.write(cloud, ROTATION, gaussians.quats)
+    attributes.write(cloud, BASE, base)
     for k, band in enumerate(_bands(gaussians.sh)):
-        attributes.write(cloud, f"radiance:sh_{k}", "FLOAT_VECTOR", band)
-    attributes.write(cloud, RADIUS, "FLOAT", display_radius(gaussians))
+        attributes.write(cloud, f"radiance:sh_{k}", band)
     if gaussians.group is not None:
-        attributes.write(cloud, GROUP, "INT", gaussians.group)
-    row = np.full(n, -1, np.int32) if gaussians.row is None else gaussians.row
-    attributes.write(cloud, SOURCE_ROW, "INT", row)
-    attributes.write(cloud, POINT_ID, "INT", first_id + np.arange(n))
+        attributes.write(cloud, GROUP, gaussians.group)
+    row = np.full(len(gaussians), -1, np.int32) if gaussians.row is None else gaussians.row
+    attributes.write(cloud, SOURCE_ROW, row)
+    attributes.write(cloud, POINT_ID, ids)
+    return cloud
 
 
 def _bands(sh: np.ndarray) -> Iterator[np.ndarray]:
@@ -126,9 +121,15 @@ def read_gaussians(obj: bpy.types.Object) -> Gaussians:
 
 
 def new_object(
-    name: str, gaussians: Gaussians, collection: bpy.types.Collection, parent: bpy.types.Object | None = None
+    name: str,
+    gaussians: Gaussians,
+    collection: bpy.types.Collection,
+    parent: bpy.types.Object | None = None,
+    origin: np.ndarray | None = None,
 ) -> bpy.types.Object:
     """A splat object in ``collection``, with point ids that no other object of the file has.
+
+    Its origin is at ``origin`` [3] in the Gaussians' own coordinates, by default at theirs.
 
     Raises
     ------
@@ -137,14 +138,37 @@ def new_object(
     """
     if len(gaussians) == 0:
         raise RequestError(f"{name} has no Gaussians.", "Choose a file or a group that holds some.")
-    cloud = attributes.new_cloud(name, len(gaussians))
     first = _next_id(len(gaussians))
-    write_gaussians(cloud, gaussians, first)
-    obj = bpy.data.objects.new(name, cloud)
+    if origin is not None:
+        gaussians = gaussians.replace(means=gaussians.means - origin)
+    obj = bpy.data.objects.new(name, new_cloud(name, gaussians, first + np.arange(len(gaussians))))
     obj.parent = parent
+    if origin is not None:
+        obj.location = origin
     obj.ft2os.id_end = first + len(gaussians)
     collection.objects.link(obj)
     return obj
+
+
+def put_data(obj: bpy.types.Object, cloud: bpy.types.PointCloud) -> None:
+    """Give an object another cloud, under the old one's name; the old one goes where nothing else uses it."""
+    old, name = obj.data, obj.data.name
+    obj.data = cloud
+    if old.users == 0:
+        bpy.data.pointclouds.remove(old)
+    cloud.name = name
+
+
+def middle(means: np.ndarray) -> np.ndarray:
+    """Where most of some points are: the centre of the box of 90 % of them.  [N, 3] -> [3] float32"""
+    low, high = spread(means)
+    return ((low + high) / 2).astype(np.float32)
+
+
+def spread(means: np.ndarray) -> np.ndarray:
+    """Corners of the box that leaves out 5 % of the points on each side of each axis.  [2, 3]"""
+    some = means[:: max(len(means) // 50_000, 1)]  # enough for a size
+    return np.percentile(some, [5, 95], axis=0)
 
 
 def _next_id(count: int) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bpy
 import numpy as np
+from mathutils import Matrix
 
 from . import attributes, looks, objects
 
@@ -16,19 +17,15 @@ def selected_points(obj: bpy.types.Object) -> np.ndarray:
     if selection is None:
         # Blender drops the attribute when every point is selected, and has none before edit mode.
         return np.zeros(len(obj.data.points), bool)
-    if selection.data_type == "BOOLEAN":
-        flags = np.zeros(len(obj.data.points), bool)
-        selection.data.foreach_get("value", flags)
-        return flags
-    return attributes.read(obj.data, SELECTION) > 0
+    chosen = np.zeros(len(obj.data.points), bool if selection.data_type == "BOOLEAN" else np.float32)
+    selection.data.foreach_get("value", chosen)
+    return chosen > 0
 
 
 def cloud_of(obj: bpy.types.Object, mask: np.ndarray, name: str) -> bpy.types.PointCloud:
     """A new cloud with the points of ``obj`` where ``mask`` [N] is true."""
     part = objects.read_gaussians(obj).subset(mask)
-    cloud = attributes.new_cloud(name, len(part))
-    objects.write_gaussians(cloud, part)
-    attributes.write(cloud, objects.POINT_ID, "INT", looks.point_ids(obj.data)[mask])
+    cloud = objects.new_cloud(name, part, looks.point_ids(obj.data)[mask])
     for material in obj.data.materials:
         cloud.materials.append(material)
     return cloud
@@ -46,7 +43,13 @@ def take(obj: bpy.types.Object, mask: np.ndarray, name: str) -> bpy.types.Object
 
 def keep(obj: bpy.types.Object, mask: np.ndarray) -> None:
     """Leave an object only the points where ``mask`` is true."""
-    old = obj.data
-    obj.data = cloud_of(obj, mask, old.name)
-    if old.users == 0:
-        bpy.data.pointclouds.remove(old)
+    objects.put_data(obj, cloud_of(obj, mask, obj.data.name))
+
+
+def centre(obj: bpy.types.Object) -> None:
+    """Move an object's origin into the middle of its points; nothing of what one sees moves."""
+    positions = attributes.read(obj.data, "position")
+    origin = objects.middle(positions)
+    attributes.write(obj.data, "position", positions - origin)
+    objects.put_data(obj, attributes.remeasured(obj.data))
+    obj.matrix_basis = obj.matrix_basis @ Matrix.Translation(origin)

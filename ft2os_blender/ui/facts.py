@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,7 +9,7 @@ import bpy
 
 from ft2os.errors import Ft2osError
 
-from ..scene import build, objects
+from ..scene import build, looks, objects
 
 
 def object_facts(obj: bpy.types.Object) -> list[tuple[str, str]]:
@@ -38,10 +37,7 @@ def scene_facts(obj: bpy.types.Object) -> list[tuple[str, str]]:
 def look_facts(item: bpy.types.PropertyGroup) -> list[tuple[str, str]]:
     """(label, value) rows about a look: what the stylization measured."""
     rows = [("Method", f"{item.method}, seed {item.seed}")]
-    try:
-        stats = json.loads(item.stats or "{}")
-    except ValueError:
-        stats = {}
+    stats = looks.stats(item)
     if item.title and item.title != item.name:
         rows.append(("Shows", item.title))
     seconds = stats.get("total_seconds", stats.get("seconds"))

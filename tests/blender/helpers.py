@@ -35,6 +35,16 @@ def splats() -> dict[str, bpy.types.Object]:
     return {obj.name: obj for obj in bpy.data.objects if room("scene.objects").is_splat(obj)}
 
 
+def in_scene(obj: bpy.types.Object):
+    """The object's Gaussians in its file's axes."""
+    from ft2os import transforms
+
+    collect, build = room("scene.collect"), room("scene.build")
+    return transforms.apply(
+        room("scene.objects").read_gaussians(obj), collect.relative(obj, build.root_of(obj))
+    )
+
+
 def red_look(obj: bpy.types.Object, prompt: str = "red", every: int = 1):
     """A look that shows one red Gaussian in the place of every ``every``-th of the object's."""
     from ft2os.gaussians import C0
@@ -62,8 +72,8 @@ def red_look(obj: bpy.types.Object, prompt: str = "red", every: int = 1):
 
 def delete_points(obj: bpy.types.Object, doomed: np.ndarray) -> None:
     """Delete points the way that works in every version: a Delete Geometry node, applied."""
-    attributes = room("scene.attributes")
-    attributes.write(obj.data, "doomed", "FLOAT", doomed.astype(np.float32))
+    mark = obj.data.attributes.new("doomed", "FLOAT", "POINT")
+    mark.data.foreach_set("value", doomed.astype(np.float32))
     tree = bpy.data.node_groups.new("delete", "GeometryNodeTree")
     for in_out in ("INPUT", "OUTPUT"):
         tree.interface.new_socket("Geometry", in_out=in_out, socket_type="NodeSocketGeometry")
@@ -79,4 +89,4 @@ def delete_points(obj: bpy.types.Object, doomed: np.ndarray) -> None:
     modifier.node_group = tree
     with bpy.context.temp_override(object=obj, active_object=obj, selected_objects=[obj]):
         bpy.ops.object.modifier_apply(modifier=modifier.name)
-    attributes.remove(obj.data, "doomed")
+    room("scene.attributes").remove(obj.data, "doomed")

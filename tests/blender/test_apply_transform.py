@@ -70,7 +70,9 @@ def test_export_after_it_is_export_before_it(turned, tmp_path):
     assert_same(load_scene(tmp_path / "after.ply").gaussians, load_scene(tmp_path / "before.ply").gaussians)
 
 
-def test_an_object_that_did_not_move_keeps_its_bits(pair):
+def test_an_object_that_did_not_move_keeps_its_bits(two_groups_ply):
+    bpy.ops.ft2os.import_scene(filepath=str(two_groups_ply), centred=False)
+    pair = splats()
     before = {name: room("scene.objects").read_gaussians(obj) for name, obj in pair.items()}
     make_active(*pair.values())
     bpy.ops.ft2os.apply_transform()

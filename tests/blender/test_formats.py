@@ -12,7 +12,7 @@ import pytest
 
 from ft2os.cameras import orbit, save_cameras
 from ft2os.formats import load_scene, save_scene
-from tests.blender.helpers import make_active, red_look, room, splats
+from tests.blender.helpers import in_scene, make_active, red_look, room, splats
 from tests.scenes import ball
 
 BACKEND = pytest.mark.skipif("FT2OS_PYTHON" not in os.environ, reason="no backend; run make .venv/.installed")
@@ -29,14 +29,14 @@ def nearest(found: np.ndarray, expected: np.ndarray) -> float:
 def test_out_and_in_again(pair, tmp_path, ending):
     path = tmp_path / f"out.{ending}"
     bpy.ops.ft2os.export_scene(filepath=str(path), what="ALL")
-    every = [room("scene.objects").read_gaussians(obj) for obj in pair.values()]
+    every = [in_scene(obj) for obj in pair.values()]
     means = np.concatenate([g.means for g in every])
     before = len(splats())
     bpy.ops.ft2os.import_scene(filepath=str(path))
     assert len(splats()) == before + 1
     made = bpy.context.object
     assert made.name.startswith("out")
-    found = room("scene.objects").read_gaussians(made)
+    found = in_scene(made)
     assert len(found) == len(means)
     assert nearest(found.means, means) < 0.01
     assert made.ft2os.source_path == ""

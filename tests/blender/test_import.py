@@ -8,11 +8,13 @@ import sys
 import bpy
 import numpy as np
 import pytest
+from mathutils import Vector
 
 from ft2os.cameras import inria, look_at
 from ft2os.cameras.camera import Camera
 from ft2os.formats import load_scene
 from tests import scenes
+from tests.blender.helpers import in_scene
 
 
 def objects_module(extension):
@@ -36,8 +38,9 @@ def test_groups_become_objects(pair):
 
 def test_every_value_keeps_its_bits(extension, pair, two_groups_ply):
     scene = load_scene(two_groups_ply)
+    bpy.ops.ft2os.import_scene(filepath=str(two_groups_ply), centred=False)
     for name, group in (("ball", 3), ("small ball", 7), ("Rest", -1)):
-        got = objects_module(extension).read_gaussians(pair[name])
+        got = objects_module(extension).read_gaussians(bpy.data.objects[f"{name}.001"])
         expected = scene.gaussians.subset(scene.mask(group))
         for field in ("means", "quats", "scales", "opacities", "sh", "group", "row"):
             assert getattr(got, field).tobytes() == getattr(expected, field).tobytes(), field
@@ -168,3 +171,42 @@ def test_a_training_folder_brings_labels_and_cameras(data_dir):
     assert {obj.name for obj in clouds} & set(labels.values())
     assert any(obj.type == "CAMERA" for obj in bpy.data.objects)
     assert bpy.data.collections["composite_gg"]
+
+
+def test_objects_can_be_clicked_and_framed(pair):
+    """Blender asks their bounds, which it measures once."""
+    bpy.context.view_layer.update()
+    for name, size in (("ball", 2.0), ("small ball", 1.2)):
+        assert np.allclose(pair[name].dimensions, size, rtol=0.15), name
+        obj = pair[name]
+        middle = np.mean([obj.matrix_world @ Vector(corner) for corner in obj.bound_box], axis=0)
+        expected = obj.parent.matrix_world @ Vector(in_scene(obj).means.mean(axis=0))
+        assert np.allclose(middle, expected, atol=0.2)
+
+
+def test_origins_are_in_the_middles_and_nothing_moves(pair, two_groups_ply):
+    scene = load_scene(two_groups_ply)
+    for name, group in (("ball", 3), ("small ball", 7)):
+        expected = scene.gaussians.subset(scene.mask(group))
+        assert np.allclose(pair[name].location, expected.means.mean(axis=0), atol=0.2)
+        assert np.abs(in_scene(pair[name]).means - expected.means).max() < 1e-6
+        assert in_scene(pair[name]).sh.tobytes() == expected.sh.tobytes()
+
+
+def test_a_scene_of_one_object_leaves_it_the_files_name(tmp_path):
+    scenes.write_ply(tmp_path / "biker.ply", scenes.ball(20))
+    bpy.ops.ft2os.import_scene(filepath=str(tmp_path / "biker.ply"))
+    assert bpy.context.object.name == "biker"
+    assert bpy.context.object.parent.name == "biker Scene"
+
+
+def test_several_files_that_are_dropped_at_once_all_come_in(tmp_path):
+    """As Blender calls the operator for a drop; one that is no scene does not stop the others."""
+    for name in ("one.ply", "two.ply"):
+        scenes.write_ply(tmp_path / name, scenes.ball(20))
+    (tmp_path / "bad.ply").write_text("hello")
+    dropped = [{"name": name} for name in ("one.ply", "bad.ply", "two.ply")]
+    with pytest.raises(RuntimeError, match=r"bad\.ply"):
+        bpy.ops.ft2os.import_scene("EXEC_DEFAULT", directory=str(tmp_path), files=dropped)
+    assert {"one", "two"} <= {obj.name for obj in bpy.data.objects}
+    assert bpy.context.object.name == "one"

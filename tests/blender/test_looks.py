@@ -6,6 +6,7 @@ import shutil
 
 import bpy
 import numpy as np
+import pytest
 
 from tests.blender.helpers import empty_file, make_active, red_look, room, splats
 
@@ -121,3 +122,77 @@ def test_the_source_is_found_again_beside_a_blend_that_moved_with_it(two_groups_
     bpy.ops.ft2os.export_scene(filepath=str(tmp_path / "out.ply"))
     assert bpy.context.window_manager.ft2os.error == ""
     assert (tmp_path / "out.ply").read_bytes() == expected
+
+
+def _without(name):
+    def spoil(item):
+        item.pointcloud.attributes.remove(item.pointcloud.attributes[name])
+
+    return spoil
+
+
+def _own_data(item):
+    item.pointcloud = item.id_data.data
+
+
+def _gone(item):
+    item.pointcloud = None
+
+
+def _wrong_kind(item):
+    cloud = item.pointcloud
+    cloud.attributes.remove(cloud.attributes["parent"])
+    cloud.attributes.new("parent", "FLOAT", "POINT")
+
+
+@pytest.mark.parametrize(
+    "spoil", [_without("parent"), _without("radiance:base"), _own_data, _gone, _wrong_kind]
+)
+def test_a_damaged_look_is_a_sentence_and_the_object_is_drawn_without_it(pair, tmp_path, spoil):
+    """A .blend may hold anything."""
+    ball = pair["ball"]
+    item = room("scene.looks").add_look(ball, red_look(ball))
+    spoil(item)
+    room("scene.display").show(ball)
+    assert room("scene.attributes").read(ball.data, "shown") is None
+    found = room("render.gather").scene(bpy.context.evaluated_depsgraph_get())
+    assert {each.name: each.look for each in found.items}["ball"] is None
+    assert "gone or damaged" in str(found.problems[0])
+    make_active(ball)
+    for run in (
+        lambda: bpy.ops.ft2os.look_activate(index=0),
+        lambda: bpy.ops.ft2os.export_scene(filepath=str(tmp_path / "out.ply")),
+    ):
+        with pytest.raises(RuntimeError, match="gone or damaged"):
+            run()
+    if spoil is not _own_data:  # then the points are shared, which is refused
+        assert bpy.ops.ft2os.apply_transform() == {"FINISHED"}
+    assert bpy.ops.ft2os.look_remove(index=0) == {"FINISHED"}
+    assert len(ball.data.points) == 150
+
+
+@pytest.mark.parametrize("noted", ["[1]", "{", "5", "null", "[" * 100_000])
+def test_notes_that_cannot_be_read_count_as_none(pair, tmp_path, noted):
+    ball = pair["ball"]
+    item = room("scene.looks").add_look(ball, red_look(ball))
+    item.stats = noted
+    assert room("scene.looks").read_look(item).stats == {}
+    assert room("ui.facts").look_facts(item)[0] == ("Method", "material, seed 4")
+    ball.parent.ft2os.labels = noted
+    assert bpy.ops.ft2os.export_scene(filepath=str(tmp_path / "out.ply")) == {"FINISHED"}
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [("scale", "FLOAT"), ("rotation", "FLOAT_VECTOR"), ("radiance:base", "INT"), ("point_id", "FLOAT_VECTOR"),
+     ("source_row", "FLOAT_COLOR"), ("group", "FLOAT"), ("radiance:sh_0", "FLOAT")],
+)  # fmt: skip
+def test_attributes_of_another_type_count_as_absent(pair, tmp_path, name, kind):
+    ball = pair["ball"]
+    ball.data.attributes.remove(ball.data.attributes[name])
+    ball.data.attributes.new(name, kind, "POINT")
+    needed = name in ("scale", "rotation", "radiance:base")
+    assert room("scene.objects").is_splat(ball) != needed
+    room("scene.display").show(ball)
+    room("render.gather").scene(bpy.context.evaluated_depsgraph_get())
+    assert bpy.ops.ft2os.export_scene(filepath=str(tmp_path / "out.ply")) == {"FINISHED"}

@@ -59,13 +59,9 @@ def test_stylize_serves_all_selected_objects_the_active_one_first(pair):
 
 
 def test_an_object_that_cannot_be_stylized_does_not_stop_the_others(pair):
-    pair["ball"].data = room("scene.attributes").new_cloud("empty", 0)
-    for name, kind in (
-        ("radiance:base", "FLOAT_COLOR"),
-        ("scale", "FLOAT_VECTOR"),
-        ("rotation", "QUATERNION"),
-    ):
-        room("scene.attributes").write(pair["ball"].data, name, kind, np.zeros(0))
+    pair["ball"].data = room("scene.attributes").new_cloud("empty", np.zeros((0, 3)))
+    for name in ("radiance:base", "scale", "rotation"):
+        room("scene.attributes").write(pair["ball"].data, name, np.zeros(0))
     make_active(pair["ball"], pair["small ball"])
     bpy.context.scene.ft2os.prompt = "lava"
     bpy.context.scene.ft2os.preset = "draft"
