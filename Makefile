@@ -3,6 +3,7 @@
 #   make demo           a stylized object, rendered by Blender through our extension: out/demo/after.png
 #   make test           the tests, Blender 4.5 included
 #   make test-blender   the Blender tests on 4.2, 4.5 and 5.0, each in an environment of its own
+#   make test-window    tests in a real window, with mouse and keys: WINDOW=a folder with Blender, or BLENDER=a program
 #   make extension      dist/ft2os_blender-<version>.zip
 #   make demo-scene     model, render and train the demo scene again (about half an hour on two cores)
 #   make gallery        docs/gallery: prompts × objects, before and after (about ten minutes on two cores)
@@ -26,7 +27,7 @@ ZIP := dist/ft2os_blender-$(VERSION).zip
 ZIP_SOURCES := $(shell find ft2os_blender backend/ft2os -type f -not -path '*/__pycache__/*' 2>/dev/null) \
                blender_manifest.toml pyproject.toml scripts/build_extension.py LICENSE
 
-.PHONY: demo test test-backend test-blender extension demo-scene gallery fuzz lint clean
+.PHONY: demo test test-backend test-blender test-window extension demo-scene gallery fuzz lint clean
 .SECONDARY:
 
 demo: .venv/.installed .venv-blender/.installed $(ZIP)
@@ -46,6 +47,10 @@ test-blender: .venv/.installed $(foreach v,$(filter-out 4.5,$(BLENDERS)),.venv-b
 		venv=.venv-blender-$$v; [ $$v = 4.5 ] && venv=.venv-blender; \
 		echo "== Blender $$v"; $$venv/bin/python -m pytest tests/blender || exit 1; \
 	done
+
+# Run by hand: it needs a screen, or root and a folder that holds a Debian with Blender and Xvfb.
+test-window: .venv/.installed $(ZIP)
+	WINDOW="$(if $(WINDOW),$(abspath $(WINDOW)))" BLENDER="$(BLENDER)" $(VENV) -m pytest tests/window
 
 extension: $(ZIP)
 
