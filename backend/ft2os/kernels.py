@@ -4,16 +4,35 @@ from __future__ import annotations
 
 from ft2os import threads  # isort: skip  (settles where numba caches before numba is imported)
 
+import logging
 from collections.abc import Callable
 
+import numba
 import numpy as np
-from numba import njit
+
+from ft2os.kernel_cache import KernelCache
+
+log = logging.getLogger(__name__)
 
 __all__ = ["CAREFUL", "OPTIONS", "njit", "ready", "run"]
 
-OPTIONS = {"cache": True, "fastmath": True, "nogil": True, "error_model": "numpy"}
+OPTIONS = {"fastmath": True, "nogil": True, "error_model": "numpy"}
 # For the kernel that decides what the others see: comparisons with NaN and infinity mean what they say.
 CAREFUL = OPTIONS | {"fastmath": {"contract", "reassoc", "nsz", "arcp", "afn"}}
+
+
+def njit(**options: object) -> Callable[[Callable], Callable]:
+    """``numba.njit`` with a cache that damage cannot break."""
+
+    def compiled(function: Callable) -> Callable:
+        kernel = numba.njit(**options)(function)
+        try:
+            kernel._cache = KernelCache(function)  # as its ``enable_caching`` does
+        except RuntimeError as error:  # NUMBA_CACHE_DIR names no folder that could be made
+            log.warning("kernels are compiled in every process: %s", error)
+        return kernel
+
+    return compiled
 
 
 def run(kernel: Callable[..., None], *args: object, shares: int | None = None) -> None:
