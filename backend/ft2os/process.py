@@ -1,8 +1,19 @@
-"""What this process has taken from the machine so far."""
+"""What this process has taken from the machine's memory, and what it may still take.
+
+The environment variable ``FT2OS_MEMORY`` (bytes) says how much one piece of work may take, in place of what
+the machine has to spare.
+"""
 
 from __future__ import annotations
 
+import os
 import sys
+from pathlib import Path
+
+from ft2os.errors import RequestError
+
+MEMORY_ENV = "FT2OS_MEMORY"
+_SHARE = 0.8  # of what is free: the rest is for whatever else the machine does meanwhile
 
 
 def peak_memory() -> int | None:
@@ -17,3 +28,71 @@ def peak_memory() -> int | None:
         return getattr(psutil.Process().memory_info(), "peak_wset", None)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else 1024 * peak
+
+
+def available_memory(device: str = "cpu") -> int:
+    """Bytes that work may take on a device: ``FT2OS_MEMORY``, else a share of what is free.
+
+    Raises
+    ------
+    RequestError
+        If ``FT2OS_MEMORY`` is no positive whole number.
+    """
+    told = os.environ.get(MEMORY_ENV, "").strip()
+    if told:
+        if not told.isdecimal() or not int(told):
+            raise RequestError(f"{MEMORY_ENV} is {told!r}.", "Set it to a number of bytes, or not at all.")
+        return int(told)
+    return int(_SHARE * (_free_cuda() if device.startswith("cuda") else _free_cpu()))
+
+
+def _free_cuda() -> int:
+    import torch
+
+    free, _ = torch.cuda.mem_get_info()
+    # What torch's allocator holds but does not use is free to us, though not to the driver.
+    return free + torch.cuda.memory_reserved() - torch.cuda.memory_allocated()
+
+
+def _free_cpu() -> int:
+    import psutil
+
+    return min([psutil.virtual_memory().available, *_free_in_groups()])
+
+
+def _free_in_groups(proc: Path = Path("/proc/self/cgroup"), root: Path = Path("/sys/fs/cgroup")) -> list[int]:
+    """What the control groups of this process leave it (Linux, containers), one figure a limit.
+
+    Version 2 has one tree, version 1 one of its own for memory; either is read from the process's own group
+    up to the root, since each may set a limit.
+    """
+    try:
+        lines = proc.read_text().splitlines()
+    except OSError:
+        return []
+    found = []
+    for line in lines:
+        number, _, rest = line.partition(":")
+        kinds, _, path = rest.partition(":")
+        if number == "0":
+            tree, names = root, ("memory.max", "memory.current", "inactive_file")
+        elif "memory" in kinds.split(","):
+            tree = root / "memory"
+            names = ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
+        else:
+            continue
+        group = tree / path.lstrip("/")
+        # In a container the group's own path need not exist below the root that one sees.
+        folders = [group, *[parent for parent in group.parents if parent.is_relative_to(tree)]]
+        found += [left for folder in folders if (left := _free_in_group(folder, *names)) is not None]
+    return found
+
+
+def _free_in_group(folder: Path, limit: str, usage: str, inactive: str) -> int | None:
+    try:
+        most, used = (folder / limit).read_text().strip(), int((folder / usage).read_text())
+        # Pages of files that were read count as used, but go when memory is short.
+        facts = dict(line.split() for line in (folder / "memory.stat").read_text().splitlines())
+    except (OSError, ValueError):
+        return None
+    return None if most == "max" else max(0, int(most) - used + int(facts.get(inactive, 0)))

@@ -8,9 +8,10 @@ import sys
 
 import pytest
 
+from ft2os import process
 from ft2os.errors import RequestError
-from ft2os.stylize import memory
-from ft2os.stylize.memory import Job, available, fit_batch
+from ft2os.process import available_memory
+from ft2os.stylize.memory import Job, fit_batch
 from tests.conftest import ROOT
 
 MEGABYTE = 1_000_000
@@ -22,7 +23,7 @@ pytest.importorskip("psutil")
 @pytest.fixture
 def room(monkeypatch):
     """Give a job so many bytes."""
-    return lambda size: monkeypatch.setenv(memory.MEMORY_ENV, str(int(size)))
+    return lambda size: monkeypatch.setenv(process.MEMORY_ENV, str(int(size)))
 
 
 # What a new process holds at most while it does something, over what it held before, in bytes. Looked at
@@ -109,7 +110,7 @@ def test_what_does_not_fit_is_refused_with_what_would(room, share):
     with pytest.raises(RequestError, match=r"needs about \d+ MB of memory, and \d+ MB may be used") as caught:
         fit_batch(1, job)
     hint = caught.value.hint
-    assert memory.MEMORY_ENV in hint
+    assert process.MEMORY_ENV in hint
     numbers = {
         name: int(n) for n, name in re.findall(r"(\d+) (views|pixels|Gaussians)", hint.split("instead")[0])
     }
@@ -139,16 +140,16 @@ def test_no_advice_where_nothing_helps(room):
 
 @pytest.mark.parametrize("told", ["much", "-5", "0", "1.5e9"])
 def test_a_limit_that_is_no_number_of_bytes_is_refused(monkeypatch, told):
-    monkeypatch.setenv(memory.MEMORY_ENV, told)
-    with pytest.raises(RequestError, match=memory.MEMORY_ENV):
-        available()
+    monkeypatch.setenv(process.MEMORY_ENV, told)
+    with pytest.raises(RequestError, match=process.MEMORY_ENV):
+        available_memory()
 
 
 def test_what_is_free_is_asked_of_the_machine(monkeypatch):
-    monkeypatch.delenv(memory.MEMORY_ENV, raising=False)
+    monkeypatch.delenv(process.MEMORY_ENV, raising=False)
     import psutil
 
-    assert 0 < available() < psutil.virtual_memory().total
+    assert 0 < available_memory() < psutil.virtual_memory().total
 
 
 def group(folder, **files):
@@ -163,7 +164,7 @@ def test_limits_of_control_groups_count_at_every_level(tmp_path):
     stat = "anon 100\ninactive_file 300\n"
     group(root / "pod", memory_dot_max="5000", memory_dot_current="4000", memory_dot_stat=stat)
     group(root / "pod/job", memory_dot_max="max", memory_dot_current="4000", memory_dot_stat=stat)
-    assert memory._free_in_groups(proc, root) == [1300]
+    assert process._free_in_groups(proc, root) == [1300]
 
 
 def test_limits_of_the_first_version_count_too_where_the_own_path_is_not_to_be_seen(tmp_path):
@@ -175,8 +176,8 @@ def test_limits_of_the_first_version_count_too_where_the_own_path_is_not_to_be_s
         memory_dot_usage_in_bytes="8500\n",
         memory_dot_stat="total_inactive_file 100\n",
     )
-    assert memory._free_in_groups(proc, root) == [600]
-    assert memory._free_in_groups(tmp_path / "none", root) == []
+    assert process._free_in_groups(proc, root) == [600]
+    assert process._free_in_groups(tmp_path / "none", root) == []
 
 
 def test_a_material_run_that_does_not_fit_is_refused_before_it_begins(room):

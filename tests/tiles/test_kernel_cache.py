@@ -48,11 +48,12 @@ def become_a_folder(path: Path) -> None:
     path.mkdir()
 
 
+VERSION = pickle.dumps(numba.__version__)
 DAMAGES = {
     "empty index": (".nbi", lambda path: path.write_bytes(b"")),
     "cut index": (".nbi", cut),
-    "other pickle": (".nbi", lambda path: path.write_bytes(pickle.dumps(numba.__version__) + pickle.dumps(5))),
-    "lying index": (".nbi", lambda path: path.write_bytes(pickle.dumps(numba.__version__) + b"\x80\x04\x95" * 9)),
+    "other pickle": (".nbi", lambda path: path.write_bytes(VERSION + pickle.dumps(5))),
+    "lying index": (".nbi", lambda path: path.write_bytes(VERSION + b"\x80\x04\x95" * 9)),
     "index is a folder": (".nbi", become_a_folder),
     "empty code": (".nbc", lambda path: path.write_bytes(b"")),
     "cut code": (".nbc", cut),

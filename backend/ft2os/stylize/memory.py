@@ -2,25 +2,21 @@
 
 A method describes what it is about to hold as a `Job` and calls ``fit_batch``: it gets the batch it wanted, a
 smaller one where that does not fit, or a ``RequestError`` that says what is lacking and what would fit.
-The figures are estimates from measured runs, meant to be right to within a factor of two. The environment
-variable ``FT2OS_MEMORY`` (bytes) says how much a job may take, in place of what the machine has to spare.
+The figures are estimates from measured runs, meant to be right to within a factor of two.
 """
 
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 
 from ft2os.errors import RequestError
+from ft2os.process import MEMORY_ENV, available_memory
 from ft2os.stylize import canvas
 
 log = logging.getLogger(__name__)
 
-MEMORY_ENV = "FT2OS_MEMORY"
-_SHARE = 0.8  # of what is free: the rest is for whatever else the machine does meanwhile
 _ENTRY = 16  # bytes of a weight: value and column, in W and in its transpose
 _PIXEL = 120  # bytes a pixel of a view: surface points, normals, luminance, original, target
 _GAUSSIAN = 900  # bytes each, of degree 3: the object, the split set, their colours, targets and orders
@@ -132,7 +128,7 @@ def fit_batch(wanted: int, job: Job, *, device: str = "cpu") -> Fit:
     RequestError
         If not even one view a step fits; its hint names what would.
     """
-    room = available(device)
+    room = available_memory(device)
     batch = next((b for b in range(wanted, 0, -1) if job.bytes(b) <= room), 0)
     if not batch:
         raise _refusal(job, room, device)
@@ -143,74 +139,6 @@ def fit_batch(wanted: int, job: Job, *, device: str = "cpu") -> Fit:
             _text(room), batch, wanted, _text(job.bytes(wanted)),
         )  # fmt: skip
     return fit
-
-
-def available(device: str = "cpu") -> int:
-    """Bytes that a job may take on a device: ``FT2OS_MEMORY``, else a share of what is free.
-
-    Raises
-    ------
-    RequestError
-        If ``FT2OS_MEMORY`` is no positive whole number.
-    """
-    told = os.environ.get(MEMORY_ENV, "").strip()
-    if told:
-        if not told.isdecimal() or not int(told):
-            raise RequestError(f"{MEMORY_ENV} is {told!r}.", "Set it to a number of bytes, or not at all.")
-        return int(told)
-    return int(_SHARE * (_free_cuda() if device.startswith("cuda") else _free_cpu()))
-
-
-def _free_cuda() -> int:
-    import torch
-
-    free, _ = torch.cuda.mem_get_info()
-    # What torch's allocator holds but does not use is free to us, though not to the driver.
-    return free + torch.cuda.memory_reserved() - torch.cuda.memory_allocated()
-
-
-def _free_cpu() -> int:
-    import psutil
-
-    return min([psutil.virtual_memory().available, *_free_in_groups()])
-
-
-def _free_in_groups(proc: Path = Path("/proc/self/cgroup"), root: Path = Path("/sys/fs/cgroup")) -> list[int]:
-    """What the control groups of this process leave it (Linux, containers), one figure a limit.
-
-    Version 2 has one tree, version 1 one of its own for memory; either is read from the process's own group
-    up to the root, since each may set a limit.
-    """
-    try:
-        lines = proc.read_text().splitlines()
-    except OSError:
-        return []
-    found = []
-    for line in lines:
-        number, _, rest = line.partition(":")
-        kinds, _, path = rest.partition(":")
-        if number == "0":
-            tree, names = root, ("memory.max", "memory.current", "inactive_file")
-        elif "memory" in kinds.split(","):
-            tree = root / "memory"
-            names = ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
-        else:
-            continue
-        group = tree / path.lstrip("/")
-        # In a container the group's own path need not exist below the root that one sees.
-        folders = [group, *[parent for parent in group.parents if parent.is_relative_to(tree)]]
-        found += [left for folder in folders if (left := _free_in_group(folder, *names)) is not None]
-    return found
-
-
-def _free_in_group(folder: Path, limit: str, usage: str, inactive: str) -> int | None:
-    try:
-        most, used = (folder / limit).read_text().strip(), int((folder / usage).read_text())
-        # Pages of files that were read count as used, but go when memory is short.
-        facts = dict(line.split() for line in (folder / "memory.stat").read_text().splitlines())
-    except (OSError, ValueError):
-        return None
-    return None if most == "max" else max(0, int(most) - used + int(facts.get(inactive, 0)))
 
 
 def _refusal(job: Job, room: int, device: str) -> RequestError:

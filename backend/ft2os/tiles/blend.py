@@ -128,9 +128,9 @@ def _clear(buffer, alive, limits, c, left, top, w, h):
 
 
 @njit(**OPTIONS)
-def _blend(share, shares, ids, ranges, turn, across, down, centres, records, limits, features, rest, last):
+def _blend(share, shares, ids, ranges, turn, x0, y0, x1, y1, centres, records, limits, features, rest, last):
     height, width = rest.shape[1], rest.shape[2]
-    tiles = across * down
+    across, tiles = x1 - x0, (x1 - x0) * (y1 - y0)
     buffer = np.empty((TILE, TILE // LANES, _CELL), np.float32)
     alive = np.empty(TILE, np.int32)
     for index in range(share, len(turn), shares):
@@ -139,7 +139,10 @@ def _blend(share, shares, ids, ranges, turn, across, down, centres, records, lim
         left, top = (tile % across) * TILE, (tile // across) * TILE
         w, h = min(TILE, width - left), min(TILE, height - top)
         _clear(buffer, alive, limits, c, left, top, w, h)
-        _tile(ids, ranges[t], ranges[t + 1], centres, records, left, top, w, h, buffer, alive)
+        _tile(
+            ids, ranges[t], ranges[t + 1], centres, records, x0 * TILE + left, y0 * TILE + top, w, h,
+            buffer, alive,
+        )  # fmt: skip
         for y in range(h):
             for x in range(w):
                 cell, lane = buffer[y, x // LANES], x % LANES
@@ -156,7 +159,7 @@ class Blended:
     Parameters
     ----------
     features : ndarray, float32, [C, H, W, 4]
-        Σ weight · (red, green, blue, depth); no background.
+        Σ weight · (red, green, blue, depth) of a window's pixels; no background.
     rest : ndarray, float32, [C, H, W]
         Transmittance left, 1 − alpha.
     last : ndarray, int32, [C, H, W]
@@ -169,14 +172,17 @@ class Blended:
 
 
 def blend(splats: Splats, bins: Bins, depth_limit: np.ndarray | None = None) -> Blended:
-    """Blend every camera's picture; a splat deeper than ``depth_limit`` [C, H, W] is left out there."""
-    shape = (len(splats.cams), splats.height, splats.width)
+    """Blend the window of ``bins`` for every camera.
+
+    A splat deeper than ``depth_limit`` [C, H, W], the window's, is left out there.
+    """
+    shape = (len(splats.cams), *bins.window.shape)
     out = Blended(np.empty((*shape, 4), np.float32), np.empty(shape, np.float32), np.empty(shape, np.int32))
     limits = np.zeros((0, 1, 1), np.float32)
     if depth_limit is not None:
         limits = np.fmin(depth_limit, UNLIMITED, dtype=np.float32)
     run(
-        _blend, bins.ids, bins.ranges, bins.turn, bins.across, bins.down, splats.centres, splats.records,
+        _blend, bins.ids, bins.ranges, bins.turn, *bins.window.tiles, splats.centres, splats.records,
         limits, out.features, out.rest, out.last,
     )  # fmt: skip
     return out

@@ -17,6 +17,7 @@ from ft2os.cameras.camera import Camera
 from ft2os.errors import RequestError
 from ft2os.gaussians import Gaussians
 from ft2os.kernels import OPTIONS, njit, run
+from ft2os.process import available_memory
 from ft2os.threads import workers
 from ft2os.tiles import sh
 from ft2os.tiles.binning import bin_splats
@@ -24,6 +25,10 @@ from ft2os.tiles.blend import row_span, tile_rows
 from ft2os.tiles.layout import COEF_A, DEPTH, LANES, OPACITY, PLAIN, TILE
 from ft2os.tiles.numeric import ALPHA_MAX, ALPHA_MIN, T_MIN, exp_minus
 from ft2os.tiles.projection import splat
+
+_ENTRY = (
+    24  # bytes of a weight: value and column in W, in its transpose, and in passing from one to the other
+)
 
 # fields of a cell in the tile's buffer, each LANES floats
 _T, _WEIGHT, _COUNT = 0, LANES, 2 * LANES
@@ -259,7 +264,8 @@ def _build_one(gaussians: Gaussians, camera: Camera, prune: float, antialiased: 
     weigh(*empty)
     indptr = np.zeros(height * width + 1, np.int64)
     np.cumsum(counts.reshape(-1), out=indptr[1:])
-    if indptr[-1] > np.iinfo(np.int32).max:  # before allocating; the kernels index with int32
+    # Before anything is allocated; the kernels index with int32.
+    if indptr[-1] > np.iinfo(np.int32).max or indptr[-1] * _ENTRY > available_memory():
         raise RequestError(
             f"A picture of {width}×{height} pixels has too many contributions for its linear form.",
             "Choose a smaller picture.",

@@ -1,20 +1,30 @@
-"""Gaussians and cameras in, pictures out; and for the optimisers, the way back."""
+"""Gaussians and cameras in, pictures out; and for the optimisers, the way back.
+
+Pictures are drawn window by window, so that memory is bounded whatever covers what; the bits are those of the
+whole. The way back needs a whole pass, which is refused where it does not fit into the memory.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
+from ft2os.errors import RequestError
 from ft2os.gaussians import Gaussians
 from ft2os.kernels import ready
-from ft2os.tiles.binning import Bins, bin_splats
+from ft2os.process import available_memory
+from ft2os.tiles.binning import Bins, Window, bin_splats, depth_order, entries, windows
 from ft2os.tiles.blend import Blended, blend
 from ft2os.tiles.blend_backward import blend_backward
-from ft2os.tiles.layout import COEF_A, COEF_Q, COEF_S, SUM_U, SUM_Y
+from ft2os.tiles.layout import COEF_A, COEF_Q, COEF_S, SUM_U, SUM_Y, SUMS
 from ft2os.tiles.projection import Splats, splat
 from ft2os.tiles.projection_backward import Gradients, project_backward
+
+_ENTRY = 4 + 4 * SUMS  # bytes of a splat in a tile's list, with its gradient's sums
+_SMALL = 1 << 28  # bytes that nobody needs to ask for
 
 
 class Rendered(NamedTuple):
@@ -67,13 +77,30 @@ def forward(
     antialiased: bool = False,
     depth_limit: np.ndarray | None = None,
 ) -> Pass:
-    """Project, sort and blend for cameras ``viewmats`` [C, 4, 4], ``Ks`` [C, 3, 3]."""
+    """Project, sort and blend for cameras ``viewmats`` [C, 4, 4], ``Ks`` [C, 3, 3].
+
+    Raises
+    ------
+    RequestError
+        If splats cover so much of the pictures that the pass and its gradient do not fit into the memory.
+    """
     splats = splat(
         parameters.means, parameters.quats, parameters.scales, parameters.opacities, parameters.colours,
         parameters.degree, viewmats, Ks, width, height, antialiased=antialiased,
     )  # fmt: skip
+    _check_room(splats)
     bins = bin_splats(splats)
     return Pass(parameters, splats, bins, blend(splats, bins, depth_limit), antialiased)
+
+
+def _check_room(splats: Splats) -> None:
+    """Refuse a pass whose lists and sums would not fit."""
+    needed = entries(splats, Window.whole(splats.width, splats.height)) * _ENTRY
+    if needed > _SMALL and needed > available_memory():
+        raise RequestError(
+            f"Splats cover one another so often that a step would need {needed / 1e9:.1f} GB of memory.",
+            "Choose smaller views, or fewer at a time.",
+        )
 
 
 def backward(done: Pass, grad_features: np.ndarray, grad_rest: np.ndarray) -> Gradients:
@@ -114,6 +141,56 @@ def screen_gradients(done: Pass, sums: np.ndarray, slots: np.ndarray) -> tuple[n
     return gradient.reshape(*shape, 2), seen.reshape(shape)
 
 
+def render_parts(
+    gaussians: Gaussians,
+    viewmat: np.ndarray,
+    K: np.ndarray,
+    width: int,
+    height: int,
+    *,
+    background: tuple[float, float, float] | np.ndarray = (0.0, 0.0, 0.0),
+    antialiased: bool = False,
+    depth_limit: Callable[[Window], np.ndarray] | None = None,
+) -> Iterator[tuple[Window, Rendered]]:
+    """Draw one camera's picture part by part, from the top.
+
+    Each part takes less than a second or so and bounded memory. What goes on between them, such as a look at
+    whether the picture is still wanted, is up to the caller.
+
+    Parameters
+    ----------
+    viewmat : ndarray, [4, 4]
+    K : ndarray, [3, 3]
+    background : [3]
+    antialiased : bool
+    depth_limit : callable, optional
+        Gives the limits of a window's pixels, [h, w]; see `render`.
+
+    Yields
+    ------
+    window : Window
+        Where the part lies.
+    drawn : Rendered
+        Its pixels; C is 1.
+    """
+    g = gaussians
+    splats = splat(
+        g.means, g.quats, g.scales, g.opacities, g.sh[None], g.degree, viewmat[None], K[None], width, height,
+        antialiased=antialiased,
+    )  # fmt: skip
+    order, behind = depth_order(splats), np.asarray(background, np.float32)
+    for window in windows(splats):
+        limit = None if depth_limit is None else ready(depth_limit(window)[None])
+        drawn = blend(splats, bin_splats(splats, window, order), limit)
+        yield window, _shown(drawn, behind)
+
+
+def _shown(drawn: Blended, background: np.ndarray) -> Rendered:
+    alpha = 1.0 - drawn.rest
+    depth = np.divide(drawn.features[..., 3], alpha, out=np.zeros_like(alpha), where=alpha > 0)
+    return Rendered(drawn.features[..., :3] + drawn.rest[..., None] * background, alpha, depth)
+
+
 def render(
     gaussians: Gaussians,
     viewmats: np.ndarray,
@@ -124,6 +201,7 @@ def render(
     background: tuple[float, float, float] | np.ndarray = (0.0, 0.0, 0.0),
     antialiased: bool = False,
     depth_limit: np.ndarray | None = None,
+    look: Callable[[], None] = lambda: None,
 ) -> Rendered:
     """Draw Gaussians, with gsplat 1.5.3's semantics.
 
@@ -139,18 +217,27 @@ def render(
         Lower a splat's opacity by what the 0.3 px² blur adds to its area (Mip-Splatting's 2-D filter).
     depth_limit : ndarray, [C, H, W], optional
         Camera z beyond which Gaussians do not contribute, pixel by pixel: where a mesh stands in front.
+    look : callable, optional
+        Called after every part, at least about once a second; may raise to stop.
 
     Returns
     -------
     Rendered
     """
-    g = gaussians
-    parameters = Parameters(g.means, g.quats, g.scales, g.opacities, g.sh[None], g.degree)
     cameras = len(viewmats)
-    limit = None if depth_limit is None else ready(np.broadcast_to(depth_limit, (cameras, height, width)))
-    done = forward(parameters, viewmats, Ks, width, height, antialiased=antialiased, depth_limit=limit)
-    features, rest = done.blended.features, done.blended.rest
-    behind = np.broadcast_to(np.asarray(background, np.float32), (cameras, 3))[:, None, None, :]
-    alpha = 1.0 - rest
-    depth = np.divide(features[..., 3], alpha, out=np.zeros_like(alpha), where=alpha > 0)
-    return Rendered(features[..., :3] + rest[..., None] * behind, alpha, depth)
+    shape = (cameras, height, width)
+    out = Rendered(
+        np.empty((*shape, 3), np.float32), np.empty(shape, np.float32), np.empty(shape, np.float32)
+    )
+    behind = np.broadcast_to(np.asarray(background, np.float32), (cameras, 3))
+    limits = None if depth_limit is None else np.broadcast_to(depth_limit, shape)
+    for c in range(cameras):
+        limit = None if limits is None else lambda part, c=c: limits[c, part.rows, part.columns]
+        for part, drawn in render_parts(
+            gaussians, viewmats[c], Ks[c], width, height,
+            background=behind[c], antialiased=antialiased, depth_limit=limit,
+        ):  # fmt: skip
+            for whole, piece in zip(out, drawn):
+                whole[c, part.rows, part.columns] = piece[0]
+            look()
+    return out
