@@ -1,4 +1,8 @@
-"""Where files go, and writing them so that a reader never sees half of one.
+"""Opening files that come from anywhere, and writing files so that a reader never sees half of one.
+
+A name may lead to a device that never ends, a pipe that blocks, or a folder: `open_regular` and `read_bytes`
+refuse all but regular files before they are opened. An output that is no file is never replaced by one, and
+a link stays a link.
 
 Whatever goes wrong while writing (full disk, missing permission, Ctrl-C), the file that was there before
 stays as it was and nothing partial is left beside it.
@@ -8,12 +12,14 @@ from __future__ import annotations
 
 import errno
 import os
+import secrets
+import stat
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from ft2os.errors import FileError
 
@@ -31,7 +37,15 @@ _HINTS = {
     errno.EEXIST: "Choose another name: part of this path is a file, not a folder.",
     errno.ENOTDIR: "Choose another name: part of this path is a file, not a folder.",
     errno.EISDIR: "Choose a file name, not a folder.",
+    errno.ELOOP: "Choose another name: this link leads back to itself.",
 }
+_KINDS = (
+    (stat.S_ISDIR, "a folder"),
+    (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
+    (stat.S_ISFIFO, "a pipe"),
+    (stat.S_ISSOCK, "a socket"),
+)
 
 
 def cache_dir() -> Path:
@@ -51,26 +65,102 @@ def cache_dir() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ft2os"
 
 
-@contextmanager
-def replacing(path: str | Path) -> Iterator[Path]:
-    """Give a temporary path in the folder of ``path``; on success it becomes ``path`` in one step.
+def open_regular(path: str | Path, most: int | None = None) -> BinaryIO:
+    """Open a regular file, or a link to one, for reading; it never blocks.
+
+    Parameters
+    ----------
+    path : path
+    most : int, optional
+        Bytes that such a file may have.
+
+    Returns
+    -------
+    BufferedReader
+        Its ``name`` is ``path``.
 
     Raises
     ------
     FileError
-        If the folder or the file cannot be written. ``path`` is then as it was before, and folders that
-        were made for it are gone again.
+        If there is no such file, it cannot be opened, is larger, or is a folder, device, pipe or socket.
     """
     path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        _check_regular(
+            path, os.stat(path).st_mode
+        )  # before opening, which alone may do something to a device
+        stream = open(path, "rb", opener=_without_waiting)  # noqa: SIM115
+    except (OSError, ValueError) as error:
+        raise read_error(path, error) from error
+    try:
+        found = os.fstat(stream.fileno())
+        _check_regular(path, found.st_mode)  # it may be another one by now
+        if most is not None and found.st_size > most:
+            raise FileError(
+                f"{path.name} has {found.st_size:,} bytes; no file of its kind has more than {most:,}.",
+                "Choose another file.",
+            )
+    except BaseException:
+        stream.close()
+        raise
+    return stream
+
+
+def read_bytes(path: str | Path, most: int) -> bytes:
+    """All that a regular file holds, if that is no more than ``most`` bytes.
+
+    Raises
+    ------
+    FileError
+        As `open_regular`, or if it cannot be read.
+    """
+    with open_regular(path, most) as stream:
+        try:
+            return stream.read(size_of(stream))  # no more than that, should it grow meanwhile
+        except OSError as error:
+            raise read_error(Path(path), error) from error
+
+
+def size_of(stream: BinaryIO) -> int:
+    """Bytes of an open file."""
+    return os.fstat(stream.fileno()).st_size
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    """Opening a pipe would wait for whoever writes to it."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+
+
+def _check_regular(path: Path, mode: int) -> None:
+    if not stat.S_ISREG(mode):
+        raise FileError(f"Cannot read {path}: it is {_kind(mode)}.", "Choose a file.")
+
+
+def _kind(mode: int) -> str:
+    return next((name for is_one, name in _KINDS if is_one(mode)), "no file")
+
+
+@contextmanager
+def replacing(path: str | Path) -> Iterator[Path]:
+    """Give a temporary path beside the file ``path``; on success it becomes that file in one step.
+
+    Where ``path`` is a link, the file that it leads to is the one.
+
+    Raises
+    ------
+    FileError
+        If the folder or the file cannot be written, or ``path`` is a folder, device, pipe or socket. ``path``
+        is then as it was before, and folders that were made for it are gone again.
+    """
+    path = Path(path)
+    target = _output(path)
+    temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
     made = []
     try:
-        made = [folder for folder in path.parents if not folder.exists()]  # nearest first
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if path.is_dir():
-            raise IsADirectoryError(errno.EISDIR, "it is a folder")
+        made = [folder for folder in target.parents if not folder.exists()]  # nearest first
+        target.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
-        os.replace(temporary, path)
+        os.replace(temporary, target)
         made = []
     except OSError as error:
         raise write_error(path, error) from error
@@ -90,13 +180,27 @@ def check_writable(path: str | Path) -> None:
         If it could not.
     """
     path = Path(path)
+    target = _output(path)
     try:
-        if path.is_dir():
-            raise IsADirectoryError(errno.EISDIR, "it is a folder")
-        with TemporaryFile(dir=next(folder for folder in path.parents if folder.exists())):
+        with TemporaryFile(dir=next(folder for folder in target.parents if folder.exists())):
             pass
     except OSError as error:
         raise write_error(path, error) from error
+
+
+def _output(path: Path) -> Path:
+    """The file that writing ``path`` makes or replaces: behind a link the one that it leads to."""
+    try:
+        mode = os.stat(path).st_mode
+        if stat.S_ISDIR(mode):
+            raise IsADirectoryError(errno.EISDIR, "it is a folder")
+        if not stat.S_ISREG(mode):
+            raise FileError(f"Cannot write {path}: it is {_kind(mode)}.", "Choose the name of a file.")
+    except (FileNotFoundError, NotADirectoryError):
+        pass  # nothing there yet, perhaps at the end of a link; or no place for it, as making it will say
+    except (OSError, ValueError) as error:
+        raise write_error(path, error) from error
+    return Path(os.path.realpath(path)) if path.is_symlink() else path
 
 
 def write_array(path: Path, array: np.ndarray) -> None:
@@ -108,8 +212,10 @@ def write_array(path: Path, array: np.ndarray) -> None:
         stream.write(array.data)
 
 
-def write_error(path: Path, error: OSError) -> FileError:
-    """The sentence for an operating-system error while writing ``path``."""
+def write_error(path: Path, error: OSError | ValueError) -> FileError:
+    """The sentence for an error of the operating system, or of a name that it cannot take, while writing."""
+    if not isinstance(error, OSError):
+        return FileError(f"Cannot write {str(path)!r}: no file can have this name.", "Choose another name.")
     reason = (error.strerror or str(error)).lower()
     hint = _HINTS.get(error.errno or 0, "Choose another place for the file.")
     if sys.platform == "win32" and isinstance(error, PermissionError) and path.is_file():
@@ -117,8 +223,10 @@ def write_error(path: Path, error: OSError) -> FileError:
     return FileError(f"Cannot write {path}: {reason}.", hint)
 
 
-def read_error(path: Path, error: OSError) -> FileError:
-    """The sentence for an operating-system error while reading ``path``."""
+def read_error(path: Path, error: OSError | ValueError) -> FileError:
+    """The sentence for an error of the operating system, or of a name that it cannot take, while reading."""
+    if not isinstance(error, OSError):  # NUL, or half a character
+        return FileError(f"Cannot read {str(path)!r}: no file can have this name.", "Check the path.")
     if isinstance(error, FileNotFoundError):
         return FileError(f"There is no file {path}.", "Check the path.")
     reason = (error.strerror or str(error)).lower()
