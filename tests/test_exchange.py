@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from ft2os import exchange
+from ft2os import npy as npy_module
 from ft2os.errors import FileError
+from ft2os.looks import Look
 from tests.scenes import ball, two_groups
 
 
@@ -42,19 +46,51 @@ def test_digest_follows_the_content():
     assert exchange.digest(gaussians) != exchange.digest(gaussians.replace(group=np.zeros(5, np.int32)))
 
 
-def test_damage_is_an_error_in_words(tmp_path):
-    path = exchange.write(tmp_path / "a.npy", ball(50))
-    whole = path.read_bytes()
-    objects = tmp_path / "objects.npy"
-    np.save(objects, np.array([{}], dtype=object), allow_pickle=True)
-    np.save(tmp_path / "plain.npy", np.zeros(3))
-    (tmp_path / "short.npy").write_bytes(whole[:-20])
-    (tmp_path / "text.npy").write_text("hello")
-    (tmp_path / "empty.npy").write_bytes(b"")
-    for name in ("objects.npy", "plain.npy", "short.npy", "text.npy", "empty.npy", "absent.npy"):
+def npy(header: str, data: bytes = b"") -> bytes:
+    return b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header.encode("latin1") + data
+
+
+def damaged(folder: Path) -> list[Path]:
+    """Files that claim to be what they are not."""
+    whole = exchange.write(folder / "a.npy", ball(50)).read_bytes()
+    head, data = whole[: whole.index(b"\n") + 1], whole[whole.index(b"\n") + 1 :]
+    contents = {
+        "plain": npy("{'descr': '<f8', 'fortran_order': False, 'shape': (3,), }", bytes(24)),
+        "objects": npy("{'descr': [('means', '|O')], 'fortran_order': False, 'shape': (3,), }", bytes(24)),
+        "short": whole[:-20],
+        "text": b"hello",
+        "empty": b"",
+        "more rows": head.replace(b"(50,)", b"(99,)") + data,
+        "endless rows": head.replace(b"(50,)", b"(9" + b"0" * 20 + b",)").replace(b" " * 20, b"", 1) + data,
+        "no rows": head.replace(b"(50,)", b"(-5,)") + data,
+        "two axes": head.replace(b"(50,)", b"(5,5)") + data,
+        "other columns": head.replace(b"scales", b"scalez") + data,
+        "no header": npy("(((((", data),
+        "nested header": npy("[" * 5000, data),
+        "nul header": npy("{'descr': '<f8\0'", data),
+        "no width": npy("{'descr': [('means', '<f4', (0, 3))], 'fortran_order': False, 'shape': (9,)}"),
+        "version 9": b"\x93NUMPY\x09\x00" + whole[8:],
+    }
+    for name, content in contents.items():
+        (folder / f"{name}.npy").write_bytes(content)
+    return [folder / f"{name}.npy" for name in (*contents, "absent")]
+
+
+@pytest.mark.parametrize("read", [exchange.read, Look.load])
+def test_damage_is_an_error_in_words(tmp_path, read):
+    for path in damaged(tmp_path):
         with pytest.raises(FileError) as caught:
-            exchange.read(tmp_path / name)
-        assert name in caught.value.message
+            read(path)
+        assert path.name in caught.value.message
+        assert caught.value.hint
+
+
+def test_a_file_larger_than_the_memory_is_refused(tmp_path, monkeypatch):
+    path = exchange.write(tmp_path / "a.npy", ball(50))
+    monkeypatch.setattr(npy_module, "_SMALL", 0)
+    monkeypatch.setenv("FT2OS_MEMORY", "1000")
+    with pytest.raises(FileError, match="memory"):
+        exchange.read(path)
 
 
 def test_a_place_that_cannot_be_written_is_an_error_in_words(tmp_path):

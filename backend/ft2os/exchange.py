@@ -1,7 +1,7 @@
 """How Gaussians pass between Blender and the worker: one structured ``.npy`` a set, named by its content.
 
 It is no file format for keeping: no raw source columns, no labels, same machine on both ends. Values pass
-bit for bit, and the worker maps the file instead of parsing it.
+bit for bit.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import numpy as np
 from ft2os.errors import FileError
 from ft2os.files import replacing, write_array
 from ft2os.gaussians import Gaussians
+from ft2os.npy import read_rows
 
 _FLOATS = {"means": 3, "quats": 4, "scales": 3}
 _INTS = ("group", "row")
@@ -45,18 +46,15 @@ def read(path: Path | str) -> Gaussians:
     FileError
         If the file is missing, truncated or something else.
     """
+    path = Path(path)
     try:
-        rows = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise FileError(f"Cannot read {path}: {error}.", "Send the object again.") from error
-    names = rows.dtype.names or ()
-    bands = rows.dtype["sh"].shape[0] if "sh" in names and rows.dtype["sh"].shape else 0
-    ints = [name for name in _INTS if name in names]
-    if rows.ndim != 1 or rows.dtype != _dtype(bands, ints):
-        raise FileError(f"{path} does not hold Gaussians.", "Send the object again.")
-    try:
-        # Contiguous copies: the kernels compile for contiguous arrays only, and the file may go away.
-        return Gaussians(**{name: np.ascontiguousarray(rows[name]) for name in names})
+        columns = read_rows(path)
+        given = {name: (column.dtype, column.shape[1:]) for name, column in columns.items()}
+        bands = (given.get("sh", (None, ()))[1] or (0,))[0]
+        wanted = _dtype(bands, [name for name in _INTS if name in given])
+        if given != {name: (wanted[name].base, wanted[name].shape) for name in wanted.names}:
+            raise ValueError("it has other columns")
+        return Gaussians(**columns)
     except ValueError as error:
         raise FileError(f"{path} does not hold Gaussians: {error}.", "Send the object again.") from error
 

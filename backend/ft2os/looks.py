@@ -17,6 +17,7 @@ import numpy as np
 from ft2os.errors import FileError, RequestError
 from ft2os.files import replacing, write_array
 from ft2os.gaussians import Gaussians
+from ft2os.npy import read_rows
 from ft2os.strict_json import plain
 
 FADE = 0.2
@@ -110,9 +111,8 @@ class Look:
         """
         path = Path(path)
         try:
-            rows = np.lib.format.open_memmap(path, mode="r")
-            names = set(rows.dtype.names or ())
-            columns = {name: np.ascontiguousarray(rows[name]) for name in names}
+            columns = read_rows(path)
+            names = set(columns)
             beside = path.with_suffix(".json")
             words = json.loads(beside.read_text("utf-8")) if beside.exists() else {}
             words = {name: words[name] for name in _WORDS if name in words}

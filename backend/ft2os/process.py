@@ -55,8 +55,10 @@ def _free_cuda() -> int:
 
 
 def _free_cpu() -> int:
-    import psutil
-
+    try:
+        import psutil
+    except ImportError:  # comes with the extra ``lite``; Blender has none
+        return min([sys.maxsize, *_free_in_groups()])
     return min([psutil.virtual_memory().available, *_free_in_groups()])
 
 
