@@ -1,4 +1,4 @@
-"""What this process has taken from the machine's memory, and what it may still take.
+"""This process among others: its standard streams, the memory that it has taken and may still take.
 
 The environment variable ``FT2OS_MEMORY`` (bytes) says how much one piece of work may take, in place of what
 the machine has to spare.
@@ -14,6 +14,20 @@ from ft2os.errors import RequestError
 
 MEMORY_ENV = "FT2OS_MEMORY"
 _SHARE = 0.8  # of what is free: the rest is for whatever else the machine does meanwhile
+
+
+def open_standard_streams() -> None:
+    """Where standard input, output or errors are closed, open them on nothing.
+
+    The next file opened would take the place of a closed one, and what prints would write into it.
+    """
+    for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest free number, which is this one
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(number, mode, encoding="utf-8", closefd=False))
 
 
 def peak_memory() -> int | None:

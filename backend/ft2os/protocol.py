@@ -30,7 +30,8 @@ change of one ``out``: a request that a newer one has overtaken is answered with
 ``stylize`` is a list of {viewmats, Ks, size}. A cancelled ``stylize`` fails with ``cancelled``;
 ``data.partial`` is then what the result would have been, if there is something to keep. Several may be sent
 at once: they run one after another. A run with a ``checkpoint`` keeps its state in that file, and goes on
-from it with ``resume``.
+from it with ``resume``. ``scene.convert`` runs beside everything else; it tells its progress and can be
+cancelled, and then leaves what was there before.
 
 Notifications to the client: ``progress`` {id, stage, step, total, eta_s, loss, metrics}, ``preview`` {id,
 image, colours}, of which either may be null (``colours`` is a look file of the run as it is now, sent where
@@ -108,9 +109,16 @@ def decode(line: bytes) -> dict[str, Any]:
         raise ProtocolError(f"A line is not JSON: {error}.", "Send one JSON-RPC 2.0 object a line.") from None
     if not isinstance(message, dict) or message.get("jsonrpc") != "2.0":
         raise ProtocolError("A line is not a JSON-RPC 2.0 object.", "Send one JSON-RPC 2.0 object a line.")
-    if not isinstance(message.get("id"), int | str | None):
-        raise ProtocolError("A message's id is neither a number nor a string.", "Number the requests.")
+    if not _is_id(message.get("id")):
+        raise ProtocolError("A message's id is neither a number nor a short string.", "Number the requests.")
     return message
+
+
+def _is_id(value: Any) -> bool:
+    """Every heartbeat of a job repeats its id."""
+    if isinstance(value, str):
+        return len(value) <= 256
+    return value is None or (isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63)
 
 
 def request(id: int | str, method: str, params: dict[str, Any]) -> dict[str, Any]:

@@ -215,13 +215,11 @@ def test_garbage_is_answered_once_and_forgotten(peer, line):
     [
         ("dance", {}, "dance"),
         ("render", {}, "out"),
-        ("render", {"out": "x", "viewmats": [1], "Ks": [1], "size": [4, 4]}, "viewmats"),
-        ("render", view() | {"size": [0, 10], "out": "x"}, "0×10"),
-        ("render", view() | {"size": [10**9, 10], "out": "x"}, "1000000000"),
-        ("render", view() | {"out": "/absent/x"}, "/absent/x"),
+        ("render", {"out": "x", "instances": []} | {"viewmats": [1], "Ks": [1], "size": [4, 4]}, "viewmats"),
+        ("render", view() | {"out": "/absent/x", "instances": []}, "/absent/x"),
         ("data.put", {"key": "k", "path": "/absent.npy"}, "/absent.npy"),
         ("scene.load", {"path": "/absent.ply"}, "/absent.ply"),
-        ("stylize", {"out": "/absent/look.npy"}, "/absent"),
+        ("stylize", {"out": "/absent/look.npy", "target": {"data": "k"}}, "/absent"),
         ("select", {}, "not available"),
     ],
 )

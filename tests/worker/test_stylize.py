@@ -15,6 +15,7 @@ from ft2os.gaussians import concatenate
 from ft2os.protocol import STATES
 from ft2os.stylize import stylize
 from ft2os.worker import job as worker_job
+from ft2os.worker import params
 from ft2os.worker.compose import Composer
 from ft2os.worker.job import read_request
 from ft2os.worker.store import Store
@@ -66,7 +67,7 @@ def test_cameras_and_context_come_along_into_the_objects_own_coordinates(tmp_pat
         context=[instance("other", beside)],
         cameras=[view(3.0)],
     )
-    request = read_request(Composer(store), asked)
+    request = read_request(Composer(store), params.check("stylize", asked))
     assert request.target is own
     camera = request.cameras[0]
     there = concatenate([transforms.apply(own, placed), transforms.apply(other, beside)])
@@ -127,7 +128,7 @@ def test_a_live_job_shows_the_look_as_it_grows(tmp_path, monkeypatch):
     g = ball(1500, 1)
     store = Store()
     store.add("own", g)
-    request = read_request(Composer(store), job(tmp_path, "own"))
+    request = read_request(Composer(store), params.check("stylize", job(tmp_path, "own")))
     grown = []
 
     def notify(method, params):
@@ -151,7 +152,7 @@ def test_a_preview_that_cannot_be_written_does_not_end_the_run(tmp_path, monkeyp
     monkeypatch.setattr(worker_job, "LIVE_SHARE", 0.0)
     store = Store()
     store.add("own", ball(300))
-    request = read_request(Composer(store), job(tmp_path, "own"))
+    request = read_request(Composer(store), params.check("stylize", job(tmp_path, "own")))
     (tmp_path / "look.live.npy").mkdir()
     (tmp_path / "look.preview.png").mkdir()
     seen = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from typing import NoReturn
 
 
 def add(verbs: argparse._SubParsersAction) -> None:
@@ -11,8 +12,8 @@ def add(verbs: argparse._SubParsersAction) -> None:
     parser.set_defaults(run=run)
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: argparse.Namespace) -> NoReturn:
     """Serve until standard input ends."""
     from ft2os.worker import main
 
-    return main()
+    main()

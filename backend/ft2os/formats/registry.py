@@ -38,6 +38,8 @@ class Format:
     needs, write_needs : tuple of str
         Packages besides numpy and plyfile for reading and, more, for writing. Where they are not installed,
         as in Blender, the backend does it.
+    aside : bool
+        Whether writing holds the interpreter for long, so that a process of its own does it.
     """
 
     name: str
@@ -49,6 +51,7 @@ class Format:
     loses: str
     needs: tuple[str, ...] = ()
     write_needs: tuple[str, ...] = ()
+    aside: bool = False
 
     def read(self, path: Path) -> Gaussians:
         """The Gaussians in a file of this format."""
@@ -115,6 +118,7 @@ SOG = Format(
     "groups, order, all but 8 bits of most, bands to a palette of 65,536",
     needs=("PIL",),
     write_needs=("gaussforge",),
+    aside=True,
 )
 FORMATS = (PLY, COMPRESSED, SPLAT, SPZ, KSPLAT, SOG)
 

@@ -8,7 +8,8 @@ import numpy as np
 
 from ft2os.errors import FileError
 from ft2os.files import replacing
-from ft2os.formats import registry
+from ft2os.formats import aside, registry
+from ft2os.formats.load import Progress
 from ft2os.formats.ply_write import save_ply
 from ft2os.gaussians import Gaussians
 
@@ -19,6 +20,7 @@ def save_scene(
     *,
     labels: dict[int, str] | None = None,
     inherit: np.ndarray | None = None,
+    progress: Progress | None = None,
 ) -> registry.Format:
     """Write Gaussians; the ending of ``path`` says how.
 
@@ -29,6 +31,9 @@ def save_scene(
     gaussians : Gaussians
     labels, inherit : optional
         See `save_ply`; only a PLY has room for them.
+    progress : callable, optional
+        Called as ``progress(stage, step, total)``, again and again where writing takes long; may raise to
+        stop. A ``total`` of 0 means that nobody knows how long it takes.
 
     Returns
     -------
@@ -44,11 +49,16 @@ def save_scene(
     """
     path = Path(path)
     form = registry.for_writing(path)
+    report = progress or (lambda stage, step, total: None)
+    report("writing", 0, 1)
     if form is registry.PLY:
         save_ply(path, gaussians, labels=labels, inherit=inherit)
         return form
     if not len(gaussians):
         raise FileError(f"There are no Gaussians to write to {path.name}.", "Select at least one.")
     with replacing(path) as temporary:
-        form.write(temporary, gaussians)
+        if form.aside and form.writable():
+            aside.write(form, temporary, gaussians, lambda: report("packing", 0, 0))
+        else:
+            form.write(temporary, gaussians)
     return form

@@ -10,7 +10,7 @@ A splat may touch every tile, so the lists of a whole picture have no bound but 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -135,12 +135,17 @@ def windows(splats: Splats) -> Iterator[Window]:
 
     Only a single tile may hold more than `WINDOW_ENTRIES`: every splat once.
     """
-    waiting = [Window.whole(splats.width, splats.height)]
+    whole = Window.whole(splats.width, splats.height)
+    return halved(whole, lambda window: entries(splats, window) <= WINDOW_ENTRIES)
+
+
+def halved(whole: Window, fits: Callable[[Window], bool] = lambda window: True) -> Iterator[Window]:
+    """A window halved until its parts have few enough pixels and ``fits`` likes them, or are single tiles."""
+    waiting = [whole]
     while waiting:
         window = waiting.pop()
         height, width = window.shape
-        single = window.x1 - window.x0 == window.y1 - window.y0 == 1
-        if single or (height * width <= WINDOW_PIXELS and entries(splats, window) <= WINDOW_ENTRIES):
+        if (height <= TILE and width <= TILE) or (height * width <= WINDOW_PIXELS and fits(window)):
             yield window
         else:
             waiting += reversed(window.halves())

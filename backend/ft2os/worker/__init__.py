@@ -1,18 +1,20 @@
 """The server half of the protocol: one warm process that renders and stylizes for a client on its stdio.
 
-``channel`` owns the pipes, ``server`` the order of things, ``store`` the data, ``compose`` the scene,
-``drawing`` and ``job`` the two methods that take time. Nothing heavy is imported before it is needed, so
-that the first answer comes in a fraction of a second.
+``channel`` owns the pipes, ``params`` says what messages may hold, ``server`` has the order of things,
+``store`` the data, ``compose`` the scene; ``drawing`` and ``job`` are the two methods that take time. Nothing
+heavy is imported before it is needed, so that the first answer comes in a fraction of a second.
 """
 
 from __future__ import annotations
 
 import logging
+import os
 import sys
+from typing import NoReturn
 
 
-def main() -> int:
-    """Serve standard input until it ends; the exit code of ``ft2os worker``."""
+def main() -> NoReturn:
+    """Serve standard input until it ends; then the process ends too, whatever its threads still do."""
     from ft2os.worker.channel import Channel, take_stdio
     from ft2os.worker.server import Server
 
@@ -20,4 +22,6 @@ def main() -> int:
     logging.basicConfig(
         stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
-    return Server(Channel(source, sink)).run()
+    Server(Channel(source, sink)).run()
+    logging.shutdown()
+    os._exit(0)

@@ -2,4 +2,4 @@
 
 from ft2os.worker import main
 
-raise SystemExit(main())
+main()

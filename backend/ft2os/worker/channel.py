@@ -1,11 +1,12 @@
 """The worker's pipes: a thread that reads messages as they come, and a lock around what is written.
 
-The reader never waits for a job, so cancelling takes effect at once and end of input is noticed in the
-middle of one.
+The reader never waits, neither for a job nor for a client that does not read, so cancelling takes effect at
+once and end of input is noticed in the middle of anything. From then on the process has a few seconds.
 """
 
 from __future__ import annotations
 
+import faulthandler
 import logging
 import os
 import sys
@@ -15,19 +16,23 @@ from collections.abc import Callable
 from typing import Any, BinaryIO
 
 from ft2os import protocol
-from ft2os.errors import Ft2osError
+from ft2os.errors import Ft2osError, RequestError
+from ft2os.process import open_standard_streams
 
 log = logging.getLogger(__name__)
 
 EXIT_GRACE_S = 5.0  # after end of input: a job's step may be that long, then the process goes regardless
+MAX_WAITING = 32 * 2**20  # bytes of requests that wait
+_MAX_REFUSALS = 1000  # that wait to be sent; a client that floods and does not read loses the oldest
 
 
 def take_stdio() -> tuple[BinaryIO, BinaryIO]:
     """The protocol's two streams, with file descriptors 0 and 1 pointed elsewhere.
 
     Whatever prints afterwards (a library in C, a stray ``print``) lands on stderr instead of between
-    messages, and whatever reads standard input sees its end.
+    messages, and whatever reads standard input sees its end. A stream that is closed is an empty one.
     """
+    open_standard_streams()
     source = os.fdopen(os.dup(0), "rb")
     sink = os.fdopen(os.dup(1), "wb", buffering=0)
     nothing = os.open(os.devnull, os.O_RDONLY)
@@ -50,8 +55,10 @@ class Channel:
     def __init__(self, source: BinaryIO, sink: BinaryIO) -> None:
         self._source, self._sink = source, sink
         self._write_lock = threading.Lock()
-        self._arrival = threading.Condition()
-        self._inbox: deque[dict[str, Any]] = deque()
+        self._arrival = threading.Condition()  # its lock may be taken again by who holds it
+        self._inbox: deque[tuple[dict[str, Any], int]] = deque()  # messages and their bytes
+        self._waiting = 0  # bytes
+        self._refusals: deque[dict[str, Any]] = deque(maxlen=_MAX_REFUSALS)
         self._cancelled: set[int | str] = set()
         self._open_ids: set[int | str] = set()
         self.closed = threading.Event()
@@ -71,7 +78,10 @@ class Channel:
             self._end()
 
     def answer(self, message: dict[str, Any]) -> None:
-        """Send the answer to a request, which is then forgotten."""
+        """Send the answer to a request, which is then forgotten; one that no client would read is refused."""
+        if len(protocol.encode(message)) > protocol.MAX_LINE:
+            error = RequestError("The answer is too long for a message.", "Use a scene with fewer names.")
+            message = protocol.failure(message["id"], error)
         with self._arrival:
             self._open_ids.discard(message["id"])
             self._cancelled.discard(message["id"])
@@ -82,22 +92,34 @@ class Channel:
     ) -> dict[str, Any] | None:
         """The first waiting message that ``accept`` takes.
 
-        None when there is none, and either ``wait`` is false or none can come any more.
+        None when there is none, and either ``wait`` is false or none can come any more. What the reader
+        refused meanwhile is answered on the way.
         """
-        with self._arrival:
-            while True:
-                for message in self._inbox:
-                    if accept(message):
-                        self._inbox.remove(message)
-                        return message
-                if not wait or self.closed.is_set():
-                    return None
-                self._arrival.wait()
+        while True:
+            with self._arrival:
+                refusals = list(self._refusals)
+                self._refusals.clear()
+                found = None if refusals else self._pop(accept)
+                if not (refusals or found) and wait and not self.closed.is_set():
+                    self._arrival.wait()
+                    continue
+            for refusal in refusals:
+                self.answer(refusal)
+            if not refusals:
+                return found
+
+    def _pop(self, accept: Callable[[dict[str, Any]], bool]) -> dict[str, Any] | None:
+        for i, (message, size) in enumerate(self._inbox):
+            if accept(message):
+                del self._inbox[i]
+                self._waiting -= size
+                return message
+        return None
 
     def waiting(self) -> list[dict[str, Any]]:
         """The messages that nobody took yet, oldest first."""
         with self._arrival:
-            return list(self._inbox)
+            return [message for message, _ in self._inbox]
 
     def is_cancelled(self, id: int | str | None) -> bool:
         """Has the client cancelled this request?"""
@@ -107,6 +129,7 @@ class Channel:
         """Forget what waits and take nothing more."""
         with self._arrival:
             self._inbox.clear()
+            self._waiting = 0
         self._end()
 
     def _read(self) -> None:
@@ -118,18 +141,17 @@ class Channel:
                 if len(line) > protocol.MAX_LINE and not line.endswith(b"\n"):
                     self._skip_line()
                 if line.strip():
-                    self._take(protocol.decode(line))
+                    self._take(protocol.decode(line), len(line))
             except Ft2osError as error:
                 log.warning("%s", error)
-                self.send(protocol.failure(None, error))
+                self._refuse(None, error)
             except OSError:
                 break
         self._end()
-        timer = threading.Timer(EXIT_GRACE_S, os._exit, [0])
-        timer.daemon = True
-        timer.start()
+        # Not a thread of Python's, so that it also ends what never lets go of the interpreter.
+        faulthandler.dump_traceback_later(EXIT_GRACE_S, exit=True, file=2)
 
-    def _take(self, message: dict[str, Any]) -> None:
+    def _take(self, message: dict[str, Any], size: int) -> None:
         id = message.get("id")
         with self._arrival:
             if message.get("method") == "$/cancel":
@@ -138,9 +160,20 @@ class Channel:
                 if isinstance(target, int | str) and target in self._open_ids:
                     self._cancelled.add(target)
                 return
+            if self._waiting + size > MAX_WAITING:
+                error = RequestError("Too many requests wait.", "Wait for answers before asking for more.")
+                self._refuse(id, error)
+                return
             if id is not None:
                 self._open_ids.add(id)
-            self._inbox.append(message)
+            self._inbox.append((message, size))
+            self._waiting += size
+            self._arrival.notify()
+
+    def _refuse(self, id: int | str | None, error: Ft2osError) -> None:
+        """Leave the answer to whoever receives: writing might wait for the client."""
+        with self._arrival:
+            self._refusals.append(protocol.failure(id, error))
             self._arrival.notify()
 
     def _skip_line(self) -> None:

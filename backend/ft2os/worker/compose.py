@@ -1,32 +1,41 @@
-"""From the instances of a message to one set of Gaussians in world coordinates, and from its cameras."""
+"""From the instances of a message to one set of Gaussians in world coordinates."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from ft2os import transforms
-from ft2os.cameras.camera import Camera
 from ft2os.errors import RequestError
 from ft2os.gaussians import Gaussians, concatenate
-from ft2os.worker.store import Store
+from ft2os.process import available_memory
+from ft2os.worker.store import Store, nbytes
 
-MAX_SIDE = 16384
-_MISSING = object()
+_SCENE = "scene"  # its name in the store's cache
+_SMALL = 256 << 20  # bytes that nobody needs to ask for
+
+Look = Callable[[], None]
 
 
 class Composer:
-    """Puts instances together; remembers the last scene, which a moving camera asks for again."""
+    """Puts instances together; the last scene, which a moving camera asks for again, stays in the store."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._name: Any = None
-        self._scene: Gaussians | None = None
-        self._counts: list[int] = []  # Gaussians of each instance
 
-    def scene(self, instances: list[dict[str, Any]]) -> tuple[Gaussians | None, np.ndarray | None]:
+    def scene(
+        self, instances: list[dict[str, Any]], look: Look = lambda: None
+    ) -> tuple[Gaussians | None, np.ndarray | None]:
         """All instances in world coordinates, and which of the Gaussians are holdouts.
+
+        Parameters
+        ----------
+        instances : list of dict
+            As ``params`` has checked them.
+        look : callable, optional
+            Called between them; may raise to stop.
 
         Returns
         -------
@@ -35,85 +44,59 @@ class Composer:
         held : ndarray, bool, [N], or None
             None when there are no holdouts.
         """
-        parts = [self._resolve(item) for item in instances]
-        name = [(key, look, strength, matrix.tobytes()) for key, look, strength, matrix in parts]
-        if name != self._name:
-            self._name = self._scene = None  # free the old scene before the new one is made
-            drawn = [self._draw(*part) for part in parts]
-            self._scene, self._counts = concatenate(drawn) if drawn else None, [len(part) for part in drawn]
-            self._name = name
-        held = [need(item, "holdout", bool, False) for item in instances]
-        return self._scene, np.repeat(held, self._counts) if any(held) else None
+        if not instances:
+            return None, None
+        name = [self._name(item) for item in instances]
+        cache = self._store.cache
+        known, *made = cache.get(_SCENE) or (None,)
+        if name != known:
+            cache.drop(_SCENE)  # the old scene goes before the new one is made
+            self.check_room(instances, look)
+            made = self._made(instances, look)
+            cache.add(_SCENE, (name, *made))
+        scene, counts = made
+        held = [item["holdout"] for item in instances]
+        return scene, np.repeat(held, counts) if any(held) else None
 
     def one(self, item: dict[str, Any], frame: np.ndarray) -> Gaussians:
         """One instance in the coordinates whose origin in the world is ``frame`` [4, 4]."""
-        key, look, strength, matrix = self._resolve(item)
-        return self._draw(key, look, strength, np.linalg.solve(frame, matrix))
+        return self._draw({**item, "matrix": np.linalg.solve(frame, item["matrix"])})
 
-    def _resolve(self, item: Any) -> tuple[str, Any, float, np.ndarray]:
-        if not isinstance(item, dict):
-            raise RequestError("An instance is not an object.", "Send {data, look, strength, matrix}.")
-        path = need(item, "look", str, None)
-        look = self._store.look(path)[0] if path else None
-        strength = float(need(item, "strength", int | float, 1.0))
-        return need(item, "data", str), look, strength, numbers(item, "matrix", (4, 4), np.eye(4))
+    def _name(self, item: dict[str, Any]) -> tuple:
+        """What decides how an instance looks, in the form in which it can be compared."""
+        look = self._store.look(item["look"])[0] if item["look"] else None
+        return self._store.source(item["data"]), look, item["strength"], item["matrix"].tobytes()
 
-    def _draw(self, key: str, look: Any, strength: float, matrix: np.ndarray) -> Gaussians:
-        gaussians = self._store.get(key)
-        if look is not None and strength > 0:
+    def check_room(self, instances: list[dict[str, Any]], look: Look = lambda: None) -> None:
+        """Refuse what would not fit when put together: many instances may show the same few Gaussians.
+
+        Raises
+        ------
+        RequestError
+        """
+        needed = 0
+        for item in instances:
+            needed += nbytes(self._store.get(item["data"]))
+            needed += nbytes(self._store.look(item["look"])[1]) if item["look"] else 0
+            look()
+        needed *= 2  # the parts and, put together, the whole
+        if needed > _SMALL and needed > available_memory():
+            raise RequestError(
+                f"Together these {len(instances):,} objects need {needed / 1e9:.1f} GB of memory.",
+                "Hide some of them, or take them one after another.",
+            )
+
+    def _made(self, instances: list[dict[str, Any]], look: Look) -> tuple[Gaussians, list[int]]:
+        drawn = []
+        for item in instances:
+            drawn.append(self._draw(item))
+            look()
+        return drawn[0] if len(drawn) == 1 else concatenate(drawn), [len(part) for part in drawn]
+
+    def _draw(self, item: dict[str, Any]) -> Gaussians:
+        gaussians = self._store.get(item["data"])
+        if item["look"] and item["strength"] > 0:
             from ft2os import looks
 
-            gaussians = looks.apply(gaussians, self._store.look(look[0])[1], strength)
-        return transforms.apply(gaussians, matrix)
-
-
-def need(params: dict[str, Any], name: str, kind: Any, default: Any = _MISSING) -> Any:
-    """A parameter of the right type, or its default when it is absent or null.
-
-    Raises
-    ------
-    RequestError
-        Naming the parameter.
-    """
-    value = params.get(name)
-    if value is None and default is not _MISSING:
-        return default
-    if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
-        what = "is missing" if value is None else f"has the wrong type ({type(value).__name__})"
-        raise RequestError(f"The parameter {name!r} {what}.", "See the table in ft2os.protocol.")
-    return value
-
-
-def numbers(
-    params: dict[str, Any], name: str, shape: tuple[int, ...], default: np.ndarray | None = None
-) -> np.ndarray:
-    """A parameter as float64 array of ``shape`` (−1 in front: any number of them), flat or nested."""
-    if params.get(name) is None and default is not None:
-        return default
-    try:
-        array = np.asarray(need(params, name, list), np.float64).reshape(shape)
-    except (ValueError, TypeError):
-        raise RequestError(
-            f"The parameter {name!r} is not an array of shape {list(shape)}.",
-            "See the table in ft2os.protocol.",
-        ) from None
-    if not np.isfinite(array).all():
-        raise RequestError(f"The parameter {name!r} is not finite.", "Send numbers.")
-    return array
-
-
-def cameras(params: dict[str, Any]) -> list[Camera]:
-    """The cameras in ``viewmats``, ``Ks`` and ``size`` [width, height]."""
-    viewmats = numbers(params, "viewmats", (-1, 4, 4)).astype(np.float32)
-    Ks = numbers(params, "Ks", (-1, 3, 3)).astype(np.float32)
-    width, height = numbers(params, "size", (2,)).astype(int)
-    if len(viewmats) != len(Ks) or not len(Ks):
-        raise RequestError(
-            f"There are {len(viewmats)} viewmats and {len(Ks)} Ks.", "Send one of each for every picture."
-        )
-    if not (1 <= width <= MAX_SIDE and 1 <= height <= MAX_SIDE):
-        raise RequestError(
-            f"A picture of {width}×{height} pixels cannot be rendered.",
-            f"Choose a resolution between 1 and {MAX_SIDE}.",
-        )
-    return [Camera(V, K, int(width), int(height), f"{i:04d}") for i, (V, K) in enumerate(zip(viewmats, Ks))]
+            gaussians = looks.apply(gaussians, self._store.look(item["look"])[1], item["strength"])
+        return transforms.apply(gaussians, item["matrix"])

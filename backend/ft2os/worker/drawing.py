@@ -1,52 +1,62 @@
-"""The ``render`` method: a composed scene through cameras into the client's mapped file."""
+"""The ``render`` method: a composed scene through cameras into the client's file, part by part."""
 
 from __future__ import annotations
 
 import importlib.util
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ft2os.cameras.camera import Camera
-from ft2os.errors import FileError, RequestError
 from ft2os.gaussians import C0, Gaussians
 from ft2os.protocol import CHANNELS
-from ft2os.worker.compose import Composer, cameras, need, numbers
+from ft2os.worker.compose import Composer, Look
+from ft2os.worker.pictures import Pictures
+
+if TYPE_CHECKING:
+    from ft2os.tiles import Window
 
 log = logging.getLogger(__name__)
 
 FAR = 1e10  # depth where nothing was hit: Blender's own value for the background
 SOLID = 0.5  # alpha from which a pixel has a depth
+WHOLE_PIXELS = 1 << 24  # pictures larger than this are never drawn in one piece
+
+Drawn = tuple[np.ndarray, np.ndarray, np.ndarray]  # colour [h, w, 3] over black, alpha [h, w], depth [h, w]
+Limit = Callable[["Window"], np.ndarray]  # depths [h, w]
 
 
-def render(composer: Composer, params: dict[str, Any]) -> dict[str, Any]:
-    """Draw ``params`` of the protocol's ``render``; returns its result."""
-    views = cameras(params)
-    out = map_pictures(need(params, "out", str), (len(views), views[0].height, views[0].width, CHANNELS))
-    limits = _depth_limits(params, views)
-    background = None if params.get("background") is None else numbers(params, "background", (3,))
-    scene, held = composer.scene(need(params, "instances", list))
-    draw = _Drawing(scene, held, need(params, "antialiased", bool, False))
-    for i, view in enumerate(views):
-        draw(out[i], view, background, None if limits is None else limits[i : i + 1])
-    out.flush()
+def render(composer: Composer, params: dict[str, Any], look: Look = lambda: None) -> dict[str, Any]:
+    """Draw what ``render`` of the protocol asks for; returns its result.
+
+    Parameters
+    ----------
+    composer : Composer
+    params : dict
+        As ``params`` has checked them.
+    look : callable, optional
+        Called at least about once a second; may raise to stop.
+    """
+    views = params["views"]
+    shape = (len(views), views[0].height, views[0].width)
+    with ExitStack() as files:
+        out = files.enter_context(Pictures(params["out"], (*shape, CHANNELS), writable=True))
+        limits = None
+        if params["depth_limit"] is not None:
+            limits = files.enter_context(Pictures(params["depth_limit"], (*shape, 1)))
+        draw = _Drawing(*composer.scene(params["instances"], look), params["antialiased"])
+        for i, view in enumerate(views):
+            limit = None if limits is None else lambda window, i=i: limits.read(i, window)[..., 0]
+            for window, pixels in draw(view, params["background"], limit):
+                out.write(i, window, pixels)
+                look()
     return {"path": params["out"]}
-
-
-def map_pictures(path: str, shape: tuple[int, ...], mode: str = "r+") -> np.ndarray:
-    """A raw float32 file as an array; it may be longer than the array, not shorter."""
-    try:
-        size = os.path.getsize(path)
-        if size < 4 * np.prod(shape, dtype=np.int64):
-            raise RequestError(f"{path} is too small for pictures of shape {shape}.", "Make it larger first.")
-        return np.memmap(path, "<f4", mode, shape=shape)
-    except OSError as error:
-        raise FileError(f"Cannot open {path}: {error.strerror or error}.", "Make the file first.") from error
 
 
 def uses_cuda() -> bool:
@@ -58,7 +68,7 @@ class _Drawing:
     """One scene, ready to be drawn from any number of cameras."""
 
     def __init__(self, scene: Gaussians | None, held: np.ndarray | None, antialiased: bool) -> None:
-        self._scene, self._antialiased = scene, antialiased
+        self._scene, self._antialiased = scene if scene is None or len(scene) else None, antialiased
         self._share: Gaussians | None = None
         if scene is not None and held is not None:
             black = np.zeros_like(scene.sh[:1])
@@ -68,51 +78,69 @@ class _Drawing:
             self._share = scene.replace(sh=np.repeat(shown[:, None, None], 3, axis=2))
 
     def __call__(
-        self,
-        out: np.ndarray,  # [H, W, 5]
-        view: Camera,
-        background: np.ndarray | None,  # [3]
-        limit: np.ndarray | None,  # [1, H, W]
-    ) -> None:
-        if self._scene is None or not len(self._scene):
-            rgb, total, depth = np.zeros((*out.shape[:2], 3), np.float32), out[..., 3] * 0, out[..., 4] * 0
-        else:
-            rgb, total, depth = self._rasterize(self._scene, view, limit)
-        # What splats that are no holdouts contribute to a pixel: a picture in which they are white tells.
-        alpha = total if self._share is None else self._rasterize(self._share, view, limit)[0][..., 0]
-        if background is not None:
-            rgb = rgb + (1 - total)[..., None] * background.astype(np.float32)
-            alpha = alpha + (1 - total)
-        out[..., :3], out[..., 3] = rgb, alpha
-        out[..., 4] = np.where(total >= SOLID, depth, FAR)
-
-    def _rasterize(
-        self, scene: Gaussians, view: Camera, limit: np.ndarray | None
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Colour [H, W, 3] over black, alpha [H, W], depth [H, W]."""
-        rasterize = _cuda_rasterizer() if limit is None else None  # gsplat cannot stop at a depth
-        return (rasterize or _tiles)(scene, view, self._antialiased, limit)
+        self, view: Camera, background: np.ndarray | None, limit: Limit | None
+    ) -> Iterator[tuple[Window, np.ndarray]]:
+        """The picture's parts: where they lie, and their pixels [h, w, 5]."""
+        scenes = [scene for scene in (self._scene, self._share) if scene is not None]
+        for window, ((rgb, total, depth), *share) in _parts(scenes, view, self._antialiased, limit):
+            # What splats that are no holdouts contribute to a pixel: a picture in which they are white tells.
+            alpha = share[0][0][..., 0] if share else total
+            if background is not None:
+                rgb = rgb + (1 - total)[..., None] * background.astype(np.float32)
+                alpha = alpha + (1 - total)
+            far = np.where(total >= SOLID, depth, FAR)
+            yield window, np.concatenate([rgb, alpha[..., None], far[..., None]], axis=2, dtype=np.float32)
 
 
-def _tiles(
-    scene: Gaussians, view: Camera, antialiased: bool, limit: np.ndarray | None
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _parts(
+    scenes: list[Gaussians], view: Camera, antialiased: bool, limit: Limit | None
+) -> Iterator[tuple[Window, list[Drawn]]]:
+    """Scenes of the same Gaussians in different colours, part by part; none at all is an empty picture."""
+    from ft2os.tiles import Window, halved
+
+    whole = Window.whole(view.width, view.height)
+    if not scenes:
+        for window in halved(whole):
+            zeros = np.zeros(window.shape, np.float32)
+            yield window, [(np.zeros((*window.shape, 3), np.float32), zeros, zeros)]
+        return
+    if limit is None and view.width * view.height <= WHOLE_PIXELS:  # gsplat cannot stop at a depth
+        drawn = _on_gpu(scenes, view, antialiased)
+        if drawn is not None:
+            yield whole, drawn
+            return
+    for parts in zip(*(_on_cpu(scene, view, antialiased, limit) for scene in scenes)):
+        yield parts[0][0], [drawn for _, drawn in parts]
+
+
+def _on_cpu(
+    scene: Gaussians, view: Camera, antialiased: bool, limit: Limit | None
+) -> Iterator[tuple[Window, Drawn]]:
     from ft2os import tiles
 
-    drawn = tiles.render(
-        scene,
-        view.viewmat[None],
-        view.K[None],
-        view.width,
-        view.height,
-        antialiased=antialiased,
-        depth_limit=limit,
-    )
-    return drawn.rgb[0], drawn.alpha[0], drawn.depth[0]
+    for window, drawn in tiles.render_parts(
+        scene, view.viewmat, view.K, view.width, view.height, antialiased=antialiased, depth_limit=limit
+    ):
+        yield window, (drawn.rgb[0], drawn.alpha[0], drawn.depth[0])
+
+
+def _on_gpu(scenes: list[Gaussians], view: Camera, antialiased: bool) -> list[Drawn] | None:
+    """Whole pictures; None where there is no GPU, or not enough memory on it."""
+    rasterize = _cuda_rasterizer()
+    if rasterize is None:
+        return None
+    import torch
+
+    try:
+        return [rasterize(scene, view, antialiased) for scene in scenes]
+    except torch.cuda.OutOfMemoryError:
+        torch.cuda.empty_cache()
+        log.warning("the picture does not fit into the GPU's memory: it is drawn on the CPU")
+        return None
 
 
 @lru_cache(maxsize=1)
-def _cuda_rasterizer() -> Callable[..., tuple[np.ndarray, np.ndarray, np.ndarray]] | None:
+def _cuda_rasterizer() -> Callable[[Gaussians, Camera, bool], Drawn] | None:
     if os.environ.get("FT2OS_DEVICE") == "cpu" or not _has_nvidia_driver():
         return None
     if not all(importlib.util.find_spec(name) for name in ("torch", "gsplat")):
@@ -123,7 +151,7 @@ def _cuda_rasterizer() -> Callable[..., tuple[np.ndarray, np.ndarray, np.ndarray
         return None
     from ft2os.render import rasterize
 
-    def draw(scene, view, antialiased, limit):
+    def draw(scene, view, antialiased):
         def put(array: np.ndarray) -> torch.Tensor:
             return torch.as_tensor(np.ascontiguousarray(array), device="cuda")
 
@@ -147,11 +175,3 @@ def _has_nvidia_driver() -> bool:
     if os.name == "nt":
         return Path(os.environ.get("SYSTEMROOT", "C:\\Windows"), "System32", "nvcuda.dll").exists()
     return Path("/dev/nvidiactl").exists() or Path("/dev/dxg").exists()
-
-
-def _depth_limits(params: dict[str, Any], views: list[Camera]) -> np.ndarray | None:
-    path = need(params, "depth_limit", str, None)
-    if path is None:
-        return None
-    shape = (len(views), views[0].height, views[0].width)
-    return np.array(map_pictures(path, shape, "r"), np.float32)

@@ -16,7 +16,7 @@ from ft2os.errors import FileError
 from ft2os.files import replacing
 from ft2os.gaussians import concatenate
 from ft2os.strict_json import plain
-from ft2os.worker.compose import Composer, cameras, need, numbers
+from ft2os.worker.compose import Composer
 
 if TYPE_CHECKING:
     from ft2os.stylize import Progress, StylizeRequest, StylizeResult
@@ -29,33 +29,33 @@ LIVE_S = 1.5  # between looks that grow
 LIVE_SHARE = 10  # and as many times what making one took
 
 
-def read_request(composer: Composer, params: dict[str, Any]) -> StylizeRequest:
-    """The request in ``params`` of the protocol's ``stylize``.
+def read_request(
+    composer: Composer, params: dict[str, Any], look: Callable[[], None] = lambda: None
+) -> StylizeRequest:
+    """The request in ``params`` of the protocol's ``stylize``, as ``worker.params`` has checked them.
 
     Stylization works in the target's own coordinates, so that a look does not depend on where the object
     stands: context and cameras are brought there.
     """
     from ft2os.stylize import StylizeRequest
 
-    out = Path(need(params, "out", str))
+    out = Path(params["out"])
     if not out.parent.is_dir():
         raise FileError(f"The folder {out.parent} does not exist.", "Choose a folder that exists.")
-    target = need(params, "target", dict)
-    frame = numbers(target, "matrix", (4, 4), np.eye(4))
-    context = [composer.one(item, frame) for item in need(params, "context", list, [])]
+    frame = params["target"]["matrix"]
+    composer.check_room([params["target"], *params["context"]], look)
+    context = []
+    for item in params["context"]:
+        context.append(composer.one(item, frame))
+        look()
+    same = ("prompt", "object_name", "method", "preset", "seed", "overrides", "resume")
     return StylizeRequest(
-        target=composer.one(target, frame),
+        target=composer.one(params["target"], frame),
         context=concatenate(context) if context else None,
-        prompt=need(params, "prompt", str, ""),
-        object_name=need(params, "object_name", str, None),
-        method=need(params, "method", str, "material"),
-        preset=need(params, "preset", str, "standard"),
-        seed=need(params, "seed", int, 0),
-        overrides=need(params, "overrides", dict, {}),
-        cameras=_cameras(params, frame),
-        style_image=_path(params, "style_image"),
-        checkpoint=_path(params, "checkpoint"),
-        resume=need(params, "resume", bool, False),
+        cameras=_cameras(params["cameras"], frame),
+        style_image=_path(params["style_image"]),
+        checkpoint=_path(params["checkpoint"]),
+        **{name: params[name] for name in same},
     )
 
 
@@ -117,9 +117,9 @@ class Report:
         return str(self._preview)
 
 
-def save(result: StylizeResult, params: dict[str, Any]) -> dict[str, Any]:
+def save(result: StylizeResult, out: str) -> dict[str, Any]:
     """Write the look where the client asked; returns the method's result."""
-    path = Path(params["out"])
+    path = Path(out)
     result.look.save(path)
     return {"path": str(path), "stats": plain(result.stats)}
 
@@ -129,18 +129,16 @@ def _progress(id: int | str, progress: Progress) -> dict[str, Any]:
     return {"id": id, **plain(facts)}
 
 
-def _path(params: dict[str, Any], name: str) -> Path | None:
-    text = need(params, name, str, None)
-    return Path(text) if text else None
+def _path(text: str | None) -> Path | None:
+    return None if text is None else Path(text)
 
 
-def _cameras(params: dict[str, Any], frame: np.ndarray) -> list[Camera] | None:
-    if params.get("cameras") is None:
+def _cameras(given: list[list[Camera]] | None, frame: np.ndarray) -> list[Camera] | None:
+    if given is None:
         return None
     _, scale, _ = transforms.decompose(frame)
-    views = [view for group in need(params, "cameras", list) for view in cameras(group)]
     moved = []
-    for view in views:
+    for view in (view for group in given for view in group):
         # A camera sees the same picture when its own coordinates shrink: that undoes the object's scale.
         viewmat = view.viewmat.astype(np.float64) @ frame
         viewmat[:3] /= scale

@@ -2,7 +2,8 @@
 
 Everything that computes runs on the main thread, one thing at a time, so that no two of them share memory,
 cores or a GPU. A stylization asks between its steps whether it is cancelled, and that is where the requests
-that came meanwhile are served. Only reading and the heartbeat have threads of their own.
+that came meanwhile are served. Reading, the heartbeat and the conversion of files, which may take minutes and
+needs nothing of ours, have threads of their own.
 """
 
 from __future__ import annotations
@@ -10,8 +11,10 @@ from __future__ import annotations
 import importlib.util
 import logging
 import threading
+import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -20,15 +23,17 @@ import ft2os
 from ft2os import exchange, protocol
 from ft2os.errors import CancelledError, Ft2osError, MissingError, RequestError
 from ft2os.extras import extra_of
-from ft2os.worker import drawing, job
+from ft2os.worker import drawing, job, params
 from ft2os.worker.channel import Channel
-from ft2os.worker.compose import Composer, need
+from ft2os.worker.compose import Composer
 from ft2os.worker.store import Store
 
 log = logging.getLogger(__name__)
 
 # These may take seconds and never run inside another one; all other methods are served between steps.
 LONG = ("stylize", "scene.load")
+ASIDE = ("scene.convert",)  # and these beside everything, one at a time
+PATIENCE_S = 1.0  # a picture that takes longer is given up for a newer one; before, it is nearly there
 
 
 class Server:
@@ -47,6 +52,7 @@ class Server:
         self._job: int | str | None = None
         self._ready = False  # initialized
         self._compiled = False
+        self._aside = ThreadPoolExecutor(1, thread_name_prefix="ft2os-aside")
         self._methods = {
             "initialize": self._initialize,
             "data.put": self._put,
@@ -58,14 +64,14 @@ class Server:
             "shutdown": self._shutdown,
         }
 
-    def run(self) -> int:
+    def run(self) -> None:
         """Serve until input ends."""
         self._channel.start()
         threading.Thread(target=self._beat, name="ft2os-heartbeat", daemon=True).start()
         while (message := self._channel.receive(wait=True)) is not None:
             self._serve(message)
         log.info("input ended")
-        return 0
+        self._aside.shutdown(cancel_futures=True)
 
     def _beat(self) -> None:
         while True:
@@ -75,6 +81,13 @@ class Server:
                 return
 
     def _serve(self, message: dict[str, Any]) -> None:
+        """Run one request and answer it, here or aside."""
+        if message.get("method") in ASIDE:
+            self._aside.submit(self._run, message)
+        else:
+            self._run(message)
+
+    def _run(self, message: dict[str, Any]) -> None:
         """Run one request and answer it; nothing that goes wrong ends the worker."""
         id = message.get("id")
         try:
@@ -90,22 +103,26 @@ class Server:
             self._channel.answer(answer)
 
     def _call(self, message: dict[str, Any]) -> Any:
-        method, params = message.get("method"), message.get("params", {})
+        method, given = message.get("method"), message.get("params", {})
         if not isinstance(method, str) or method not in self._methods:
             raise protocol.UnknownMethodError(
                 f"The backend has no method {str(method)[:80]!r}.", "Install the backend again."
             )
-        if not isinstance(params, dict):
+        if not isinstance(given, dict):
             raise RequestError("The parameters are not a JSON object.", "See the table in ft2os.protocol.")
         if not self._ready and method != "initialize":
             raise RequestError("The connection is not initialized.", "Send initialize first.")
-        if self._cancelled(message.get("id"), method):
-            raise CancelledError
-        return self._methods[method](params, message.get("id"))
+        id = message.get("id")
+        self._check_wanted(id, method)
+        return self._methods[method](params.check(method, given), id)
 
     def _cancelled(self, id: Any, method: str) -> bool:
         """Has the client cancelled, or gone in the middle of something long?"""
-        return self._channel.is_cancelled(id) or (method in LONG and self._channel.closed.is_set())
+        return self._channel.is_cancelled(id) or (method in LONG + ASIDE and self._channel.closed.is_set())
+
+    def _check_wanted(self, id: Any, method: str) -> None:
+        if self._cancelled(id, method):
+            raise CancelledError
 
     @contextmanager
     def _during(self, state: str, id: int | str | None = None) -> Iterator[None]:
@@ -116,10 +133,10 @@ class Server:
         finally:
             self._state, self._job = before
 
-    # The methods. Each takes (params, id) and returns its result.
+    # The methods. Each takes (asked, id) and returns its result; ``asked`` are its checked parameters.
 
-    def _initialize(self, params: dict[str, Any], id: Any) -> dict[str, Any]:
-        protocol.check_version(need(params, "protocol", str))
+    def _initialize(self, asked: dict[str, Any], id: Any) -> dict[str, Any]:
+        protocol.check_version(asked["protocol"])
         with self._during("loading"):
             cuda = drawing.uses_cuda()
         self._ready = True
@@ -132,46 +149,54 @@ class Server:
             "editors": [],
         }
 
-    def _put(self, params: dict[str, Any], id: Any) -> dict[str, Any]:
-        return {"count": len(self._store.put(need(params, "key", str), need(params, "path", str)))}
+    def _put(self, asked: dict[str, Any], id: Any) -> dict[str, Any]:
+        return {"count": len(self._store.put(asked["key"], asked["path"]))}
 
-    def _load(self, params: dict[str, Any], id: Any) -> dict[str, Any]:
+    def _load(self, asked: dict[str, Any], id: Any) -> dict[str, Any]:
         from ft2os.formats import load_scene
 
         with self._during("loading", id):
-            scene = load_scene(need(params, "path", str))
+            scene = load_scene(asked["path"], progress=self._teller(id, "scene.load"))
             key = exchange.digest(scene.gaussians)
-            self._store.add(key, scene.gaussians)
+            self._store.add(key, scene.gaussians.replace(source=None))
         counts = {str(group): int(scene.mask(group).sum()) for group in scene.group_ids()}
         names = {str(group): scene.labels.get(group, str(group)) for group in scene.group_ids()}
         return {"key": key, "counts": {"gaussians": len(scene.gaussians), **counts}, "groups": names}
 
-    def _convert(self, params: dict[str, Any], id: Any) -> dict[str, Any]:
+    def _convert(self, asked: dict[str, Any], id: Any) -> dict[str, Any]:
         from ft2os.formats import load_scene, save_scene
 
-        with self._during("loading", id):
-            drop = need(params, "drop_invalid", bool, False)
-            scene = load_scene(need(params, "path", str), drop_invalid=drop)
-            form = save_scene(need(params, "out", str), scene.gaussians, labels=scene.labels or None)
-        return {"path": params["out"], "format": form.name, "count": len(scene.gaussians)}
+        tell = self._teller(id, "scene.convert")
+        scene = load_scene(asked["path"], drop_invalid=asked["drop_invalid"], progress=tell)
+        form = save_scene(asked["out"], scene.gaussians, labels=scene.labels or None, progress=tell)
+        return {"path": asked["out"], "format": form.name, "count": len(scene.gaussians)}
 
-    def _render(self, params: dict[str, Any], id: Any) -> dict[str, Any]:
-        out, revision = need(params, "out", str), need(params, "revision", int, 0)
-        if any(_revision_of(message, out) > revision for message in self._channel.waiting()):
-            raise protocol.SupersededError("A newer picture was asked for.", "Wait for that one.")
+    def _render(self, asked: dict[str, Any], id: Any) -> dict[str, Any]:
+        began = time.monotonic()
+
+        def look() -> None:
+            self._check_wanted(id, "render")
+            if time.monotonic() - began > PATIENCE_S:
+                self._check_newest(asked)
+
+        self._check_newest(asked)
         # The first picture of a process compiles the kernels, or loads them from numba's cache.
         with self._during("working" if self._compiled else "compiling", id):
-            answer = drawing.render(self._composer, params)
+            answer = drawing.render(self._composer, asked, look)
         self._compiled = True
         return answer
 
-    def _stylize(self, params: dict[str, Any], id: Any) -> dict[str, Any]:
+    def _check_newest(self, asked: dict[str, Any]) -> None:
+        waiting = self._channel.waiting()
+        if any(_revision_of(message, asked["out"]) > asked["revision"] for message in waiting):
+            raise protocol.SupersededError("A newer picture was asked for.", "Wait for that one.")
+
+    def _stylize(self, asked: dict[str, Any], id: Any) -> dict[str, Any]:
         with self._during("loading", id):
             from ft2os.stylize import stylize
 
-            request = job.read_request(self._composer, params)
-            live = need(params, "live", bool, False)
-            report = job.Report(self._notify, id, Path(params["out"]), live)
+            request = job.read_request(self._composer, asked, lambda: self._check_wanted(id, "stylize"))
+            report = job.Report(self._notify, id, Path(asked["out"]), asked["live"])
 
             def cancelled() -> bool:
                 self._serve_between_steps()
@@ -182,13 +207,27 @@ class Server:
                 report(step)
 
             result = stylize(request, progress=progress, cancelled=cancelled)
-            return job.save(result, params)
+            return job.save(result, asked["out"])
 
-    def _select(self, params: dict[str, Any], id: Any) -> None:
+    def _select(self, asked: dict[str, Any], id: Any) -> None:
         raise MissingError("Selecting by picture is not available yet.", "Select a group's object instead.")
 
-    def _shutdown(self, params: dict[str, Any], id: Any) -> None:
+    def _shutdown(self, asked: dict[str, Any], id: Any) -> None:
         self._channel.close()
+
+    def _teller(self, id: Any, method: str) -> Callable[[str, int, int], None]:
+        """A reader's or writer's ``progress``: tells each stage once, stops what is not wanted any more."""
+        told = None
+
+        def tell(stage: str, step: int, total: int) -> None:
+            nonlocal told
+            self._check_wanted(id, method)
+            if told != (stage, step):
+                told = stage, step
+                facts = {"stage": stage, "step": step, "total": total}
+                self._notify("progress", {"id": id, **facts, "eta_s": None, "loss": None, "metrics": {}})
+
+        return tell
 
     def _serve_between_steps(self) -> None:
         while message := self._channel.receive(False, lambda m: m.get("method") not in LONG):
@@ -202,7 +241,7 @@ class Server:
         if error.partial is None:
             return {}
         try:
-            return {"partial": job.save(error.partial, message["params"])}
+            return {"partial": job.save(error.partial, message["params"]["out"])}
         except Ft2osError:
             log.exception("the partial result is lost")
             return {}

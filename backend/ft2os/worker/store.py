@@ -1,53 +1,96 @@
-"""The Gaussians and looks that the worker keeps warm, least recently used first out."""
+"""What the worker keeps warm: Gaussians, looks and the scene put together last, within so many bytes."""
 
 from __future__ import annotations
 
+import logging
 import os
 from collections import OrderedDict
+from collections.abc import Hashable
+from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
+
+import numpy as np
 
 from ft2os import exchange
 from ft2os.errors import FileError
+from ft2os.files import read_error
 from ft2os.gaussians import Gaussians
+from ft2os.looks import Look
 from ft2os.protocol import UnknownDataError
 
-if TYPE_CHECKING:
-    from ft2os.looks import Look
+log = logging.getLogger(__name__)
 
 CAPACITY = 4 * 2**30  # bytes; FT2OS_CACHE_BYTES overrides
+CAPACITY_ENV = "FT2OS_CACHE_BYTES"
+_MOST_PATHS = 100_000
+
+
+class Cache:
+    """Things made of arrays, by name; the least recently used go first where bytes run out.
+
+    Parameters
+    ----------
+    capacity : int
+        Bytes. The newest thing stays, however large it is.
+    """
+
+    def __init__(self, capacity: int) -> None:
+        self.capacity, self.size = capacity, 0
+        self._held: OrderedDict[Hashable, tuple[Any, int]] = OrderedDict()
+
+    def get(self, name: Hashable) -> Any:
+        """What is held under a name, or None."""
+        if name not in self._held:
+            return None
+        self._held.move_to_end(name)
+        return self._held[name][0]
+
+    def add(self, name: Hashable, value: Any) -> None:
+        """Hold ``value``."""
+        self.drop(name)
+        self._held[name] = value, nbytes(value)
+        self.size += self._held[name][1]
+        while self.size > self.capacity and len(self._held) > 1:
+            self.drop(next(iter(self._held)))
+
+    def drop(self, name: Hashable) -> None:
+        """Forget a name, if it is held."""
+        _, size = self._held.pop(name, (None, 0))
+        self.size -= size
 
 
 class Store:
-    """Sets of Gaussians by key.
+    """Gaussians by key and looks by file.
 
     What was dropped for space is read again from its file when it is needed; the client hears of it only
     when that file is gone too (`UnknownDataError`), and then puts the data again.
+
+    Attributes
+    ----------
+    cache : Cache
+        All that is kept, the composed scene included.
     """
 
     def __init__(self, capacity: int | None = None) -> None:
-        self.capacity = int(os.environ.get("FT2OS_CACHE_BYTES", CAPACITY)) if capacity is None else capacity
-        self._held: OrderedDict[str, Gaussians] = OrderedDict()
-        self._paths: dict[str, Path] = {}
-        self._looks: OrderedDict[tuple[str, int, int], Look] = OrderedDict()
+        self.cache = Cache(_told_capacity() if capacity is None else capacity)
+        self._paths: OrderedDict[str, str] = OrderedDict()
 
     def put(self, key: str, path: str) -> Gaussians:
         """Read an exchange file and hold it under ``key``, which names its content."""
-        if key in self._held and self._paths.get(key) == Path(path):
-            return self.get(key)
+        held = self.cache.get(("data", key))
+        if held is not None and self._paths.get(key) == path:
+            return held
         gaussians = exchange.read(path)
-        self._paths[key] = Path(path)
+        self._paths[key] = path
+        if len(self._paths) > _MOST_PATHS:
+            self._paths.popitem(last=False)
         self.add(key, gaussians)
         return gaussians
 
     def add(self, key: str, gaussians: Gaussians) -> None:
-        """Hold ``gaussians``, dropping the least recently used others where space runs out."""
-        self._held[key] = gaussians
-        self._held.move_to_end(key)
-        total = sum(_size(held) for held in self._held.values())
-        while total > self.capacity and len(self._held) > 1:
-            _, dropped = self._held.popitem(last=False)
-            total -= _size(dropped)
+        """Hold ``gaussians`` under ``key``."""
+        self.cache.add(("data", key), gaussians)
 
     def get(self, key: str) -> Gaussians:
         """The Gaussians under ``key``.
@@ -57,9 +100,9 @@ class Store:
         UnknownDataError
             If they were never put, or were dropped and their file is gone.
         """
-        if key in self._held:
-            self._held.move_to_end(key)
-            return self._held[key]
+        held = self.cache.get(("data", key))
+        if held is not None:
+            return held
         try:
             gaussians = exchange.read(self._paths[key])
         except (KeyError, FileError):
@@ -70,23 +113,40 @@ class Store:
         self.add(key, gaussians)
         return gaussians
 
+    def source(self, key: str) -> tuple[str, str | None]:
+        """A name of what ``key`` stands for now: another file under an old key is something else."""
+        return key, self._paths.get(key)
+
     def look(self, path: str) -> tuple[tuple[str, int, int], Look]:
         """The look in a file, with a name of its content (path, size, time of change)."""
-        from ft2os.looks import Look
-
         try:
             status = os.stat(path)
-        except OSError as error:
-            raise FileError(f"Cannot read the look {path}: {error.strerror}.", "Stylize again.") from error
+        except (OSError, ValueError) as error:
+            raise read_error(Path(path), error) from error
         name = (path, status.st_size, status.st_mtime_ns)
-        if name not in self._looks:
-            self._looks[name] = Look.load(Path(path))
-            if len(self._looks) > 32:
-                self._looks.popitem(last=False)
-        self._looks.move_to_end(name)
-        return name, self._looks[name]
+        look = self.cache.get(("look", name))
+        if look is None:
+            look = Look.load(Path(path))
+            self.cache.add(("look", name), look)
+        return name, look
 
 
-def _size(gaussians: Gaussians) -> int:
-    arrays = (gaussians.means, gaussians.quats, gaussians.scales, gaussians.opacities, gaussians.sh)
-    return sum(array.nbytes for array in arrays)
+def nbytes(value: Any) -> int:
+    """Bytes of all arrays in Gaussians, a look, or a tuple or dictionary of such."""
+    if isinstance(value, np.ndarray):
+        return value.nbytes
+    if isinstance(value, tuple | list):
+        return sum(map(nbytes, value))
+    if isinstance(value, dict):
+        return sum(map(nbytes, value.values()))
+    if isinstance(value, Gaussians | Look):
+        return sum(nbytes(getattr(value, field.name)) for field in fields(value))
+    return 0
+
+
+def _told_capacity() -> int:
+    told = os.environ.get(CAPACITY_ENV, "").strip()
+    if told and not told.isdecimal():
+        log.warning("%s is %r, which is no number of bytes: %d are kept", CAPACITY_ENV, told, CAPACITY)
+        return CAPACITY
+    return int(told) if told else CAPACITY
