@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -171,6 +172,24 @@ def test_a_file_is_converted_for_a_client_that_cannot_read_it(tmp_path, peer):
     assert len(load_scene(tmp_path / "c.ply").gaussians) == 300
     wrong = peer.call("scene.convert", path=str(tmp_path / "a.ply"), out=str(tmp_path / "b.xyz"))
     assert "Cannot write" in wrong["error"]["message"]
+
+
+def test_a_long_conversion_leaves_the_worker_alive_and_can_be_cancelled(tmp_path, peer):
+    """The library that packs a .sog holds its interpreter for as long as that takes."""
+    pytest.importorskip("gaussforge")
+    write_ply(tmp_path / "a.ply", ball(60_000, 3))
+    message = peer.message("scene.convert", path=str(tmp_path / "a.ply"), out=str(tmp_path / "b.sog"))
+    peer.send(message)
+    peer.until(lambda m: m.get("method") == "progress" and m["params"]["stage"] == "packing")
+    began = time.monotonic()
+    for _ in range(3):
+        peer.until(lambda m: m.get("method") == "heartbeat")
+    assert time.monotonic() - began < 10
+    assert peer.initialize()  # other requests are served meanwhile
+    assert not any(m.get("id") == message["id"] for m in peer.seen), "it was too short to tell"
+    peer.send({"jsonrpc": "2.0", "method": "$/cancel", "params": {"id": message["id"]}})
+    assert peer.answer(message)["error"]["data"]["kind"] == "cancelled"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.ply"]
 
 
 def test_end_of_input_ends_it_in_the_middle_of_a_job(tmp_path, peer):

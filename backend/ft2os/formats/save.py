@@ -8,7 +8,7 @@ import numpy as np
 
 from ft2os.errors import FileError
 from ft2os.files import replacing
-from ft2os.formats import aside, registry
+from ft2os.formats import registry
 from ft2os.formats.load import Progress
 from ft2os.formats.ply_write import save_ply
 from ft2os.gaussians import Gaussians
@@ -58,6 +58,8 @@ def save_scene(
         raise FileError(f"There are no Gaussians to write to {path.name}.", "Select at least one.")
     with replacing(path) as temporary:
         if form.aside and form.writable():
+            from ft2os.formats import aside
+
             aside.write(form, temporary, gaussians, lambda: report("packing", 0, 0))
         else:
             form.write(temporary, gaussians)
