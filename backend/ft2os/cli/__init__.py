@@ -34,16 +34,9 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; the result is the exit code."""
-    args = build_parser().parse_args(argv)
-    logging.basicConfig(
-        stream=sys.stderr,
-        level=logging.INFO if args.verbose else logging.WARNING,
-        format="ft2os: %(message)s",
-    )
+    console.settle_output()
     try:
-        code = args.run(args) or 0
-        sys.stdout.flush()  # so that a full disk behind our output is told here
-        return code
+        return _run(argv)
     except (KeyboardInterrupt, CancelledError):
         console.complain("Stopped; nothing was changed.")
         return console.INTERRUPTED
@@ -66,6 +59,19 @@ def main(argv: Sequence[str] | None = None) -> int:
         where = error.filename or "The output"
         console.complain(f"{where} cannot be written: the disk is full.", "Free some space.")
         return 1
+
+
+def _run(argv: Sequence[str] | None) -> int:
+    try:
+        args = build_parser().parse_args(argv)
+        logging.basicConfig(
+            stream=sys.stderr,
+            level=logging.INFO if args.verbose else logging.WARNING,
+            format="ft2os: %(message)s",
+        )
+        return args.run(args) or 0
+    finally:
+        sys.stdout.flush()  # so that a full disk or a closed pipe behind our output is told here
 
 
 def _drop_output() -> None:

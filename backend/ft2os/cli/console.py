@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import codecs
 import json
 import math
 import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from ft2os.extras import PACKAGES, extra_of
+from ft2os.process import open_standard_streams
 from ft2os.strict_json import plain
 
 Report = Callable[[str, int, int, str], None]
@@ -33,11 +35,28 @@ def missing_module(name: str) -> tuple[str, str] | None:
     return f"This needs {package}, which is not installed.", f"Install it: {install_command(extra)}"
 
 
+def settle_output() -> None:
+    """Let everything be printed: names that are not UTF-8 as they are, what has no bytes as an escape."""
+    open_standard_streams()
+    codecs.register_error("ft2os", _as_bytes_or_escape)
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="ft2os")
+
+
+def _as_bytes_or_escape(error: UnicodeError) -> tuple[str | bytes, int]:
+    try:
+        return codecs.lookup_error("surrogateescape")(error)
+    except UnicodeError:
+        return codecs.lookup_error("backslashreplace")(error)
+
+
 def complain(message: str, hint: str = "") -> None:
     """One line that says what is wrong and one that says what to do, on stderr."""
-    print(f"ft2os: {_one_line(message)}", file=sys.stderr)
-    if hint:
-        print(f"       {_one_line(hint)}", file=sys.stderr)
+    with suppress(BrokenPipeError):  # nobody reads it
+        print(f"ft2os: {_one_line(message)}", file=sys.stderr)
+        if hint:
+            print(f"       {_one_line(hint)}", file=sys.stderr)
 
 
 def _one_line(text: str) -> str:
@@ -55,6 +74,15 @@ def add_scene(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--drop-invalid", action="store_true", help="leave out Gaussians with NaN or infinite values"
     )
+
+
+def words(text: str) -> str:
+    """Text that is UTF-8, for argparse."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise argparse.ArgumentTypeError("the text is not UTF-8") from None
+    return text
 
 
 def size(text: str) -> tuple[int, int]:

@@ -15,8 +15,12 @@ def add(verbs: argparse._SubParsersAction) -> None:
     parser.add_argument("before", metavar="BEFORE", help="the scene as it was: a splat file or output folder")
     parser.add_argument("after", metavar="AFTER", help="the stylized scene")
     parser.add_argument("--group", required=True, metavar="ID|NAME", help="the object ('all': whole scene)")
-    parser.add_argument("--prompt", default="", metavar="TEXT", help="the look (default: the run's own)")
-    parser.add_argument("--source", default="", metavar="TEXT", help="what it was, such as 'a truck'")
+    parser.add_argument(
+        "--prompt", type=console.words, default="", metavar="TEXT", help="the look (default: the run's own)"
+    )
+    parser.add_argument(
+        "--source", type=console.words, default="", metavar="TEXT", help="what it was, such as 'a truck'"
+    )
     parser.add_argument(
         "--judge", metavar="MODEL", help="a CLIP that did not guide: open_clip's name, or a folder"
     )
@@ -59,12 +63,12 @@ def run(args: argparse.Namespace) -> None:
         if args.json:
             text = json.dumps(plain(found.report), indent=1, ensure_ascii=False, allow_nan=False)
             with replacing(args.json) as temporary:
-                temporary.write_text(text + "\n", encoding="utf-8")
+                temporary.write_text(text + "\n", encoding="utf-8", errors="backslashreplace")
         if args.html:
             report("writing the page", 0, 1)
             text = page.build(found)
             with replacing(args.html) as temporary:
-                temporary.write_text(text, encoding="utf-8")
+                temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
     table.show(found.report)
     for path in (args.json, args.html):
         if path:

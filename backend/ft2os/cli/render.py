@@ -11,13 +11,20 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ft2os.cli import console
+from ft2os.errors import RequestError
+from ft2os.process import available_memory
 
 if TYPE_CHECKING:
+    from PIL.Image import Image
+
     from ft2os.cameras import Camera
     from ft2os.formats import Scene
+    from ft2os.gaussians import Gaussians
 
 DEFAULT_ORBIT = 8
 DEFAULT_SIZE = (512, 512)
+_PIXEL = 5  # bytes that Pillow takes for a pixel, and for packing it
+_SMALL = 1 << 28  # bytes that nobody needs to ask for
 
 
 def add(verbs: argparse._SubParsersAction) -> None:
@@ -42,12 +49,8 @@ def add(verbs: argparse._SubParsersAction) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Draw the pictures and print their paths."""
-    from PIL import Image
-
-    from ft2os.cameras import stack
     from ft2os.files import replacing
     from ft2os.formats import load_scene
-    from ft2os.tiles import render
 
     with console.progress() as report:
         scene = load_scene(args.scene, drop_invalid=args.drop_invalid, progress=report)
@@ -57,15 +60,39 @@ def run(args: argparse.Namespace) -> None:
         written = []
         for i, (camera, name) in enumerate(zip(cameras, file_names(cameras), strict=True)):
             report("rendering", i, len(cameras), name)
-            drawn = render(
-                scene.gaussians, *stack([camera]), camera.width, camera.height, background=background
-            )
-            pixels = np.clip(drawn.rgb[0] * 255.0 + 0.5, 0, 255).astype(np.uint8)
+            picture = draw(scene.gaussians, camera, background)
             with replacing(args.out / name) as temporary:
-                Image.fromarray(pixels).save(temporary, format="PNG")
+                picture.save(temporary, format="PNG")
             written.append(args.out / name)
     for path in written:
         print(path)
+
+
+def draw(gaussians: Gaussians, camera: Camera, background: tuple[float, float, float]) -> Image:
+    """The picture in 8 bits, of which no more than parts ever exist as floats.
+
+    Raises
+    ------
+    RequestError
+        If not even that would fit into the memory.
+    """
+    from PIL import Image
+
+    from ft2os.tiles import render_parts
+
+    needed = _PIXEL * camera.width * camera.height
+    if needed > _SMALL and needed > available_memory():
+        raise RequestError(
+            f"A picture of {camera.width}×{camera.height} pixels needs {needed / 1e9:.1f} GB of memory.",
+            "Choose a smaller one with --size.",
+        )
+    picture = Image.new("RGB", (camera.width, camera.height))
+    for window, drawn in render_parts(
+        gaussians, camera.viewmat, camera.K, camera.width, camera.height, background=background
+    ):
+        pixels = np.clip(drawn.rgb[0] * 255.0 + 0.5, 0, 255).astype(np.uint8)
+        picture.paste(Image.fromarray(pixels), (window.columns.start, window.rows.start))
+    return picture
 
 
 def choose_cameras(

@@ -35,5 +35,6 @@ def write(out: Path, record: dict[str, object]) -> Path:
     path = out.with_name(f"{out.name}.run.json")
     with replacing(path) as temporary:
         text = json.dumps(plain(record), indent=1, ensure_ascii=False, allow_nan=False)
-        temporary.write_text(text, encoding="utf-8")
+        # What is not UTF-8 in a file's name becomes the escape that JSON has for it.
+        temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
     return path
