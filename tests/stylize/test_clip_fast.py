@@ -2,11 +2,13 @@
 
 import dataclasses
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
+import safetensors.torch  # noqa: E402
 
 from ft2os import looks  # noqa: E402
 from ft2os.cameras import orbit  # noqa: E402
@@ -270,6 +272,31 @@ def test_a_damaged_checkpoint_is_said_to_be_one(make, tmp_path):
         path.write_bytes(damaged)
         with pytest.raises(FileError, match="checkpoint"):
             stylize(make(checkpoint=path, resume=True))
+
+
+def _with_facts(tensors: bytes, facts: object) -> bytes:
+    """A checkpoint with other facts."""
+    return safetensors.torch.save(safetensors.torch.load(tensors), {"facts": json.dumps(facts)})
+
+
+def test_facts_of_another_shape_are_damage_and_foreign_files_stay(make, tmp_path):
+    path = tmp_path / "run.safetensors"
+    _broken_off(make(checkpoint=path))
+    whole = path.read_bytes()
+    with safetensors.safe_open(path, "pt") as file:
+        facts = json.loads(file.metadata()["facts"])
+    changes = [{"batch": "4"}, {"batch": 10**9}, {"losses": 5}, {"terms": [1]}, {"colours": [1]}, {"more": 1}]
+    damaged = [_with_facts(whole, facts | change) for change in changes]
+    damaged += [_with_facts(whole, other) for other in ([1], 5, None, {"digest": facts["digest"]})]
+    model = safetensors.torch.save({"weight": torch.ones(3)})
+    for content in (*damaged, model, b"notes"):
+        path.write_bytes(content)
+        for resume in (True, False):  # nor is anything but a checkpoint written over
+            with pytest.raises(FileError, match="no checkpoint"):
+                stylize(make(checkpoint=path, resume=resume))
+            assert path.read_bytes() == content
+    with pytest.raises(FileError, match="device"):
+        stylize(make(checkpoint=Path("/dev/null")))
 
 
 def test_the_paper_s_loop_goes_on_too(make, tmp_path, judge_folder, target):

@@ -84,7 +84,7 @@ def test_a_pass_with_its_gradient_that_does_not_fit_is_refused(monkeypatch):
     scene, (viewmats, Ks) = cloud(), stack([camera()])
     whole = rasterizer.Parameters(scene.means, scene.quats, scene.scales, scene.opacities, scene.sh[None], 1)
     rasterizer.forward(whole, viewmats, Ks, 70, 52)
-    monkeypatch.setattr(rasterizer, "_SMALL", 0)
+    monkeypatch.setattr(binning, "_SMALL", 0)
     monkeypatch.setenv("FT2OS_MEMORY", "1000")
     for draw in (
         lambda: rasterizer.forward(whole, viewmats, Ks, 70, 52),

@@ -121,8 +121,6 @@ def test_nor_whatever_is_inside_a_list_or_an_object(here, asked, place):
         ("render", {"out": "/dev/null"}, "device"),
         ("render", {"depth_limit": "/dev/zero"}, "device"),
         ("data.put", {"path": "/dev/zero"}, "device"),
-        ("scene.load", {"path": "/dev/zero"}, "device"),
-        ("scene.convert", {"path": "/dev/zero"}, "device"),
         ("stylize", {"target": instance("k", np.diag([1.0, 1, 0, 1]))}, "scale"),
         ("stylize", {"cameras": [5]}, "cameras[0]"),
         ("stylize", {"prompt": "x" * (1 << 21)}, "prompt"),

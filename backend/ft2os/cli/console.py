@@ -76,15 +76,6 @@ def add_scene(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def words(text: str) -> str:
-    """Text that is UTF-8, for argparse."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        raise argparse.ArgumentTypeError("the text is not UTF-8") from None
-    return text
-
-
 def size(text: str) -> tuple[int, int]:
     """``WxH`` in pixels, for argparse."""
     width, _, height = text.lower().partition("x")

@@ -15,12 +15,8 @@ def add(verbs: argparse._SubParsersAction) -> None:
     parser.add_argument("before", metavar="BEFORE", help="the scene as it was: a splat file or output folder")
     parser.add_argument("after", metavar="AFTER", help="the stylized scene")
     parser.add_argument("--group", required=True, metavar="ID|NAME", help="the object ('all': whole scene)")
-    parser.add_argument(
-        "--prompt", type=console.words, default="", metavar="TEXT", help="the look (default: the run's own)"
-    )
-    parser.add_argument(
-        "--source", type=console.words, default="", metavar="TEXT", help="what it was, such as 'a truck'"
-    )
+    parser.add_argument("--prompt", default="", metavar="TEXT", help="the look (default: the run's own)")
+    parser.add_argument("--source", default="", metavar="TEXT", help="what it was, such as 'a truck'")
     parser.add_argument(
         "--judge", metavar="MODEL", help="a CLIP that did not guide: open_clip's name, or a folder"
     )

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ft2os.cli import console
 from ft2os.errors import RequestError
 
 if TYPE_CHECKING:
@@ -44,7 +43,6 @@ def style(text: str) -> Style:
     """``GROUP=WORDS``, ``GROUP=@PICTURE`` or ``GROUP=WORDS@PICTURE``, for argparse."""
     group, equals, rest = text.partition("=")
     words, at, picture = rest.partition("@")
-    console.words(words)
     if not group.strip() or not equals or not (words.strip() or picture.strip()) or (at and not picture):
         raise argparse.ArgumentTypeError(
             f"{text!r} is not GROUP=WORDS, GROUP=@PICTURE or GROUP=WORDS@PICTURE"

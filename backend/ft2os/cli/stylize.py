@@ -36,7 +36,7 @@ def add(verbs: argparse._SubParsersAction) -> None:
     parser = verbs.add_parser("stylize", help="give groups of a scene another look")
     console.add_scene(parser)
     parser.add_argument("--group", metavar="ID|NAME", help="the object ('all': the whole scene)")
-    parser.add_argument("--prompt", type=console.words, metavar="TEXT", help="the look, such as 'lava'")
+    parser.add_argument("--prompt", metavar="TEXT", help="the look, such as 'lava'")
     parser.add_argument(
         "--style-image",
         type=lambda text: Path(text).expanduser(),

@@ -12,7 +12,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 
 from ft2os.errors import RequestError
-from ft2os.process import MEMORY_ENV, available_memory
+from ft2os.process import MEMORY_ENV
+from ft2os.process import available_memory as available
 from ft2os.stylize import canvas
 
 log = logging.getLogger(__name__)
@@ -128,7 +129,7 @@ def fit_batch(wanted: int, job: Job, *, device: str = "cpu") -> Fit:
     RequestError
         If not even one view a step fits; its hint names what would.
     """
-    room = available_memory(device)
+    room = available(device)
     batch = next((b for b in range(wanted, 0, -1) if job.bytes(b) <= room), 0)
     if not batch:
         raise _refusal(job, room, device)

@@ -16,10 +16,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ft2os import threads
+from ft2os.errors import RequestError
 from ft2os.kernels import OPTIONS, njit, run
+from ft2os.process import available_memory
 from ft2os.tiles.layout import DEPTH, TILE
 from ft2os.tiles.projection import Splats
 
+_SMALL = 1 << 28  # bytes that nobody needs to ask for
 WINDOW_PIXELS = 1 << 21  # of a window: some 60 bytes each
 WINDOW_ENTRIES = 1 << 22  # in the lists of a window: half a second of two cores, should each fill its tile
 
@@ -130,6 +133,20 @@ def entries(splats: Splats, window: Window) -> int:
     return int(sums.sum())
 
 
+def check_room(needed: int) -> None:
+    """Refuse what a view would need, in bytes, where that does not fit into the memory.
+
+    Raises
+    ------
+    RequestError
+    """
+    if needed > _SMALL and needed > available_memory():
+        raise RequestError(
+            f"Splats cover one another so often that a view needs {needed / 1e9:.1f} GB of memory.",
+            "Choose smaller views, or fewer at a time.",
+        )
+
+
 def windows(splats: Splats) -> Iterator[Window]:
     """The picture in parts that are small enough to be drawn, from the top.
 
@@ -221,6 +238,7 @@ def bin_splats(
     begins = (ends - flat).reshape(cameras, tiles, chunks)
     ranges = np.append(begins[:, :, 0].reshape(-1), ends[-1] if len(ends) else 0)
     cursors = np.ascontiguousarray(begins.transpose(0, 2, 1)).reshape(cameras * chunks, tiles)
+    check_room(4 * int(ranges[-1]))
     ids = np.empty(int(ranges[-1]), np.int32)
     run(_scatter, order, starts, splats.boxes, *window.tiles, chunks, cursors, ids)
     return Bins(ids, ranges, np.argsort(-np.diff(ranges), kind="stable"), window)

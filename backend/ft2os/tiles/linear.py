@@ -17,10 +17,9 @@ from ft2os.cameras.camera import Camera
 from ft2os.errors import RequestError
 from ft2os.gaussians import Gaussians
 from ft2os.kernels import OPTIONS, njit, run
-from ft2os.process import available_memory
 from ft2os.threads import workers
 from ft2os.tiles import sh
-from ft2os.tiles.binning import bin_splats
+from ft2os.tiles.binning import bin_splats, check_room
 from ft2os.tiles.blend import row_span, tile_rows
 from ft2os.tiles.layout import COEF_A, DEPTH, LANES, OPACITY, PLAIN, TILE
 from ft2os.tiles.numeric import ALPHA_MAX, ALPHA_MIN, T_MIN, exp_minus
@@ -264,12 +263,12 @@ def _build_one(gaussians: Gaussians, camera: Camera, prune: float, antialiased: 
     weigh(*empty)
     indptr = np.zeros(height * width + 1, np.int64)
     np.cumsum(counts.reshape(-1), out=indptr[1:])
-    # Before anything is allocated; the kernels index with int32.
-    if indptr[-1] > np.iinfo(np.int32).max or indptr[-1] * _ENTRY > available_memory():
+    if indptr[-1] > np.iinfo(np.int32).max:  # before allocating; the kernels index with int32
         raise RequestError(
             f"A picture of {width}×{height} pixels has too many contributions for its linear form.",
             "Choose a smaller picture.",
         )
+    check_room(_ENTRY * int(indptr[-1]))
     columns, weights = np.zeros(indptr[-1], np.int32), np.zeros(indptr[-1], np.float32)
     weigh(indptr[:-1].reshape(height, width).copy(), columns, weights)
     W = csr_matrix((weights, columns, indptr.astype(np.int32)), shape=(height * width, n))

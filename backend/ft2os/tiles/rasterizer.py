@@ -12,11 +12,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ft2os.errors import RequestError
 from ft2os.gaussians import Gaussians
 from ft2os.kernels import ready
-from ft2os.process import available_memory
-from ft2os.tiles.binning import Bins, Window, bin_splats, depth_order, entries, windows
+from ft2os.tiles.binning import Bins, Window, bin_splats, check_room, depth_order, entries, windows
 from ft2os.tiles.blend import Blended, blend
 from ft2os.tiles.blend_backward import blend_backward
 from ft2os.tiles.layout import COEF_A, COEF_Q, COEF_S, SUM_U, SUM_Y, SUMS
@@ -24,7 +22,6 @@ from ft2os.tiles.projection import Splats, splat
 from ft2os.tiles.projection_backward import Gradients, project_backward
 
 _ENTRY = 4 + 4 * SUMS  # bytes of a splat in a tile's list, with its gradient's sums
-_SMALL = 1 << 28  # bytes that nobody needs to ask for
 
 
 class Rendered(NamedTuple):
@@ -88,19 +85,9 @@ def forward(
         parameters.means, parameters.quats, parameters.scales, parameters.opacities, parameters.colours,
         parameters.degree, viewmats, Ks, width, height, antialiased=antialiased,
     )  # fmt: skip
-    _check_room(splats)
+    check_room(_ENTRY * entries(splats, Window.whole(width, height)))
     bins = bin_splats(splats)
     return Pass(parameters, splats, bins, blend(splats, bins, depth_limit), antialiased)
-
-
-def _check_room(splats: Splats) -> None:
-    """Refuse a pass whose lists and sums would not fit."""
-    needed = entries(splats, Window.whole(splats.width, splats.height)) * _ENTRY
-    if needed > _SMALL and needed > available_memory():
-        raise RequestError(
-            f"Splats cover one another so often that a step would need {needed / 1e9:.1f} GB of memory.",
-            "Choose smaller views, or fewer at a time.",
-        )
 
 
 def backward(done: Pass, grad_features: np.ndarray, grad_rest: np.ndarray) -> Gradients:

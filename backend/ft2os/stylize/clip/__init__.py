@@ -37,16 +37,22 @@ def run(
         At once, if the judge's weights (or those of a term that was asked for) are not on this machine.
     RequestError
         If the preset or a setting does not exist, or a checkpoint belongs to another request.
+    FileError
+        If the checkpoint's place is taken by something else, or it is damaged.
     CancelledError
         With the look as it was at that step, or None before there were colours.
     """
     settings = resolve(request.preset, request.overrides)
+    if progress:
+        progress(Progress("loading CLIP", 0, 100))  # seconds, with torch, where no run came before
+    if request.checkpoint:
+        from ft2os.stylize.clip import checkpoint
+
+        checkpoint.check_place(request.checkpoint)
     if isinstance(settings, PaperSettings):
         from ft2os.stylize.clip import paper
 
         return paper.run(request, settings, progress, cancelled)
-    if progress:
-        progress(Progress("loading CLIP", 0, 100))  # seconds, with torch, where no run came before
     from ft2os.stylize.clip.session import Session
 
     return Session(request, settings, progress, cancelled).run()

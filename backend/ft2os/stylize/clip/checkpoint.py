@@ -1,14 +1,17 @@
 """What a broken-off run needs to go on to the bit: one safetensors file, its facts as JSON in the header.
 
 The file names the request that it belongs to by a digest of everything that decides the result, so that no
-run goes on from another's colours.
+run goes on from another's colours. Where it lies is only ever said by the request, and what lies there and is
+no checkpoint is neither written over nor removed.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -17,7 +20,7 @@ import numpy as np
 from torch import Tensor
 
 from ft2os.errors import FileError, RequestError
-from ft2os.files import read_error, replacing
+from ft2os.files import open_regular, read_error, replacing
 from ft2os.stylize import StylizeRequest
 from ft2os.stylize.clip.settings import Shared
 
@@ -62,6 +65,19 @@ def save(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, object])
         temporary.write_bytes(serialised(packed, {"facts": json.dumps(facts, allow_nan=False)}))
 
 
+def check_place(path: Path) -> None:
+    """Ask before a run whether its checkpoint may be written over and removed at this place.
+
+    Raises
+    ------
+    FileError
+        If there is a file that is none of ours.
+    """
+    if os.path.lexists(path):
+        with _opened(path):
+            pass
+
+
 def load(path: Path, expected: str) -> tuple[dict[str, Tensor], dict] | None:
     """What ``save`` wrote for the request of that digest; None if there is no file.
 
@@ -72,18 +88,55 @@ def load(path: Path, expected: str) -> tuple[dict[str, Tensor], dict] | None:
     FileError
         If it is damaged.
     """
+    if not os.path.lexists(path):
+        return None
+    with _opened(path) as (file, facts):
+        if facts["digest"] != expected:
+            raise RequestError(f"{path} belongs to another run: its object or settings differ.", _FIX)
+        return {name: file.get_tensor(name) for name in file.keys()}, facts  # noqa: SIM118
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[tuple[Any, dict[str, Any]]]:
+    """The open file and its facts; the file's own bytes are all that is ever taken."""
     from safetensors import SafetensorError, safe_open
 
-    if not Path(path).exists():
-        return None
+    open_regular(path).close()  # what is no file is refused before safetensors waits for it
     try:
         with safe_open(path, "pt") as file:
             facts = json.loads((file.metadata() or {})["facts"])
-            if facts["digest"] != expected:
-                raise RequestError(f"{path} belongs to another run: its object or settings differ.", _FIX)
-            return {name: file.get_tensor(name) for name in file.keys()}, facts  # noqa: SIM118
-    except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
+            _check(facts)
+            yield file, facts
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError, RecursionError) as error:
         raise FileError(f"{path} is no checkpoint of a CLIP run, or it is damaged.", _FIX) from error
+
+
+_NUMBER = (int, float)
+_FACTS: dict[str, Callable[[Any], bool]] = {
+    "digest": lambda value: isinstance(value, str),
+    "batch": lambda value: type(value) is int and 0 < value < 10_000,
+    "choice": lambda value: isinstance(value, dict),
+    "shape": lambda value: isinstance(value, dict),
+    "losses": lambda value: _are(value, _NUMBER),
+    "terms": lambda value: isinstance(value, dict) and all(_are(v, _NUMBER) for v in value.values()),
+    "colours": lambda value: _are(value, int) and len(value) == 2,
+    "finish": lambda value: _are(value, int) and len(value) == 2,
+}
+_PAPER = {"digest", "losses", "shape"}
+_SESSION = {"digest", "losses", "batch", "choice", "terms", "colours"}
+
+
+def _are(values: Any, kind: type | tuple[type, ...]) -> bool:
+    return isinstance(values, list) and all(isinstance(value, kind) for value in values)
+
+
+def _check(facts: Any) -> None:
+    """Refuse facts that no run of ours wrote: a checkpoint may come from anywhere."""
+    if not isinstance(facts, dict) or not (facts.keys() >= _PAPER or facts.keys() >= _SESSION):
+        raise ValueError("it lacks facts")
+    for name, value in facts.items():
+        if not _FACTS.get(name, lambda value: False)(value):
+            raise ValueError(f"its {name} makes no sense")
 
 
 def packed(state: Mapping[str, Any], name: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
