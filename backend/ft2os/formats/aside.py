@@ -39,7 +39,7 @@ def write(form: registry.Format, path: Path, gaussians: Gaussians, look: Callabl
     FileError
         Or what else the format raises.
     """
-    folder = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+    folder = Path(tempfile.mkdtemp(prefix=f"{path.name}.", dir=path.parent))
     try:
         rows, made = exchange.write(folder / "rows.npy", gaussians), folder / f"made{form.suffixes[0]}"
         _run(["-m", __name__, form.name, str(rows), str(made)], form, look)

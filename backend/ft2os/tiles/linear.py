@@ -25,9 +25,7 @@ from ft2os.tiles.layout import COEF_A, DEPTH, LANES, OPACITY, PLAIN, TILE
 from ft2os.tiles.numeric import ALPHA_MAX, ALPHA_MIN, T_MIN, exp_minus
 from ft2os.tiles.projection import splat
 
-_ENTRY = (
-    24  # bytes of a weight: value and column in W, in its transpose, and in passing from one to the other
-)
+_ENTRY = 24  # bytes of a weight: value and column in W and in its transpose, and on the way to that
 
 # fields of a cell in the tile's buffer, each LANES floats
 _T, _WEIGHT, _COUNT = 0, LANES, 2 * LANES
