@@ -12,6 +12,7 @@ from pathlib import Path
 
 from ft2os.errors import RequestError
 
+NO_MEMORY_HINT = "Close other programs, or use a smaller scene or picture."
 MEMORY_ENV = "FT2OS_MEMORY"
 _SHARE = 0.8  # of what is free: the rest is for whatever else the machine does meanwhile
 

@@ -140,6 +140,14 @@ def test_instances_of_the_same_data_have_a_budget(here, asked, monkeypatch):
     assert not kind(here.ask("render", asked["render"]))
 
 
+def test_no_memory_is_a_sentence(here, asked, monkeypatch):
+    def fail(*given: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(compose.Composer, "scene", fail)
+    assert "memory" in here.ask("render", asked["render"])["error"]["message"]
+
+
 def test_a_name_of_other_data_is_drawn_anew(tmp_path, here, asked):
     out = np.memmap(tmp_path / "out", np.float32, "r", shape=(8, 8, 5))
     here.ask("render", asked["render"])

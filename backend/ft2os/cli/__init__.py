@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from ft2os import __version__
 from ft2os.cli import console, doctor, evaluate, inspect, render, stylize, worker
 from ft2os.errors import CancelledError, Ft2osError
+from ft2os.process import NO_MEMORY_HINT
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -48,6 +49,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         if lacking is None:
             raise
         console.complain(*lacking)
+        return 1
+    except MemoryError:
+        console.complain("There is not enough memory for this.", NO_MEMORY_HINT)
         return 1
     except BrokenPipeError:  # the reader of our output (head, less) has seen enough
         _drop_output()

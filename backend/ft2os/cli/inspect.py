@@ -73,7 +73,8 @@ def run_convert(args: argparse.Namespace) -> None:
     if scene.format == "gaussian-grouping" and gaussians.group is not None:
         # The classifier stays behind, so the groups that it makes go into a column.
         gaussians = gaussians.replace(source=replace(gaussians.source, group=None))
-    save_scene(args.out, gaussians, labels=scene.labels)
+    with console.progress() as report:
+        save_scene(args.out, gaussians, labels=scene.labels, progress=report)
     print(args.out)
 
 

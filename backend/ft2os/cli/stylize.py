@@ -107,10 +107,9 @@ def run(args: argparse.Namespace) -> int:
         for order, method in zip(orders, methods):
             styles.check(order, method)
         done, stopped = _stylize_all(scene, orders, methods, args, report)
-        report("writing", 0, 1)
         looks = [(order.mask, result.look) for order, result in done]
         gaussians, inherit = blend_in(scene.gaussians, looks, args.strength)
-        save_scene(args.out, gaussians, labels=scene.labels, inherit=inherit)
+        save_scene(args.out, gaussians, labels=scene.labels, inherit=inherit, progress=report)
     facts = {
         "out": str(args.out),
         "source": str(args.scene),

@@ -23,6 +23,7 @@ import ft2os
 from ft2os import exchange, protocol
 from ft2os.errors import CancelledError, Ft2osError, MissingError, RequestError
 from ft2os.extras import extra_of
+from ft2os.process import NO_MEMORY_HINT
 from ft2os.worker import drawing, job, params
 from ft2os.worker.channel import Channel
 from ft2os.worker.compose import Composer
@@ -98,7 +99,7 @@ class Server:
             answer = protocol.failure(id, error, traceback.format_exc())
         except Exception as error:
             log.exception("%s failed", message.get("method"))
-            answer = protocol.failure(id, _missing(error) or error, traceback.format_exc())
+            answer = protocol.failure(id, _explained(error) or error, traceback.format_exc())
         if id is not None:
             self._channel.answer(answer)
 
@@ -265,8 +266,10 @@ def _guidance() -> list[str]:
     return [m for m, names in needs.items() if all(importlib.util.find_spec(name) for name in names)]
 
 
-def _missing(error: Exception) -> MissingError | None:
-    """What an import of an optional package that failed means to the user; None for any other error."""
+def _explained(error: Exception) -> Ft2osError | None:
+    """What no memory, or an optional package that is not there, means to the user; None for other errors."""
+    if isinstance(error, MemoryError):
+        return RequestError("There is not enough memory for this.", NO_MEMORY_HINT)
     name = (getattr(error, "name", None) or "").split(".")[0]
     if not isinstance(error, ImportError) or name in ("", "ft2os"):
         return None

@@ -38,13 +38,11 @@ def run(
     RequestError
         If the preset or a setting does not exist, or a checkpoint belongs to another request.
     FileError
-        If the checkpoint's place is taken by something else, or it is damaged.
+        If something that is no checkpoint lies at the checkpoint's place.
     CancelledError
         With the look as it was at that step, or None before there were colours.
     """
     settings = resolve(request.preset, request.overrides)
-    if progress:
-        progress(Progress("loading CLIP", 0, 100))  # seconds, with torch, where no run came before
     if request.checkpoint:
         from ft2os.stylize.clip import checkpoint
 
@@ -53,6 +51,8 @@ def run(
         from ft2os.stylize.clip import paper
 
         return paper.run(request, settings, progress, cancelled)
+    if progress:
+        progress(Progress("loading CLIP", 0, 100))  # seconds, with torch, where no run came before
     from ft2os.stylize.clip.session import Session
 
     return Session(request, settings, progress, cancelled).run()
