@@ -10,6 +10,7 @@ import atexit
 import bpy
 
 from . import jobs, ops, preferences, properties, render, ui
+from .ops import queue
 from .scene import live
 
 CLASSES = (*properties.CLASSES, *preferences.CLASSES, *ops.CLASSES, *ui.CLASSES, *render.CLASSES)
@@ -41,6 +42,7 @@ def unregister() -> None:
     _registered = False
     atexit.unregister(unregister)
     preferences.stop()
+    queue.stop()
     live.detach()
     jobs.stop()
     ui.detach()

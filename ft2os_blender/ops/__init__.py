@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import apply_transform, backend, cameras, export, import_scene, looks, separate, stylize
+from . import apply_transform, backend, cameras, export, import_scene, looks, report, separate, stylize
 
 CLASSES = (
     *import_scene.CLASSES,
@@ -13,4 +13,5 @@ CLASSES = (
     *cameras.CLASSES,
     *export.CLASSES,
     *backend.CLASSES,
+    *report.CLASSES,
 )

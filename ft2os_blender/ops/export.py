@@ -12,7 +12,9 @@ from ft2os.errors import RequestError
 from ft2os.formats import registry
 
 from ..scene import build, collect, files, objects
-from .report import guarded, show_error
+from .convert import ConvertJob
+from .queue import watch
+from .report import guarded, show_error, tell
 
 WHAT = [
     ("SELECTED", "Selected", "The selected splat objects"),
@@ -64,12 +66,18 @@ class FT2OS_OT_export_scene(bpy.types.Operator, ExportHelper):
         context.view_layer.update()  # world matrices of what was moved a moment ago
         found = collect.collect(self._chosen(context), with_looks=self.with_looks)
         path = Path(bpy.path.abspath(self.filepath))
-        form = files.save(path, found.gaussians, labels=found.labels or None, inherit=found.inherit)
+        saved = files.save(path, found.gaussians, labels=found.labels or None, inherit=found.inherit)
+        said = f"Exported {len(found.gaussians):,} Gaussians to {path.name}"
+        if isinstance(saved, files.Conversion):
+            lost = f"; without {saved.form.loses}"
+            watch([ConvertJob(saved, "Export", lambda form: tell(said + lost))])
+            return {"FINISHED"}
+        form = saved
         if found.warning is not None and form is registry.PLY:
             show_error(context, found.warning)
             self.report({"WARNING"}, str(found.warning))
         lost = "" if form is registry.PLY else f"; without {form.loses}"
-        self.report({"INFO"}, f"Exported {len(found.gaussians):,} Gaussians to {path.name}{lost}")
+        self.report({"INFO"}, said + lost)
         return {"FINISHED"}
 
     def _chosen(self, context: bpy.types.Context) -> list[bpy.types.Object]:

@@ -9,10 +9,12 @@ from bpy.props import BoolProperty, CollectionProperty, EnumProperty, StringProp
 from bpy_extras.io_utils import ImportHelper
 
 from ft2os.errors import Ft2osError
-from ft2os.formats import registry
+from ft2os.formats import Scene, registry
 
 from ..scene import build, files, objects
-from .report import guarded, show_error
+from .convert import ConvertJob
+from .queue import push_undo, watch
+from .report import guarded, show_error, tell
 
 # A file dialog and a dropped file know the last ending only.
 ENDINGS = sorted({Path(f"a{suffix}").suffix for form in registry.FORMATS for suffix in form.suffixes})
@@ -56,25 +58,29 @@ class FT2OS_OT_import_scene(bpy.types.Operator, ImportHelper):
 
     @guarded
     def execute(self, context: bpy.types.Context) -> set[str]:
-        if context.mode != "OBJECT":
-            bpy.ops.object.mode_set(mode="OBJECT")
-        made, errors = [], []
+        loaded, errors = [], []
         for path in self._paths():
             try:
-                made += objects.splats(self._load(context, path).children)
+                loaded.append(self._load(context, path))
             except Ft2osError as error:  # the others need not suffer
                 errors.append(error)
-        if not made:
+        if not loaded:
             raise errors[0]
         for error in errors:
             show_error(context, error)
             self.report({"ERROR"}, str(error))
-        for obj in context.selected_objects:
-            obj.select_set(False)
-        made[0].select_set(True)
-        context.view_layer.objects.active = made[0]
-        count = sum(len(obj.data.points) for obj in made)
-        self.report({"INFO"}, f"Imported {count:,} Gaussians as {len(made)} objects")
+        here = [found for found in loaded if not isinstance(found, files.Conversion)]
+        if here:
+            self.report({"INFO"}, _show(here, self.up, self.centred))
+        up, centred = self.up, self.centred  # the operator does not live as long
+        elsewhere = [found for found in loaded if isinstance(found, files.Conversion)]
+
+        def arrived(scene: Scene) -> None:
+            said = _show([scene], up, centred)
+            push_undo("Import Splats")
+            tell(said)
+
+        watch([ConvertJob(found, "Import", arrived) for found in elsewhere])
         return {"FINISHED"}
 
     def _paths(self) -> list[str]:
@@ -84,19 +90,32 @@ class FT2OS_OT_import_scene(bpy.types.Operator, ImportHelper):
             return [bpy.path.abspath(self.filepath)]
         return [str(Path(bpy.path.abspath(self.directory), name)) for name in names]
 
-    def _load(self, context: bpy.types.Context, path: str) -> bpy.types.Object:
-        """Show one file's scene; its Empty."""
+    def _load(self, context: bpy.types.Context, path: str) -> Scene | files.Conversion:
         window = context.window_manager
         window.progress_begin(0, 100)
         try:
-            loaded = files.load(
+            return files.load(
                 path,
                 drop_invalid=self.drop_invalid,
                 progress=lambda stage, step, total: window.progress_update(60 * step / max(total, 1)),
             )
-            return build.add_scene(context, loaded, self.up, self.centred)
         finally:
             window.progress_end()
+
+
+def _show(scenes: list[Scene], up: str, centred: bool) -> str:
+    """Make objects of scenes and select the first; what to say of it."""
+    context = bpy.context
+    if context.mode != "OBJECT":
+        bpy.ops.object.mode_set(mode="OBJECT")
+    made = []
+    for scene in scenes:
+        made += objects.splats(build.add_scene(context, scene, up, centred).children)
+    for obj in context.view_layer.objects:
+        obj.select_set(obj == made[0])
+    context.view_layer.objects.active = made[0]
+    count = sum(len(obj.data.points) for obj in made)
+    return f"Imported {count:,} Gaussians as {len(made)} objects"
 
 
 class FT2OS_FH_splats(bpy.types.FileHandler):

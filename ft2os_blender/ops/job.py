@@ -1,10 +1,7 @@
-"""One stylization from request to look: a plain object with ``poll()``, so that a timer, an operator without
-a window and a test drive it alike. It holds ids, never Blender pointers: objects move while it runs.
-"""
+"""One stylization from request to look. It holds ids, never Blender pointers: objects move while it runs."""
 
 from __future__ import annotations
 
-import itertools
 import logging
 from pathlib import Path
 
@@ -19,14 +16,14 @@ from ..jobs.manager import manager
 from ..jobs.process import WorkerDied
 from ..scene import attributes, display, live, looks, objects
 from . import request
+from .listed import ListedJob
+from .queue import push_undo
 from .report import show_error
 
 log = logging.getLogger("ft2os")
 
-_numbers = itertools.count(1)
 
-
-class StylizeJob:
+class StylizeJob(ListedJob):
     """A stylization of one object; several may wait for one another.
 
     Parameters
@@ -37,14 +34,6 @@ class StylizeJob:
     checkpoint : str
         Go on with the run that left this checkpoint; by default a new run as the panel is set.
 
-    Attributes
-    ----------
-    number : int
-        Names the job's entry in the session's list.
-    error : Ft2osError or None
-        Why it failed; the object is then as it was.
-    finished : bool
-
     Raises
     ------
     Ft2osError
@@ -52,13 +41,11 @@ class StylizeJob:
     """
 
     def __init__(self, context: bpy.types.Context, obj: bpy.types.Object, checkpoint: str = "") -> None:
-        self.error: Ft2osError | None = None
-        self.finished = False
-        self.number = next(_numbers)
+        super().__init__()
         self._uid, self._name = obj.session_uid, obj.name
         self._ids, self._positions = looks.point_ids(obj.data), attributes.read(obj.data, "position")
         self._params = request.again(context, obj, checkpoint) if checkpoint else request.new(context, obj)
-        self._cancelling = self._begun = self._sent_again = False
+        self._begun = self._sent_again = False
         self._grown: str | None = None  # the file of the newest look that is not shown yet
         self._submit()
         self._list()
@@ -69,12 +56,9 @@ class StylizeJob:
         path = self._params.get("checkpoint")
         return Path(path).stem if path else ""
 
-    def cancel(self) -> None:
-        """Ask the backend to stop; what it has so far becomes a look."""
-        self._pending.cancel()
-        self._cancelling = True
-        if (entry := self._entry()) is not None:
-            entry.stage = "Cancelling"
+    def title(self) -> tuple[str, str]:
+        picture = self._params.get("style_image")
+        return self._name, self._params["prompt"] or (Path(picture).stem if picture else "")
 
     def poll(self) -> bool:
         """Take what came from the backend; whether the job has ended. Main thread only."""
@@ -92,12 +76,14 @@ class StylizeJob:
         return self.finished
 
     def abandon(self) -> None:
-        """Forget the job: the extension is being disabled."""
-        if self.finished:
-            return
-        self.finished = True
-        self._forget_entry()
-        live.drop(self._uid)
+        if not self.finished:
+            super().abandon()
+            live.drop(self._uid)
+
+    def _list(self) -> bpy.types.PropertyGroup:
+        entry = super()._list()
+        entry.checkpoint = self.checkpoint
+        return entry
 
     def _submit(self) -> None:
         self._pending = manager.submit(
@@ -125,15 +111,7 @@ class StylizeJob:
 
     def _progress(self, params: dict) -> None:
         self._begun = True
-        entry = self._entry()
-        if entry is None:
-            return
-        if not self._cancelling:
-            entry.stage = str(params.get("stage", "")).capitalize()
-        # Stages may count anew; a bar that goes back looks like a fault.
-        entry.factor = max(entry.factor, params.get("step", 0) / max(params.get("total") or 1, 1))
-        eta = params.get("eta_s")
-        entry.remaining = -1.0 if eta is None else eta
+        super()._progress(params)
 
     def _preview(self, params: dict) -> None:
         self._grown = params.get("colours") or self._grown
@@ -201,7 +179,7 @@ class StylizeJob:
         if error is not None:
             item.name = f"{item.name} (cancelled)"
         display.show(obj)
-        _push_undo(f"Stylize: {item.name}")
+        push_undo(f"Stylize: {item.name}")
 
     def _keep_checkpoint(self) -> None:
         """A run that ended needs its checkpoint no more; one that broke off leaves it with its object."""
@@ -214,7 +192,7 @@ class StylizeJob:
             checkpoints.drop(name)
         elif checkpoints.keep(name, request.kept_part(self._params)):
             obj.ft2os.unfinished = name
-            _push_undo("Stylize: broken off")  # so that undoing something else later leaves the offer
+            push_undo("Stylize: broken off")  # so that undoing something else later leaves the offer
         if ended and obj is not None and obj.ft2os.unfinished == name:
             obj.ft2os.unfinished = ""
 
@@ -222,24 +200,6 @@ class StylizeJob:
         out = Path(self._params["out"])
         for file in (*out.parent.glob(f"{out.stem}.*"), out):
             file.unlink(missing_ok=True)
-
-    def _forget_entry(self) -> None:
-        jobs = bpy.context.window_manager.ft2os.jobs
-        for i, entry in enumerate(jobs):
-            if entry.number == self.number:
-                jobs.remove(i)
-                break
-
-    def _list(self) -> None:
-        """Put the job into the panel's list."""
-        entry = bpy.context.window_manager.ft2os.jobs.add()
-        entry.number, entry.target, entry.prompt = self.number, self._name, self._title()
-        entry.checkpoint = self.checkpoint
-
-    def _entry(self) -> bpy.types.PropertyGroup | None:
-        """The job in the panel; None right after another file was opened."""
-        jobs = bpy.context.window_manager.ft2os.jobs
-        return next((entry for entry in jobs if entry.number == self.number), None)
 
     def _object(self) -> bpy.types.Object | None:
         """The object; after its file was opened again, the one of its name with the very same points."""
@@ -254,15 +214,3 @@ class StylizeJob:
         live.drop(self._uid)
         self._uid = found.session_uid
         return found
-
-    def _title(self) -> str:
-        picture = self._params.get("style_image")
-        return self._params["prompt"] or (Path(picture).stem if picture else "")
-
-
-def _push_undo(message: str) -> None:
-    """A result arrives outside of any operator, and must be undoable like one."""
-    try:
-        bpy.ops.ed.undo_push(message=message)
-    except RuntimeError:
-        log.info("no undo step: %s", message)

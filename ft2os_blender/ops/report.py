@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable
 
 import bpy
+from bpy.props import StringProperty
 
 from ft2os.errors import FileError, Ft2osError
 
@@ -59,3 +60,25 @@ def guarded(execute: Callable) -> Callable:
         return {"CANCELLED"}
 
     return run
+
+
+class FT2OS_OT_tell(bpy.types.Operator):
+    """Say in the status bar what came of a job; only an operator can"""
+
+    bl_idname = "ft2os.tell"
+    bl_label = "Tell"
+    bl_options = {"INTERNAL"}
+
+    message: StringProperty()
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        self.report({"INFO"}, self.message)
+        return {"FINISHED"}
+
+
+def tell(message: str) -> None:
+    """Say something outside of any operator."""
+    bpy.ops.ft2os.tell(message=message)
+
+
+CLASSES = (FT2OS_OT_tell,)

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import time
-
 import bpy
 from bpy.props import IntProperty
 
 from ft2os.errors import Ft2osError
 
 from ..jobs import checkpoints
-from ..jobs.manager import manager
 from ..scene import objects
 from .job import StylizeJob
+from .queue import jobs, watch
 from .report import guarded
-
-_POLL_S = 0.05
-
-jobs: list[StylizeJob] = []  # the session's stylizations that have not ended, in the worker's order
 
 
 def targets(context: bpy.types.Context) -> list[bpy.types.Object]:
@@ -56,7 +50,7 @@ class FT2OS_OT_stylize(bpy.types.Operator):
                 begun.append(StylizeJob(context, obj))
             except Ft2osError as error:  # the others need not suffer
                 errors.append(error)
-        _watch(begun)
+        watch(begun)
         if errors:
             raise errors[0]
         return {"FINISHED"}
@@ -78,7 +72,7 @@ class FT2OS_OT_go_on(bpy.types.Operator):
 
     @guarded
     def execute(self, context: bpy.types.Context) -> set[str]:
-        _watch([StylizeJob(context, context.object, checkpoint=context.object.ft2os.unfinished)])
+        watch([StylizeJob(context, context.object, checkpoint=context.object.ft2os.unfinished)])
         return {"FINISHED"}
 
 
@@ -114,33 +108,6 @@ class FT2OS_OT_cancel(bpy.types.Operator):
             if self.number in (0, job.number):
                 job.cancel()
         return {"FINISHED"}
-
-
-def stop() -> None:
-    """Forget all jobs: the extension is being disabled, their worker ends with it."""
-    for job in jobs:
-        job.abandon()
-    jobs.clear()
-
-
-def _watch(begun: list[StylizeJob]) -> None:
-    """Let the timer drive new jobs; without a window no timer fires, so they run to their end here.
-
-    Raises
-    ------
-    Ft2osError
-        Without a window: the first error.
-    """
-    jobs[:] = [job for job in jobs if not job.finished] + begun
-    if not bpy.app.background:
-        for job in begun:
-            manager.watch(job.poll)
-        return
-    while not all(job.poll() for job in begun):
-        time.sleep(_POLL_S)
-    for job in begun:
-        if job.error is not None:
-            raise job.error
 
 
 CLASSES = (FT2OS_OT_stylize, FT2OS_OT_go_on, FT2OS_OT_drop_run, FT2OS_OT_cancel)

@@ -1,33 +1,87 @@
-"""Scene files in and out: what numpy can, right here; the other formats by way of the backend."""
+"""Scene files in and out: what numpy can, right here; the other formats by way of the backend.
+
+What goes that way takes as long as it takes: it is a `Conversion`, which whoever asked drives to its end.
+"""
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from ft2os.errors import BackendError, FileError, MissingError
+from ft2os.errors import BackendError, FileError, Ft2osError, MissingError
 from ft2os.formats import Scene, load_scene, registry, save_ply, save_scene
 from ft2os.formats.load import find_file, with_neighbours
 from ft2os.gaussians import Gaussians
 
+from ..jobs.client import Callback, Pending
 from ..jobs.manager import manager
 from .cameras import size_of
 
-_LIMIT_S = 1800.0  # a .sog of millions takes minutes to write
+_number = itertools.count(1).__next__
 
 
-def load(path: Path, *, drop_invalid: bool = False, progress: Callable | None = None) -> Scene:
-    """Read a scene; see ``ft2os.formats.load_scene``.
+@dataclass(frozen=True)
+class Conversion:
+    """A file that the backend converts, from or to one of the session's.
+
+    Parameters
+    ----------
+    form : Format
+        What only the backend can.
+    path : Path
+        The artist's file.
+    params : dict
+        Of the protocol's ``scene.convert``.
+    between : Path
+        The session's file.
+    finish : callable
+        Gives the result once the backend is done.
+    """
+
+    form: registry.Format
+    path: Path
+    params: dict[str, Any]
+    between: Path
+    finish: Callable[[], Any]
+
+    def submit(self, on_progress: Callback | None = None) -> Pending:
+        """Ask the backend.
+
+        Raises
+        ------
+        BackendError
+            If there is none.
+        """
+        try:
+            return manager.submit("scene.convert", self.params, on_progress)
+        except BackendError as error:
+            raise self.explained(error) from error
+
+    def explained(self, error: Ft2osError) -> Ft2osError:
+        """The sentence for an error of the backend."""
+        if not isinstance(error, BackendError):
+            return error
+        return BackendError(f"{self.form.title} files need the backend. {error.message}", error.hint)
+
+    def clean(self) -> None:
+        """Remove the session's file; where it is still mapped (Windows) it goes with the session."""
+        with suppress(OSError):
+            self.between.unlink(missing_ok=True)
+
+
+def load(path: Path, *, drop_invalid: bool = False, progress: Callable | None = None) -> Scene | Conversion:
+    """Read a scene, see ``ft2os.formats.load_scene``; a `Conversion` that gives one where the backend must.
 
     Raises
     ------
     FileError, InvalidValuesError
         If the file cannot be read.
-    BackendError
-        If its format needs the backend and there is none.
     """
     if not str(path):
         return load_scene("")  # which says what to do
@@ -36,14 +90,14 @@ def load(path: Path, *, drop_invalid: bool = False, progress: Callable | None = 
     if form.readable():
         with suppress(MissingError):  # of some files only: a .spz of version 4 where there is no zstandard
             return load_scene(path, drop_invalid=drop_invalid, progress=progress, size_of=size_of)
-    between = manager.folder() / "import.ply"
-    try:
-        _convert(form, {"path": str(file), "drop_invalid": drop_invalid, "out": str(between)})
-        gaussians = _in_memory(load_scene(between, progress=progress).gaussians)
-    finally:
-        with suppress(OSError):  # still mapped on Windows: the folder goes with the session
-            between.unlink(missing_ok=True)
-    return with_neighbours(gaussians, file, form.name, size_of)
+    between = manager.folder() / f"import-{_number()}.ply"
+
+    def finish() -> Scene:
+        gaussians = _in_memory(load_scene(between).gaussians)
+        return with_neighbours(gaussians, file, form.name, size_of)
+
+    params = {"path": str(file), "drop_invalid": drop_invalid, "out": str(between)}
+    return Conversion(form, file, params, between, finish)
 
 
 def save(
@@ -52,33 +106,20 @@ def save(
     *,
     labels: dict[int, str] | None = None,
     inherit: np.ndarray | None = None,
-) -> registry.Format:
-    """Write a scene; see ``ft2os.formats.save_scene``.
+) -> registry.Format | Conversion:
+    """Write a scene, see ``ft2os.formats.save_scene``; a `Conversion` that does where the backend must.
 
     Raises
     ------
     FileError, RequestError
         If it cannot be written.
-    BackendError
-        If its format needs the backend and there is none.
     """
     form = registry.for_writing(path)
     if form.writable():
         return save_scene(path, gaussians, labels=labels, inherit=inherit)
-    between = manager.folder() / "export.ply"
-    try:
-        save_ply(between, gaussians.replace(source=None, row=None))
-        _convert(form, {"path": str(between), "out": str(path)})
-    finally:
-        between.unlink(missing_ok=True)
-    return form
-
-
-def _convert(form: registry.Format, params: dict) -> None:
-    try:
-        manager.submit("scene.convert", params).wait(_LIMIT_S)
-    except BackendError as error:
-        raise BackendError(f"{form.title} files need the backend. {error.message}", error.hint) from error
+    between = manager.folder() / f"export-{_number()}.ply"
+    save_ply(between, gaussians.replace(source=None, row=None))
+    return Conversion(form, path, {"path": str(between), "out": str(path)}, between, lambda: form)
 
 
 def _in_memory(gaussians: Gaussians) -> Gaussians:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from pathlib import Path
 
 import bpy
@@ -168,6 +169,7 @@ def test_what_comes_through_the_backend_finds_its_cameras(data_dir, tmp_path):
     assert sum(obj.type == "CAMERA" for obj in bpy.data.objects) == 3
 
 
+@BACKEND
 def test_what_the_backend_alone_can_unpack_goes_there(tmp_path, monkeypatch):
     """A .spz of version 4 in a Blender without zstandard."""
     from ft2os.errors import MissingError
@@ -179,10 +181,14 @@ def test_what_the_backend_alone_can_unpack_goes_there(tmp_path, monkeypatch):
     files = room("scene.files")
     asked = []
     monkeypatch.setattr(files, "load_scene", missing)
-    monkeypatch.setattr(files, "_convert", lambda form, params: asked.append(params["path"]))
-    with pytest.raises(RuntimeError, match="needs zstandard"):  # by the stand-in, for what never came
+    submit = files.Conversion.submit
+    monkeypatch.setattr(
+        files.Conversion, "submit", lambda self, progress: asked.append(self.path) or submit(self, progress)
+    )
+    with pytest.raises(RuntimeError, match="needs zstandard"):  # by the stand-in, for what came back
         bpy.ops.ft2os.import_scene(filepath=str(tmp_path / "a.spz"))
-    assert asked == [str(tmp_path / "a.spz")]
+    assert asked == [tmp_path / "a.spz"]
+    assert not list(room("jobs.manager").manager.folder().glob("*.ply"))
 
 
 def test_broken_cameras_beside_a_scene_are_said_and_it_comes(two_groups_ply, capfd):
@@ -190,3 +196,32 @@ def test_broken_cameras_beside_a_scene_are_said_and_it_comes(two_groups_ply, cap
     bpy.ops.ft2os.import_scene(filepath=str(two_groups_ply))
     assert splats()
     assert "Warning: The scene comes without its cameras" in capfd.readouterr().out
+
+
+@BACKEND
+def test_a_long_export_is_listed_and_can_be_cancelled(pair, tmp_path):
+    """What a window does: the timer drives the job, and Blender goes on meanwhile."""
+    files, convert = room("scene.files"), room("ops.convert")
+    path = tmp_path / "out.sog"
+    path.write_bytes(b"before")
+    conversion = files.save(path, ball(40_000, 3))
+    said = []
+    job = convert.ConvertJob(conversion, "Export", said.append)
+    room("ops.queue").jobs[:] = [job]
+    [entry] = bpy.context.window_manager.ft2os.jobs
+    assert (entry.target, entry.prompt) == ("out.sog", "Export")
+    begun = time.monotonic()
+    while not job.poll() and time.monotonic() < begun + 60:
+        [entry] = bpy.context.window_manager.ft2os.jobs
+        if entry.stage in ("Writing", "Packing"):
+            bpy.ops.ft2os.cancel(number=job.number)
+            assert entry.stage == "Cancelling"
+        job._pending._done.wait(0.02)
+    assert job.finished
+    assert job.error.code == "cancelled"
+    assert not said
+    assert path.read_bytes() == b"before"
+    assert [p.name for p in tmp_path.iterdir() if "out" in p.name] == ["out.sog"]
+    assert not conversion.between.exists()
+    assert not len(bpy.context.window_manager.ft2os.jobs)
+    assert bpy.context.window_manager.ft2os.error == ""

@@ -134,7 +134,7 @@ def go_on(obj) -> list:
     make_active(obj)
     assert offered()
     job = room("ops.job").StylizeJob(bpy.context, obj, checkpoint=obj.ft2os.unfinished)
-    room("ops.stylize").jobs[:] = [job]
+    room("ops.queue").jobs[:] = [job]
     return [job]
 
 

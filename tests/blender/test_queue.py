@@ -23,7 +23,7 @@ def begin(*objects, prompt="lava", preset="draft") -> list:
     wanted.prompt, wanted.preset = prompt, preset
     stylize = room("ops.stylize")
     begun = [room("ops.job").StylizeJob(bpy.context, obj) for obj in stylize.targets(bpy.context)]
-    stylize.jobs[:] = begun
+    room("ops.queue").jobs[:] = begun
     return begun
 
 

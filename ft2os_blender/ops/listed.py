@@ -1,0 +1,87 @@
+"""What the panel lists while it runs: a number, a title, a stage with its bar, a way out.
+
+A job is a plain object with ``poll()``: a timer, an operator without a window and a test drive it alike.
+"""
+
+from __future__ import annotations
+
+import itertools
+
+import bpy
+
+from ft2os.errors import Ft2osError
+
+from ..jobs.client import Pending
+
+_numbers = itertools.count(1)
+
+
+class ListedJob:
+    """A request that runs or waits.
+
+    Attributes
+    ----------
+    number : int
+        Names the job's entry in the session's list.
+    error : Ft2osError or None
+        Why it failed; everything is then as it was.
+    finished : bool
+    """
+
+    def __init__(self) -> None:
+        self.number = next(_numbers)
+        self.error: Ft2osError | None = None
+        self.finished = False
+        self._pending: Pending | None = None
+        self._cancelling = False
+
+    def title(self) -> tuple[str, str]:
+        """What the job works on, and what it makes of it."""
+        raise NotImplementedError
+
+    def poll(self) -> bool:
+        """Take what came from the backend; whether the job has ended. Main thread only."""
+        raise NotImplementedError
+
+    def cancel(self) -> None:
+        """Ask the backend to stop."""
+        self._pending.cancel()
+        self._cancelling = True
+        if (entry := self._entry()) is not None:
+            entry.stage = "Cancelling"
+
+    def abandon(self) -> None:
+        """Forget the job: the extension is being disabled."""
+        self.finished = True
+        self._forget_entry()
+
+    def _list(self) -> bpy.types.PropertyGroup:
+        """Put the job into the panel's list."""
+        entry = bpy.context.window_manager.ft2os.jobs.add()
+        entry.number = self.number
+        entry.target, entry.prompt = self.title()
+        return entry
+
+    def _entry(self) -> bpy.types.PropertyGroup | None:
+        """The job in the panel; None right after another file was opened."""
+        jobs = bpy.context.window_manager.ft2os.jobs
+        return next((entry for entry in jobs if entry.number == self.number), None)
+
+    def _forget_entry(self) -> None:
+        jobs = bpy.context.window_manager.ft2os.jobs
+        for i, entry in enumerate(jobs):
+            if entry.number == self.number:
+                jobs.remove(i)
+                break
+
+    def _progress(self, params: dict) -> None:
+        """A step of the work, as the backend tells it."""
+        entry = self._entry()
+        if entry is None:
+            return
+        if not self._cancelling:
+            entry.stage = str(params.get("stage", "")).capitalize()
+        # Stages may count anew; a bar that goes back looks like a fault.
+        entry.factor = max(entry.factor, params.get("step", 0) / max(params.get("total") or 1, 1))
+        eta = params.get("eta_s")
+        entry.remaining = -1.0 if eta is None else eta
