@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 CACHE_ENV = "FT2OS_CACHE"
+_MOST_WORDS = 200  # of an error that quotes what it found in a file
 _HINTS = {
     errno.ENOSPC: "Free some disk space or choose another folder.",
     errno.EDQUOT: "Free some disk space or choose another folder.",
@@ -154,7 +155,7 @@ def replacing(path: str | Path) -> Iterator[Path]:
     """
     path = Path(path)
     target = _output(path)
-    temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
+    temporary = target.with_name(f".{secrets.token_hex(8)}.part")
     made = []
     try:
         made = [folder for folder in target.parents if not folder.exists()]  # nearest first
@@ -231,3 +232,16 @@ def read_error(path: Path, error: OSError | ValueError) -> FileError:
         return FileError(f"There is no file {path}.", "Check the path.")
     reason = (error.strerror or str(error)).lower()
     return FileError(f"Cannot read {path}: {reason}.", "Check the path and its permissions.")
+
+
+def damaged(path: Path, reason: object, hint: str = "Export or download the file again.") -> FileError:
+    """The sentence for a file that breaks its format's rules."""
+    return FileError(f"{path.name} is damaged: {brief(reason)}.", hint)
+
+
+def brief(reason: object) -> str:
+    """An error in a few words on one line: it may quote what it found in a file."""
+    if isinstance(reason, KeyError):
+        reason = f"{reason} is missing"
+    words = " ".join(str(reason).split()).rstrip(".") or "it makes no sense"
+    return words if len(words) <= _MOST_WORDS else f"{words[:_MOST_WORDS]}…"

@@ -6,28 +6,33 @@ import json
 import math
 from pathlib import Path
 
+from ft2os import budget
 from ft2os.errors import FileError
-from ft2os.files import read_error
-
-_MAX_BYTES = 256 << 20
+from ft2os.files import brief, read_bytes
 
 
 def read_json(path: Path) -> object:
-    """What a JSON file holds.
+    """What a JSON file holds; half characters in its texts, which nothing could show or save, are replaced.
 
     Raises
     ------
     FileError
-        If it is missing, too large for a description of anything, or not JSON.
+        If it is missing, larger than a description of anything, or not JSON.
     """
+    data = read_bytes(path, budget.MOST_JSON)
     try:
-        if path.stat().st_size > _MAX_BYTES:
-            raise FileError(f"{path.name} is too large to be what its name says.", "Choose another file.")
-        return json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise read_error(path, error) from error
+        budget.check(sum(map(data.count, (b",", b"[", b"{"))), budget.MOST_ENTRIES, "entries")
+        content = json.loads(data.decode("utf-8"))
+        return _whole(content) if b"\\ud" in data.lower() else content
     except (ValueError, RecursionError) as error:
-        raise FileError(f"{path.name} is not valid JSON: {error}.", "Choose another file.") from error
+        reason = f"{path.name} is no JSON that can be read: {brief(error)}."
+        raise FileError(reason, "Choose another file.") from error
+
+
+def _whole(content: object) -> object:
+    """The same with U+FFFD for every half of a surrogate pair that JSON's escapes can smuggle in."""
+    text = json.dumps(content, ensure_ascii=False)
+    return json.loads(text.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))
 
 
 def plain(value: object) -> object:

@@ -145,7 +145,7 @@ def test_huge_counts_cost_nothing(tmp_path):
     write_colmap(tmp_path / "a", views(), True)
     whole = (tmp_path / "a" / "images.bin").read_bytes()
     (tmp_path / "a" / "images.bin").write_bytes(struct.pack("<Q", 2**63) + whole[8:])
-    with pytest.raises(Ft2osError, match="damaged"):
+    with pytest.raises(Ft2osError, match="9,223,372,036,854,775,808 cameras"):
         load_cameras(tmp_path / "a")
 
 

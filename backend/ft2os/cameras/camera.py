@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from os.path import isfile  # unlike Path.is_file also says no to names that no file can have
 from pathlib import Path
 
 import numpy as np
+
+from ft2os import budget
+from ft2os.errors import FileError
 
 _MAX_SIDE = 1 << 16
 _PHOTO_ENDINGS = ("", ".png", ".jpg", ".jpeg", ".JPG", ".PNG")  # Inria's and NeRF's files leave it out
@@ -62,6 +66,21 @@ def stack(cameras: Sequence[Camera]) -> tuple[np.ndarray, np.ndarray]:
     return viewmats, np.stack([c.K for c in cameras]).astype(np.float32)
 
 
+def check_count(count: int, path: Path) -> None:
+    """Refuse more cameras than a capture has, before one is made.
+
+    Raises
+    ------
+    FileError
+        If there are more.
+    """
+    if count > budget.MOST_CAMERAS:
+        raise FileError(
+            f"{path.name} claims {count:,} cameras; no more than {budget.MOST_CAMERAS:,} are read.",
+            "Choose a part of the capture.",
+        )
+
+
 def checked(camera: Camera) -> Camera:
     """The camera itself, if it makes sense: what files say may be anything.
 
@@ -90,4 +109,4 @@ def photo_in(folder: Path, name: str) -> Path | None:
     """
     if not name or Path(name).is_absolute() or ".." in Path(name).parts:
         return None
-    return next((p for end in _PHOTO_ENDINGS if (p := folder / f"{name}{end}").is_file()), None)
+    return next((p for end in _PHOTO_ENDINGS if isfile(p := folder / f"{name}{end}")), None)

@@ -12,13 +12,15 @@ import mmap
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
+from os.path import isfile
 from pathlib import Path
 
 import numpy as np
 
-from ft2os.cameras.camera import Camera, checked, photo_in
+from ft2os import budget
+from ft2os.cameras.camera import Camera, check_count, checked, photo_in
 from ft2os.errors import FileError
-from ft2os.files import read_error
+from ft2os.files import brief, open_regular, read_bytes, read_error
 from ft2os.transforms import rotation_matrices
 
 log = logging.getLogger(__name__)
@@ -47,6 +49,8 @@ _BENT = ("FISHEYE", "FOV", "EUCM")  # in a name: bent also where all further par
 _BY_NAME = {name: (name, count, single) for name, count, single in MODELS}
 _POINT = struct.calcsize("<ddq")  # x, y and the 3-D point of each feature of an image
 _MAX_NAME = 4096
+_MOST_LENS = 200  # bytes of a camera: at most 16 numbers
+_MOST_LINE = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -54,14 +58,19 @@ class _Lens:
     K: np.ndarray  # [3, 3]
     width: int
     height: int
+    bends: str  # the model's name if it does, else ""
 
 
 def find(folder: Path) -> Path | None:
     """The folder that holds ``cameras`` and ``images``: this one, ``sparse/0``, ``sparse``; None if none."""
     for at in (folder, folder / "sparse" / "0", folder / "sparse", folder / "colmap" / "sparse" / "0"):
-        if any((at / f"images.{end}").is_file() and (at / f"cameras.{end}").is_file() for end in _READERS):
+        if any(_complete(at, end) for end in _READERS):
             return at
     return None
+
+
+def _complete(folder: Path, end: str) -> bool:
+    return all(isfile(folder / f"{name}.{end}") for name in ("cameras", "images"))
 
 
 def read(folder: str | Path) -> list[Camera]:
@@ -77,21 +86,38 @@ def read(folder: str | Path) -> list[Camera]:
         raise FileError(
             f"{folder} holds no COLMAP model.", "Choose a folder with cameras.bin and images.bin (or .txt)."
         )
-    end = next(e for e in _READERS if (at / f"images.{e}").is_file() and (at / f"cameras.{e}").is_file())
+    end = next(e for e in _READERS if _complete(at, e))
     read_lenses, read_images = _READERS[end]
+    cameras: list[Camera] = []
     try:
         with np.errstate(all="ignore"):  # what wild numbers make, `checked` refuses
-            lenses = dict(read_lenses(at / f"cameras.{end}"))
+            lenses = _lenses(read_lenses(at / f"cameras.{end}"))
             photos = _photo_folder(at)
-            cameras = [_camera(lenses, photos, *entry) for entry in read_images(at / f"images.{end}")]
+            for entry in read_images(at / f"images.{end}"):
+                cameras.append(_camera(lenses, photos, *entry))
+                check_count(len(cameras), at)
     except OSError as error:
         raise read_error(at, error) from error
     except (ValueError, KeyError, IndexError, struct.error, OverflowError) as error:
-        reason = f"there is no camera {error}" if isinstance(error, KeyError) else str(error)
+        reason = f"there is no camera {error}" if isinstance(error, KeyError) else brief(error)
         raise FileError(
             f"The COLMAP model in {at} is damaged: {reason}.", "Export it from COLMAP again."
         ) from error
     return sorted(cameras, key=lambda camera: camera.name)
+
+
+def _lenses(found: Iterator[tuple[int, _Lens]]) -> dict[int, _Lens]:
+    """Lenses by their ids, with one warning for all that bend."""
+    lenses = {}
+    for number, lens in found:
+        lenses[number] = lens
+        budget.check(len(lenses), budget.MOST_CAMERAS, "cameras")
+    if bent := sorted({lens.bends for lens in lenses.values()} - {""}):
+        log.warning(
+            "the camera model %s bends the picture; the bending is left out, so photos overlay roughly",
+            ", ".join(bent),
+        )
+    return lenses
 
 
 def _camera(
@@ -116,13 +142,9 @@ def _lens(model: tuple[str, int, bool], width: int, height: int, numbers: tuple[
     if len(numbers) != count:
         raise ValueError(f"a camera {name} has {len(numbers)} parameters, not {count}")
     fx, fy, cx, cy = (numbers[0], *numbers[:3]) if single else numbers[:4]
-    rest = numbers[3 if single else 4 :]
-    if any(word in name for word in _BENT) or any(rest):
-        log.warning(
-            "the camera model %s bends the picture; the bending is left out, so photos overlay roughly", name
-        )
+    bends = any(word in name for word in _BENT) or any(numbers[3 if single else 4 :])
     K = np.array([[fx, 0, cx], [0, fy, cy], [0, 0, 1]], np.float32)
-    return _Lens(K, width, height)
+    return _Lens(K, width, height, name if bends else "")
 
 
 def _photo_folder(at: Path) -> Path | None:
@@ -132,7 +154,7 @@ def _photo_folder(at: Path) -> Path | None:
 
 
 def _binary_lenses(path: Path) -> Iterator[tuple[int, _Lens]]:
-    data = path.read_bytes()
+    data = read_bytes(path, budget.MOST_CAMERAS * _MOST_LENS)
     (count,) = struct.unpack_from("<Q", data)
     at = 8
     for _ in range(count):
@@ -146,8 +168,9 @@ def _binary_lenses(path: Path) -> Iterator[tuple[int, _Lens]]:
 
 
 def _binary_images(path: Path) -> Iterator[tuple]:
-    with path.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data:
+    with open_regular(path) as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data:
         (count,) = struct.unpack_from("<Q", data)
+        check_count(count, path)
         at = 8
         for _ in range(count):
             numbers = struct.unpack_from("<I7dI", data, at)
@@ -185,9 +208,13 @@ def _text_images(path: Path) -> Iterator[tuple]:
 
 
 def _lines(path: Path) -> Iterator[str]:
-    with path.open(encoding="utf-8") as stream:
-        for line in stream:
-            yield line.strip()
+    """Stripped lines; one longer than `_MOST_LINE` is cut, which only an image's features may be."""
+    with open_regular(path) as stream:
+        while line := stream.readline(_MOST_LINE):
+            cut = line
+            while cut and not cut.endswith(b"\n"):
+                cut = stream.readline(_MOST_LINE)
+            yield line.decode("utf-8", "strict" if line.endswith(b"\n") else "ignore").strip()
 
 
 _READERS = {"bin": (_binary_lenses, _binary_images), "txt": (_text_lenses, _text_images)}

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import warnings
+from collections.abc import Sequence
+from os.path import isfile
 from pathlib import Path
 
 from ft2os.cameras import colmap, inria, nerfstudio
 from ft2os.cameras.camera import Camera
+from ft2os.cameras.nerfstudio import SizeOf
 from ft2os.errors import FileError, RequestError
+from ft2os.files import open_regular
 from ft2os.strict_json import read_json
-
-SizeOf = Callable[[Path], tuple[int, int]]
 
 
 def load_cameras(path: str | Path, size_of: SizeOf | None = None) -> list[Camera]:
@@ -30,10 +32,10 @@ def load_cameras(path: str | Path, size_of: SizeOf | None = None) -> list[Camera
     path = Path(path)
     if path.is_dir() or path.suffix.lower() in (".bin", ".txt"):
         cameras = colmap.read(path if path.is_dir() else path.parent)
-    elif isinstance(read_json(path), list):
-        cameras = inria.read(path)
+    elif isinstance(content := read_json(path), list):
+        cameras = inria.from_json(content, path)
     else:
-        cameras = nerfstudio.read(path, size_of or _pillow_size)
+        cameras = nerfstudio.from_json(content, path, size_of or _pillow_size)
     if not cameras:
         raise FileError(f"{path.name} holds no cameras.", "Choose another file.")
     return cameras
@@ -42,7 +44,7 @@ def load_cameras(path: str | Path, size_of: SizeOf | None = None) -> list[Camera
 def find_cameras(folder: Path) -> Path | None:
     """The file or folder of cameras that belongs to a scene in ``folder``, None where there is none."""
     for name in ("cameras.json", "transforms.json"):
-        if (folder / name).is_file():
+        if isfile(folder / name):
             return folder / name
     return colmap.find(folder)
 
@@ -72,5 +74,10 @@ def _pillow_size(photo: Path) -> tuple[int, int]:
         from PIL import Image
     except ImportError as error:
         raise ValueError("the size of the pictures (w, h) is missing") from error
-    with Image.open(photo) as picture:
-        return picture.size
+    with open_regular(photo) as stream, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of large pictures: this one is not unpacked
+        try:
+            with Image.open(stream) as picture:
+                return picture.size
+        except Exception as error:  # whatever Pillow's readers raise for files that break their rules
+            raise ValueError(f"{photo.name} is no picture that can be read") from error

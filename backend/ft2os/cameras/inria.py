@@ -12,9 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ft2os.cameras.camera import Camera, checked, photo_in
+from ft2os.cameras.camera import Camera, check_count, checked, photo_in
 from ft2os.errors import FileError
-from ft2os.files import replacing
+from ft2os.files import brief, replacing
 from ft2os.strict_json import read_json
 
 
@@ -26,20 +26,24 @@ def read(path: str | Path) -> list[Camera]:
     FileError
         If the file is not one.
     """
-    path = Path(path)
-    entries = read_json(path)
+    return from_json(read_json(Path(path)), Path(path))
+
+
+def from_json(entries: object, path: Path) -> list[Camera]:
+    """Cameras of what the ``cameras.json`` at ``path`` holds; see `read`."""
     if not isinstance(entries, list):
         raise FileError(f"{path.name} is not a list of cameras.", "Choose a cameras.json of a 3DGS tool.")
+    check_count(len(entries), path)
     cameras = []
-    for i, entry in enumerate(entries):
-        try:
-            with np.errstate(all="ignore"):  # what wild numbers make, `checked` refuses
+    try:
+        with np.errstate(all="ignore"):  # what wild numbers make, `checked` refuses
+            for entry in entries:
                 cameras.append(_camera(entry, path.with_name("images")))
-        except (KeyError, TypeError, ValueError, OverflowError) as error:
-            reason = f"{error} is missing" if isinstance(error, KeyError) else str(error)
-            raise FileError(
-                f"Camera {i} of {path.name} cannot be used: {reason}.", "Export the cameras again."
-            ) from error
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        raise FileError(
+            f"Camera {len(cameras)} of {path.name} cannot be used: {brief(error)}.",
+            "Export the cameras again.",
+        ) from error
     return cameras
 
 

@@ -11,23 +11,26 @@ from __future__ import annotations
 import json
 import logging
 import math
-from collections.abc import Callable, Sequence
+from collections import ChainMap
+from collections.abc import Callable, Mapping, Sequence
+from os.path import isfile
 from pathlib import Path
 
 import numpy as np
 
-from ft2os.cameras.camera import Camera, checked, photo_in
+from ft2os.cameras.camera import Camera, check_count, checked, photo_in
 from ft2os.errors import FileError
-from ft2os.files import replacing
+from ft2os.files import brief, replacing
 from ft2os.strict_json import read_json
 
 log = logging.getLogger(__name__)
 
+SizeOf = Callable[[Path], tuple[int, int]]
 _TO_OPENGL = np.diag([1.0, -1.0, -1.0, 1.0])
 _BENDS = ("k1", "k2", "k3", "k4", "p1", "p2")
 
 
-def read(path: str | Path, size_of: Callable[[Path], tuple[int, int]] | None = None) -> list[Camera]:
+def read(path: str | Path, size_of: SizeOf | None = None) -> list[Camera]:
     """Cameras of a ``transforms.json``, in file order; ``photo`` where the image is found.
 
     Parameters
@@ -41,23 +44,31 @@ def read(path: str | Path, size_of: Callable[[Path], tuple[int, int]] | None = N
     FileError
         If the file is not one.
     """
-    path = Path(path)
-    data = read_json(path)
+    return from_json(read_json(Path(path)), Path(path), size_of)
+
+
+def from_json(data: object, path: Path, size_of: SizeOf | None = None) -> list[Camera]:
+    """Cameras of what the ``transforms.json`` at ``path`` holds; see `read`."""
     if not isinstance(data, dict) or not isinstance(data.get("frames"), list):
         raise FileError(f"{path.name} has no list of frames.", "Choose a transforms.json.")
+    frames = data["frames"]
+    check_count(len(frames), path)
     try:
+        if not all(isinstance(frame, dict) for frame in frames):
+            raise TypeError("a frame is no object")
         placed = _dataparser(path.with_name("dataparser_transforms.json"), data)
         with np.errstate(all="ignore"):  # what wild numbers make, `checked` refuses
-            cameras = [_camera({**data, **frame}, path.parent, placed, size_of) for frame in data["frames"]]
+            cameras = [_camera(ChainMap(frame, data), path.parent, placed, size_of) for frame in frames]
     except (KeyError, TypeError, ValueError, OverflowError, np.linalg.LinAlgError) as error:
-        reason = f"{error} is missing" if isinstance(error, KeyError) else str(error)
-        raise FileError(f"{path.name} cannot be used: {reason}.", "Export the cameras again.") from error
-    bent = sorted({k for frame in (data, *data["frames"]) for k in _BENDS if frame.get(k)})
+        raise FileError(
+            f"{path.name} cannot be used: {brief(error)}.", "Export the cameras again."
+        ) from error
+    bent = sorted({k for frame in (data, *frames) for k in _BENDS if frame.get(k)})
     if bent or "FISHEYE" in str(data.get("camera_model", "")):
         log.warning(
             "%s bends its pictures (%s); the bending is left out, so photos overlay roughly",
             path.name,
-            ", ".join(bent) or data["camera_model"],
+            ", ".join(bent) or brief(data["camera_model"]),
         )
     return cameras
 
@@ -70,10 +81,10 @@ def write(path: str | Path, cameras: Sequence[Camera]) -> None:
 
 
 def _camera(
-    frame: dict,
+    frame: Mapping,
     folder: Path,
     placed: tuple[np.ndarray, float],
-    size_of: Callable[[Path], tuple[int, int]] | None,
+    size_of: SizeOf | None,
 ) -> Camera:
     name = str(frame.get("file_path", "")).replace("\\", "/")  # some were written on Windows
     photo = photo_in(folder, name)
@@ -96,7 +107,7 @@ def _camera(
     return checked(Camera(viewmat.astype(np.float32), K, width, height, Path(name).stem, photo))
 
 
-def _intrinsics(frame: dict, width: int, height: int) -> np.ndarray:
+def _intrinsics(frame: Mapping, width: int, height: int) -> np.ndarray:
     fx = _focal(frame, "x", width)
     fy = _focal(frame, "y", height)
     if fx is None and fy is None:
@@ -105,7 +116,7 @@ def _intrinsics(frame: dict, width: int, height: int) -> np.ndarray:
     return np.array([[fx or fy, 0, cx], [0, fy or fx, cy], [0, 0, 1]], np.float32)
 
 
-def _focal(frame: dict, axis: str, pixels: int) -> float | None:
+def _focal(frame: Mapping, axis: str, pixels: int) -> float | None:
     if frame.get(f"fl_{axis}"):
         return float(frame[f"fl_{axis}"])
     angle = frame.get(f"camera_angle_{axis}")
@@ -114,7 +125,7 @@ def _focal(frame: dict, axis: str, pixels: int) -> float | None:
 
 def _dataparser(path: Path, frames: dict) -> tuple[np.ndarray, float]:
     """nerfstudio's move and scale from the poses of ``frames`` to those it trains with, if any."""
-    if not path.is_file():
+    if not isfile(path):
         return np.eye(4), 1.0
     data = read_json(path)
     turn, scale = _affine(data["transform"]), float(data["scale"])

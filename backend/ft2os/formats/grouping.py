@@ -11,8 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
+from ft2os import budget
 from ft2os.errors import FileError
-from ft2os.files import read_error
+from ft2os.files import brief, read_bytes
 from ft2os.formats import torch_file
 from ft2os.formats.scene import UNASSIGNED
 
@@ -82,16 +83,12 @@ def read_cfg_args(path: Path) -> dict[str, object]:
         If it is anything else.
     """
     try:
-        text = path.read_text(encoding="utf-8")
-        if len(text) > 1 << 16:
-            raise ValueError("it is too long")
+        text = read_bytes(path, budget.MOST_SETTINGS).decode("utf-8")
         call = ast.parse(text.strip(), mode="eval").body
         if not isinstance(call, ast.Call) or getattr(call.func, "id", "") != "Namespace":
             raise ValueError("it is not a Namespace(...)")
         if call.args or any(k.arg is None for k in call.keywords):
             raise ValueError("it has values without names")
         return {k.arg: ast.literal_eval(k.value) for k in call.keywords}
-    except OSError as error:
-        raise read_error(path, error) from error
-    except (ValueError, SyntaxError, RecursionError, MemoryError) as error:
-        raise FileError(f"{path} cannot be understood: {error}.", "Mend or remove it.") from error
+    except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError) as error:
+        raise FileError(f"{path} cannot be understood: {brief(error)}.", "Mend or remove it.") from error

@@ -6,25 +6,28 @@ turns identity features into groups, cameras.
 
 from __future__ import annotations
 
-import json
 import logging
 import re
 from collections.abc import Callable
+from os.path import isfile  # unlike Path.is_file also says no to names that no file can have
 from pathlib import Path
 
 import numpy as np
 
+from ft2os import budget
 from ft2os.cameras import load_cameras
 from ft2os.cameras.camera import Camera
 from ft2os.cameras.files import SizeOf, find_cameras
 from ft2os.errors import FileError, InvalidValuesError
-from ft2os.files import read_error
+from ft2os.files import brief, read_error
 from ft2os.formats import grouping, registry
 from ft2os.formats.columns import IDENTITY, REQUIRED, degree_of, matrix, rest_names, table
 from ft2os.formats.scene import Scene
 from ft2os.gaussians import Gaussians, all_finite
+from ft2os.strict_json import read_json
 
 log = logging.getLogger(__name__)
+_ID = re.compile(r"-?\d{1,9}", re.ASCII)
 _ITERATION = re.compile(r"iteration_(\d+)")
 Progress = Callable[[str, int, int], None]
 
@@ -88,10 +91,10 @@ def find_file(path: Path) -> Path:
         if not path.is_dir():
             return path
         runs = [(int(m[1]), p) for p in path.glob("point_cloud/*/") if (m := _ITERATION.fullmatch(p.name))]
-        runs = [(n, p / "point_cloud.ply") for n, p in runs if (p / "point_cloud.ply").is_file()]
+        runs = [(n, p / "point_cloud.ply") for n, p in runs if isfile(p / "point_cloud.ply")]
         if runs:
             return max(runs)[1]
-        if (path / "meta.json").is_file() and (path / "means_l.webp").is_file():
+        if isfile(path / "meta.json") and isfile(path / "means_l.webp"):
             return path / "meta.json"
         files = sorted(p for p in path.iterdir() if _is_scene(p))
     except OSError as error:
@@ -109,7 +112,7 @@ def find_file(path: Path) -> Path:
 
 def _is_scene(path: Path) -> bool:
     """Whether a file of a folder may be a scene; a ``meta.json`` without its pictures is something else."""
-    return registry.by_name(path) is not None and path.suffix.lower() != ".json" and path.is_file()
+    return registry.by_name(path) is not None and path.suffix.lower() != ".json" and isfile(path)
 
 
 def _without_invalid(gaussians: Gaussians, file: Path, drop: bool) -> Gaussians:
@@ -148,7 +151,7 @@ def _grouped(gaussians: Gaussians, file: Path) -> tuple[Gaussians, str]:
     """Group ids from the file's own column, or from Gaussian Grouping's classifier beside it."""
     kind = "gaussian-grouping" if gaussians.identity is not None else "ply"
     classifier = file.with_name("classifier.pth")
-    if gaussians.group is not None or gaussians.identity is None or not classifier.is_file():
+    if gaussians.group is not None or gaussians.identity is None or not isfile(classifier):
         return gaussians, kind
     group = grouping.classify(gaussians.identity, *grouping.read_classifier(classifier))
     of_rows = np.full(len(gaussians.source.columns), -1, np.int32)
@@ -160,24 +163,35 @@ def _labels(file: Path) -> dict[int, str]:
     """Names of groups: ``<stem>.labels.json`` or ``labels.json`` beside the file or in the output folder."""
     own = file.with_name(f"{file.stem}.labels.json")
     for path in (own, *(folder / "labels.json" for folder in _folders(file))):
-        if path.is_file():
+        if isfile(path):
             return _read_labels(path)
     return {}
 
 
 def _read_labels(path: Path) -> dict[int, str]:
     try:
-        if path.stat().st_size > 1 << 24:
-            raise ValueError("it is too large")
-        entries = json.loads(path.read_text(encoding="utf-8"))
-        return {int(k): str(v) for k, v in entries.items()}
-    except OSError as error:
-        raise read_error(path, error) from error
-    except (ValueError, AttributeError, RecursionError) as error:
+        entries = read_json(path)
+        if not isinstance(entries, dict):
+            raise ValueError("it is no object")
+        budget.check(len(entries), budget.MOST_LABELS, "names")
+        return {_group_id(k): _name(v) for k, v in entries.items()}
+    except (ValueError, FileError) as error:
         raise FileError(
-            f"{path} does not hold group names: {error}.",
+            f"{path} does not hold group names: {brief(error)}.",
             'It should read like {"3": "truck"}; mend or remove it.',
         ) from error
+
+
+def _group_id(text: str) -> int:
+    if not _ID.fullmatch(text):
+        raise ValueError(f"{brief(text)!r} is no group")
+    return int(text)
+
+
+def _name(value: object) -> str:
+    if not isinstance(value, str | int | float):
+        raise ValueError("a name is no text")
+    return str(value)[: budget.MOST_NAME]
 
 
 def _cameras(file: Path, size_of: SizeOf | None) -> list[Camera]:
@@ -196,7 +210,7 @@ def _cameras(file: Path, size_of: SizeOf | None) -> list[Camera]:
 def _settings(file: Path) -> dict[str, object]:
     """The training's settings; nothing depends on them, so a broken file costs a warning only."""
     path = _folders(file)[-1] / "cfg_args"
-    if not path.is_file():
+    if not isfile(path):
         return {}
     try:
         return grouping.read_cfg_args(path)
