@@ -129,7 +129,7 @@ def test_a_classifier_that_would_run_something(classifier, ply, tmp_path):
 def test_a_classifier_that_unpacks_to_far_more(classifier, ply):
     with zipfile.ZipFile(classifier, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("archive/data.pkl", bytes(1 << 22))
-    refused(ply, "too large")
+    refused(ply, "claims 4,194,304 bytes")
 
 
 POSE = '"position": [0, 0, 0], "rotation": [[1, 0, 0], [0, 1, 0], [0, 0, 1]], "fx": 9, "fy": 9'

@@ -13,7 +13,7 @@ import pytest
 
 from ft2os.errors import FileError
 from ft2os.formats import grouping, load_scene, save_ply
-from ft2os.formats.torch_file import read_state_dict
+from ft2os.formats.torch_file import read_tensors
 
 
 def test_a_real_folder(data_dir: Path, tmp_path: Path) -> None:
@@ -49,8 +49,8 @@ def test_reads_what_torch_writes(tmp_path: Path, parameters: bool) -> None:
     state = dict(layer.named_parameters()) if parameters else layer.state_dict()
     extra = {"half": torch.arange(6).half().reshape(2, 3), "part": torch.arange(9.0)[3:6]}
     torch.save({**state, **extra}, tmp_path / "classifier.pth")
-    read = read_state_dict(tmp_path / "classifier.pth")
-    assert list(read) == ["weight", "bias", "half", "part"]
+    read = read_tensors(tmp_path / "classifier.pth", ("weight", "half", "part", "none"))
+    assert list(read) == ["weight", "half", "part"]
     np.testing.assert_array_equal(read["weight"], layer.weight.detach().numpy())
     np.testing.assert_array_equal(read["half"], [[0, 1, 2], [3, 4, 5]])
     np.testing.assert_array_equal(read["part"], [3, 4, 5])
@@ -61,6 +61,10 @@ def checkpoint(path: Path, data: bytes, storage: bytes = bytes(16)) -> Path:
         archive.writestr("archive/data.pkl", data)
         archive.writestr("archive/data/0", storage)
     return path
+
+
+def read_w(path: Path) -> dict[str, np.ndarray]:
+    return read_tensors(path, ("w",))
 
 
 def tensor(*, key: str = "0", count: int = 4, offset: int = 0, shape=(4,), strides=(1,)) -> bytes:
@@ -82,7 +86,7 @@ def tensor(*, key: str = "0", count: int = 4, offset: int = 0, shape=(4,), strid
 
 def test_the_pickle_of_these_tests_is_well_formed(tmp_path: Path) -> None:
     pickletools.dis(tensor(), out=(tmp_path / "listing").open("w"))
-    read = read_state_dict(checkpoint(tmp_path / "c.pth", tensor(), np.arange(4, dtype="<f4").tobytes()))
+    read = read_w(checkpoint(tmp_path / "c.pth", tensor(), np.arange(4, dtype="<f4").tobytes()))
     assert read["w"].tolist() == [0, 1, 2, 3]
 
 
@@ -106,7 +110,7 @@ def test_the_pickle_of_these_tests_is_well_formed(tmp_path: Path) -> None:
 )
 def test_tensors_that_reach_beyond_their_bytes_are_refused(tmp_path: Path, numbers: dict) -> None:
     with pytest.raises(FileError, match="not a plain PyTorch checkpoint"):
-        read_state_dict(checkpoint(tmp_path / "c.pth", tensor(**numbers)))
+        read_w(checkpoint(tmp_path / "c.pth", tensor(**numbers)))
 
 
 @pytest.mark.parametrize(
@@ -137,7 +141,7 @@ def test_tensors_that_reach_beyond_their_bytes_are_refused(tmp_path: Path, numbe
 )
 def test_hostile_pickles_are_refused(tmp_path: Path, data: bytes) -> None:
     with pytest.raises(FileError, match="not a plain PyTorch checkpoint") as caught:
-        read_state_dict(checkpoint(tmp_path / "c.pth", data))
+        read_w(checkpoint(tmp_path / "c.pth", data))
     assert caught.value.hint
 
 
@@ -149,4 +153,4 @@ def test_no_random_damage_escapes_as_anything_but_a_file_error(tmp_path: Path) -
         for at in rng.integers(0, len(data), 3):
             data[at] = rng.integers(0, 256)
         with suppress(FileError):
-            read_state_dict(checkpoint(tmp_path / "c.pth", bytes(data)))
+            read_w(checkpoint(tmp_path / "c.pth", bytes(data)))

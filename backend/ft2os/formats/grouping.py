@@ -19,7 +19,7 @@ from ft2os.formats.scene import UNASSIGNED
 
 CONFIDENCE = 0.95
 _FEATURES = 16
-_CHUNK = 16384
+_LOGITS = 1 << 22  # at once: 16 MB
 
 
 def classify(identity: np.ndarray, weight: np.ndarray, bias: np.ndarray) -> np.ndarray:
@@ -36,12 +36,14 @@ def classify(identity: np.ndarray, weight: np.ndarray, bias: np.ndarray) -> np.n
     ndarray, int32, [N]
     """
     group = np.empty(len(identity), np.int32)
-    for start in range(0, len(identity), _CHUNK):
-        rows = slice(start, start + _CHUNK)
-        logits = identity[rows] @ weight.T + bias
-        best = logits.argmax(axis=1)
-        # The best class's softmax is 1 / Σ exp(logit − best logit).
-        share = 1.0 / np.exp(logits - logits.max(axis=1, keepdims=True)).sum(axis=1)
+    step = max(1, _LOGITS // len(bias))
+    for start in range(0, len(identity), step):
+        rows = slice(start, start + step)
+        with np.errstate(over="ignore", invalid="ignore"):  # a share of NaN is no confidence
+            logits = identity[rows] @ weight.T + bias
+            best = logits.argmax(axis=1)
+            # The best class's softmax is 1 / Σ exp(logit − best logit).
+            share = 1.0 / np.exp(logits - logits.max(axis=1, keepdims=True)).sum(axis=1)
         group[rows] = np.where(share > CONFIDENCE, best, UNASSIGNED)
     return group
 
@@ -54,12 +56,12 @@ def read_classifier(path: Path) -> tuple[np.ndarray, np.ndarray]:
     FileError
         If the file holds anything but such a state_dict.
     """
-    state = torch_file.read_state_dict(path)
+    state = torch_file.read_tensors(path, ("weight", "bias"))
     weight, bias = state.get("weight"), state.get("bias")
     if (
         weight is None
         or bias is None
-        or not bias.size
+        or not 0 < bias.size <= budget.MOST_CLASSES
         or weight.size != bias.size * _FEATURES
         or weight.shape[:2] != (bias.size, _FEATURES)
     ):

@@ -11,17 +11,18 @@ from __future__ import annotations
 import math
 import pickletools
 import zipfile
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from ft2os.errors import FileError
-from ft2os.files import read_error
+from ft2os.files import brief, read_error
+from ft2os.formats import archive
 
-_MAX_PICKLE = 1 << 20
-_MAX_BYTES = 256 << 20
+_MOST_PICKLE = 64 << 10  # bytes: some hundred tensors, each instruction is read in Python
+_MOST_BYTES = 16 << 20  # of the file
+_MOST_AXES = 8
 _DTYPES = {
     "FloatStorage": "<f4",
     "DoubleStorage": "<f8",
@@ -53,8 +54,10 @@ class _Tensor:
     shape: tuple[int, ...]
 
 
-def read_state_dict(path: Path) -> dict[str, np.ndarray]:
-    """Name → array of every tensor in a checkpoint's state_dict.
+def read_tensors(path: Path, names: tuple[str, ...]) -> dict[str, np.ndarray]:
+    """The tensors of these names in a checkpoint's state_dict, as far as it has them.
+
+    No other is read, since many may share one large storage.
 
     Raises
     ------
@@ -62,58 +65,43 @@ def read_state_dict(path: Path) -> dict[str, np.ndarray]:
         If the file is damaged, of PyTorch's format before 1.6, or holds anything but tensors.
     """
     path = Path(path)
-    hint = "Save it again with torch.save(module.state_dict(), ...), or copy it here again."
     try:
-        with zipfile.ZipFile(path) as archive:
-            root = _root(archive)
-            state = _Reader().run(_entry(archive, f"{root}/data.pkl", _MAX_PICKLE))
-            has_order = f"{root}/byteorder" in archive.namelist()
-            if has_order and _entry(archive, f"{root}/byteorder", 16) != b"little":
+        with archive.opened(path, _MOST_BYTES) as file:
+            root = _root(file)
+            state = _Reader().run(archive.read(file, f"{root}/data.pkl", _MOST_PICKLE))
+            order = f"{root}/byteorder"
+            if order in file.namelist() and archive.read(file, order, 16) != b"little":
                 raise ValueError("it was saved on a big-endian machine")
             if not isinstance(state, dict):
                 raise ValueError("it is not a state_dict")
-            return {str(k): _array(archive, root, v) for k, v in state.items() if isinstance(v, _Tensor)}
+            found = {name: state[name] for name in names if isinstance(state.get(name), _Tensor)}
+            return {name: _array(file, root, tensor) for name, tensor in found.items()}
     except OSError as error:
         raise read_error(path, error) from error
-    except (
-        ValueError,
-        TypeError,
-        KeyError,
-        IndexError,
-        NotImplementedError,
-        RuntimeError,
-        EOFError,
-        zipfile.BadZipFile,
-        zlib.error,
-    ) as error:
-        raise FileError(f"{path.name} is not a plain PyTorch checkpoint: {error}.", hint) from error
+    except (*archive.ERRORS, TypeError, IndexError, OverflowError) as error:
+        raise FileError(
+            f"{path.name} is not a plain PyTorch checkpoint: {brief(error)}.",
+            "Save it again with torch.save(module.state_dict(), ...), or copy it here again.",
+        ) from error
 
 
-def _root(archive: zipfile.ZipFile) -> str:
-    names = [n for n in archive.namelist() if n.endswith("/data.pkl")]
+def _root(file: zipfile.ZipFile) -> str:
+    names = [n for n in file.namelist() if n.endswith("/data.pkl")]
     if len(names) != 1:
         raise ValueError("it has no data.pkl")
     return names[0].removesuffix("/data.pkl")
 
 
-def _entry(archive: zipfile.ZipFile, name: str, limit: int) -> bytes:
-    with archive.open(name) as stream:
-        data = stream.read(limit + 1)
-    if len(data) > limit:
-        raise ValueError(f"{name} is too large")
-    return data
-
-
-def _array(archive: zipfile.ZipFile, root: str, tensor: _Tensor) -> np.ndarray:
-    """A tensor's values; the shape is checked against the storage's bytes."""
-    dtype = np.dtype(tensor.storage.dtype)
+def _array(file: zipfile.ZipFile, root: str, tensor: _Tensor) -> np.ndarray:
+    """A tensor's values; its shape is checked against the storage's bytes, these against the file's."""
+    name, dtype = f"{root}/data/{tensor.storage.key}", np.dtype(tensor.storage.dtype)
     size = tensor.storage.count * dtype.itemsize
-    if not 0 <= size <= _MAX_BYTES:
-        raise ValueError("a storage is too large")
-    values = np.frombuffer(_entry(archive, f"{root}/data/{tensor.storage.key}", size), dtype)
+    if size != file.getinfo(name).compress_size:  # PyTorch never packs numbers
+        raise ValueError("a storage is not as large as it says")
     count = math.prod(tensor.shape)
-    if len(values) != tensor.storage.count or tensor.offset + count > len(values):
+    if tensor.offset + count > tensor.storage.count:
         raise ValueError("a tensor is larger than its storage")
+    values = np.frombuffer(archive.read(file, name, size), dtype)
     return values[tensor.offset : tensor.offset + count].reshape(tensor.shape)
 
 
@@ -199,6 +187,8 @@ _TUPLES = {"TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
 
 
 def _allowed(module: object, attribute: object) -> _Global:
+    if not isinstance(module, str) or not isinstance(attribute, str):
+        raise ValueError("it names something by what is no name")  # whose text may take for ever to write
     name = (module, attribute)
     if name in (_ORDERED_DICT, _REBUILD_TENSOR, _REBUILD_PARAMETER) or (
         module == "torch" and attribute in _DTYPES
@@ -229,11 +219,13 @@ def _call(function: object, arguments: object) -> object:
 
 
 def _tensor(storage: _Storage, offset: int, shape: tuple, strides: tuple) -> _Tensor:
+    if len(shape) > _MOST_AXES or len(shape) != len(strides):
+        raise ValueError("it has a tensor of too many axes")
     numbers = [offset, *shape, *strides]
     if not isinstance(storage, _Storage) or any(type(n) is not int or n < 0 for n in numbers):
         raise ValueError("it has a tensor that makes no sense")
     contiguous = [math.prod(shape[i + 1 :]) for i in range(len(shape))]
-    if len(shape) > 8 or any(s != c and n != 1 for s, c, n in zip(strides, contiguous, shape, strict=True)):
+    if any(s != c and n != 1 for s, c, n in zip(strides, contiguous, shape, strict=True)):
         raise ValueError("it has a tensor that is not contiguous")
     return _Tensor(storage, offset, shape)
 
