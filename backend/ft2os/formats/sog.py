@@ -1,35 +1,79 @@
 """PlayCanvas' SOG: WebP pictures whose pixels are Gaussians, and a meta.json, in a folder or a .sog zip.
 
 Read by us with Pillow for the pictures (both versions; the libraries either know only the zip or only one
-version, and trust the sizes they are told). Written through gaussforge, which writes it right; its clustering
-of the higher bands takes minutes for a million Gaussians. Layout: splat-transform (MIT).
+version, and trust the sizes they are told). The packed pictures bound how many Gaussians there can be, and
+these how large a picture is unpacked. Written through gaussforge, which writes it right; clustering the
+higher bands takes it minutes for a million Gaussians. Layout: splat-transform (MIT).
 """
 
 from __future__ import annotations
 
 import io
 import json
+import os
+import struct
 import zipfile
-from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
+from ft2os import budget
 from ft2os.errors import FileError, MissingError
-from ft2os.files import read_error
-from ft2os.formats import columns
-from ft2os.formats.quantised import SMALLER, from_smallest_three
+from ft2os.files import damaged, read_bytes, read_error
+from ft2os.formats import archive, columns
+from ft2os.formats.quantised import SMALLER, from_smallest_three, pieces
 from ft2os.gaussians import Gaussians
 
 META = "meta.json"
 _COEFFICIENTS = {1: 3, 2: 8, 3: 15}
 _FIRST_TAG = 252  # of a rotation's fourth byte: which component is the largest
 _PALETTE_ROW = 64  # entries of the bands' palette side by side
-_MAX_META = 16 << 20
-_MAX_PICTURE = 1 << 30  # bytes of a packed picture
+_PALETTE = 1 << 20  # pixels: 65,536 entries of 15 coefficients
+_MOST_META = 1 << 20
+_BYTE = np.arange(256)[:, None]
 
-Load = Callable[[str], bytes]
+Part = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class _Folder:
+    """The files of a scene that lie beside its ``meta.json``."""
+
+    meta: Path
+
+    def size(self, name: str) -> int:
+        """Bytes of a file."""
+        return os.stat(self._path(name)).st_size
+
+    def read(self, name: str, most: int) -> bytes:
+        """A file of at most ``most`` bytes."""
+        return read_bytes(self._path(name), most)
+
+    def _path(self, name: str) -> Path:
+        return self.meta if name == META else self.meta.with_name(name)
+
+
+@dataclass(frozen=True)
+class _Zip:
+    """The files of a scene in a zip, whose names it keeps with or without a folder."""
+
+    file: zipfile.ZipFile
+
+    def size(self, name: str) -> int:
+        """Bytes of a file as it is packed."""
+        return self.file.getinfo(self._inside(name)).compress_size
+
+    def read(self, name: str, most: int) -> bytes:
+        """A file of at most ``most`` bytes; a picture hardly packs further, so what does is a bomb."""
+        return archive.read(self.file, self._inside(name), min(most, 2 * self.size(name) + _MOST_META))
+
+    def _inside(self, name: str) -> str:
+        return next(
+            (n for n in self.file.namelist() if n.replace("\\", "/").rpartition("/")[2] == name), name
+        )
 
 
 def read(path: Path) -> Gaussians:
@@ -42,29 +86,21 @@ def read(path: Path) -> Gaussians:
     """
     try:
         if path.suffix.lower() == ".json":
-            return _read(lambda name: _bounded(path if name == META else path.parent / name))
-        with zipfile.ZipFile(path) as archive:
-            inside = {name.replace("\\", "/").rpartition("/")[2]: name for name in archive.namelist()}
-            return _read(lambda name: _unzipped(archive, inside[name]))
+            return _read(_Folder(path))
+        with archive.opened(path) as file:
+            return _read(_Zip(file))
     except OSError as error:
-        if isinstance(error, FileNotFoundError) or error.errno is not None:
+        if error.errno is not None:
             raise read_error(Path(error.filename or path), error) from error
         raise _damaged(path, error) from error  # Pillow's word for a broken picture
-    except KeyError as error:
-        raise _damaged(path, f"{error} is missing") from error
     except (
-        ValueError,
+        *archive.ERRORS,
         TypeError,
         IndexError,
-        RecursionError,
-        NotImplementedError,
-        RuntimeError,
+        OverflowError,
         SyntaxError,
-        zipfile.BadZipFile,
-        zipfile.LargeZipFile,
-        zipfile.zlib.error,
+        struct.error,
         Image.DecompressionBombError,
-        EOFError,
     ) as error:
         raise _damaged(path, error) from error
 
@@ -100,72 +136,87 @@ def write(path: Path, gaussians: Gaussians) -> None:
 
 
 def _damaged(path: Path, reason: object) -> FileError:
-    name = path.parent.name if path.suffix.lower() == ".json" else path.name
-    return FileError(f"{name} is damaged: {reason}.", "Export or download it again.")
+    return damaged(path.parent if path.suffix.lower() == ".json" else path, reason)
 
 
-def _bounded(path: Path) -> bytes:
-    """A file of the folder; names that lead elsewhere were refused before."""
-    if path.stat().st_size > _MAX_PICTURE:
-        raise ValueError(f"{path.name} is too large")
-    return path.read_bytes()
-
-
-def _unzipped(archive: zipfile.ZipFile, name: str) -> bytes:
-    info = archive.getinfo(name)
-    packed = info.compress_size * 50 + (1 << 16)  # a picture hardly packs further: more is a bomb
-    if info.file_size > min(_MAX_PICTURE, packed):
-        raise ValueError(f"{name} claims {info.file_size:,} bytes")
-    with archive.open(info) as stream:
-        return stream.read(info.file_size)
-
-
-def _read(load: Load) -> Gaussians:
-    text = load(META)
-    if len(text) > _MAX_META:
-        raise ValueError(f"{META} is too large")
-    meta = json.loads(text)
+def _read(files: _Folder | _Zip) -> Gaussians:
+    meta = json.loads(files.read(META, _MOST_META))
+    if not isinstance(meta, dict):
+        raise ValueError(f"its {META} is no object")
     old = meta.get("version") != 2
-    count = int(meta["means"]["shape"][0] if old else meta["count"])
-    if count < 1:
-        raise ValueError(f"it holds {count} Gaussians")
-    colour = _pixels(load, meta["sh0"]["files"][0], count)
-    base, opacities = _base(meta["sh0"], colour, old)
-    scales = _levels(meta["scales"], _pixels(load, meta["scales"]["files"][0], count)[:, :3], old)
-    bands = _bands(load, meta["shN"], count, old) if meta.get("shN") else np.zeros((count, 0, 3), np.float32)
-    return Gaussians(
-        means=_means(load, meta["means"], count),
-        quats=_rotations(_pixels(load, meta["quats"]["files"][0], count)),
-        scales=columns.exp(scales),
-        opacities=opacities,
-        sh=np.concatenate([base[:, None], bands], axis=1),
+    names = [name for name in ("means", "scales", "quats", "sh0", "shN") if name != "shN" or meta.get(name)]
+    parts = {name: _part(meta, name) for name in names}
+    count = _whole(parts["means"]["shape"][0] if old else meta["count"])
+    size = sum(files.size(file) for file in {file for part in parts.values() for file in part["files"]})
+    budget.check_gaussians(count, 3 if "shN" in parts else 0, size)
+    low, high = (_pixels(files, name, count) for name in parts["means"]["files"][:2])
+    scales, quats, colour = (_pixels(files, parts[name]["files"][0], count) for name in names[1:4])
+    bands = _Bands(files, parts["shN"], count, old) if "shN" in parts else None
+    out = Gaussians(
+        means=np.empty((count, 3), np.float32),
+        quats=np.empty((count, 4), np.float32),
+        scales=np.empty((count, 3), np.float32),
+        opacities=np.empty(count, np.float32),
+        sh=np.empty((count, 1 + (bands.width if bands else 0), 3), np.float32),
     )
+    bounds = _numbers(parts["means"], "mins", 3), _numbers(parts["means"], "maxs", 3)
+    scale_of, colour_of = _meanings(parts["scales"], 3, old), _meanings(parts["sh0"], 4 if old else 3, old)
+    for rows in pieces(count):
+        out.means[rows] = _means(low[rows, :3], high[rows, :3], *bounds)
+        out.quats[rows] = _rotations(quats[rows])
+        out.scales[rows] = columns.exp(_meant(scales[rows], scale_of))
+        base = _meant(colour[rows], colour_of)
+        out.opacities[rows] = columns.sigmoid(base[:, 3]) if old else colour[rows, 3] / np.float32(255)
+        out.sh[rows, 0] = base[:, :3]
+        if bands:
+            out.sh[rows, 1:] = bands.of(rows)
+    return out
 
 
-def _pixels(load: Load, name: str, count: int) -> np.ndarray:
+def _part(meta: dict[str, Any], name: str) -> Part:
+    """What ``meta.json`` says of one of the attributes, its files' names checked."""
+    part = meta[name]
+    if not isinstance(part, dict) or not isinstance(part["files"], list):
+        raise ValueError(f"its {name} are no object with files")
+    for file in part["files"]:
+        if not isinstance(file, str) or Path(file).name != file or "\\" in file:
+            raise ValueError(f"{file!r} is not a name of a picture")
+    return part
+
+
+def _whole(value: object) -> int:
+    """A number of Gaussians; some write it with a point."""
+    if type(value) not in (int, float) or value != value or value in (float("inf"), float("-inf")):
+        raise ValueError("its count is no number")
+    return int(value)
+
+
+def _numbers(part: Part, name: str, count: int) -> np.ndarray:
+    """Exactly so many numbers; one may stand alone.  [count] float64"""
+    values = np.array(part[name], np.float64)
+    if values.shape != (count,) and (count > 1 or values.shape != ()):
+        raise ValueError(f"its {name} are not {count} numbers")
+    return values.reshape(count)
+
+
+def _pixels(files: _Folder | _Zip, name: str, count: int) -> np.ndarray:
     """The first ``count`` pixels of a picture.  [count, 4] uint8"""
-    pixels = _picture(load, name, 2 * count + (1 << 16)).reshape(-1, 4)
-    if len(pixels) < count:
-        raise ValueError(f"{name} has {len(pixels):,} pixels for {count:,} Gaussians")
-    return pixels[:count]
+    return _picture(files, name, count, 2 * count + (1 << 16)).reshape(-1, 4)[:count]
 
 
-def _picture(load: Load, name: str, most: int) -> np.ndarray:
-    """A picture of no more than ``most`` pixels.  [H, W, 4] uint8"""
-    if not isinstance(name, str) or Path(name).name != name or "\\" in name:
-        raise ValueError(f"{name!r} is not a name of a picture")
-    with Image.open(io.BytesIO(load(name)), formats=["WEBP", "PNG"]) as image:
-        if image.width * image.height > most:
-            raise ValueError(f"{name} is {image.width}×{image.height} pixels large")
+def _picture(files: _Folder | _Zip, name: str, least: int, most: int) -> np.ndarray:
+    """A picture of so many pixels, which are compared before it is unpacked.  [H, W, 4] uint8"""
+    data = files.read(name, 5 * most + _MOST_META)  # nothing packs to more than it is
+    with Image.open(io.BytesIO(data), formats=["WEBP", "PNG"]) as image:
+        if not least <= image.width * image.height <= most:
+            raise ValueError(f"{name} has {image.width}×{image.height} pixels, not {least:,}")
         return np.asarray(image.convert("RGBA"))
 
 
-def _means(load: Load, meta: dict, count: int) -> np.ndarray:
+def _means(low: np.ndarray, high: np.ndarray, mins: np.ndarray, maxs: np.ndarray) -> np.ndarray:
     """16 bits between bounds of sign(x)·ln(|x| + 1).  [N, 3] float32"""
-    low, high = (_pixels(load, name, count)[:, :3].astype(np.float64) for name in meta["files"][:2])
-    mins, maxs = np.array(meta["mins"], np.float64), np.array(meta["maxs"], np.float64)
     span = np.where(maxs == mins, 1, maxs - mins)
-    value = mins + span * ((low + 256 * high) / 65535)
+    value = mins + span * ((low + 256.0 * high) / 65535)
     with np.errstate(over="ignore", invalid="ignore"):
         return (np.sign(value) * np.expm1(np.abs(value))).astype(np.float32)
 
@@ -180,44 +231,44 @@ def _rotations(pixels: np.ndarray) -> np.ndarray:
     return columns.normalise(quats)
 
 
-def _levels(meta: dict, bytes_: np.ndarray, old: bool) -> np.ndarray:
-    """Bytes as what they stand for: a codebook's entries, or in version 1 steps between bounds."""
-    if not old:
-        return _codebook(meta)[bytes_]
-    mins, maxs = np.array(meta["mins"], np.float32), np.array(meta["maxs"], np.float32)
-    return (mins + (maxs - mins) * (bytes_.astype(np.float32) / 255)).astype(np.float32)
+def _meanings(part: Part, channels: int, old: bool) -> np.ndarray:
+    """What each byte of each channel means: a codebook's entry, in version 1 a step between bounds.
 
-
-def _base(meta: dict, colour: np.ndarray, old: bool) -> tuple[np.ndarray, np.ndarray]:
-    """Raw coefficients of degree 0 [N, 3], opacities [N]; in version 1 these are logits."""
+    A shorter codebook is filled up with zeros, so that no byte points outside.  [256, channels] float32
+    """
     if old:
-        levels = _levels(meta, colour, old)
-        return np.ascontiguousarray(levels[:, :3]), columns.sigmoid(levels[:, 3])
-    return _codebook(meta)[colour[:, :3]], colour[:, 3].astype(np.float32) / np.float32(255)
+        mins, maxs = (_numbers(part, name, channels).astype(np.float32) for name in ("mins", "maxs"))
+        return (mins + (maxs - mins) * (_BYTE.astype(np.float32) / 255)).astype(np.float32)
+    values = np.array(part["codebook"], np.float32)
+    if values.ndim != 1 or len(values) > 256:
+        raise ValueError("its codebook is not a list of 256 numbers")
+    book = np.concatenate([values, np.zeros(256 - len(values), np.float32)])
+    return np.broadcast_to(book[:, None], (256, channels))
 
 
-def _codebook(meta: dict) -> np.ndarray:
-    """256 values; a shorter list is filled up with zeros, so that no byte points outside."""
-    values = np.array(meta["codebook"], np.float32).reshape(-1)[:256]
-    return np.concatenate([values, np.zeros(256 - len(values), np.float32)])
+def _meant(pixels: np.ndarray, meanings: np.ndarray) -> np.ndarray:
+    """Bytes [N, ≥ C] as what they mean.  [N, C] float32"""
+    channel = np.arange(meanings.shape[1])
+    return meanings[pixels[:, channel], channel]
 
 
-def _bands(load: Load, meta: dict, count: int, old: bool) -> np.ndarray:
-    """Bands from degree 1, from a palette of at most 65,536 sets of them.  [N, K-1, 3] float32"""
-    palette = _picture(load, meta["files"][0], 1 << 20)
-    by_width = {_PALETTE_ROW * n: n for n in _COEFFICIENTS.values()}
-    width = by_width.get(palette.shape[1])
-    if width is None or (not old and width != _COEFFICIENTS.get(meta["bands"])):
-        raise ValueError(f"its palette of bands is {palette.shape[1]} pixels wide")
-    entries = palette[..., :3].reshape(-1, width, 3)
-    pixels = _pixels(load, meta["files"][1], count).astype(np.int64)
-    label = pixels[:, 0] + 256 * pixels[:, 1]
-    known = label < len(entries)
-    chosen = entries[np.where(known, label, 0)]
-    if old:
-        low, high = float(meta["mins"]), float(meta["maxs"])
-        bands = (low + (high - low) / 255 * chosen).astype(np.float32)
-    else:
-        bands = _codebook(meta)[chosen]
-    bands[~known] = 0
-    return bands
+class _Bands:
+    """Bands from degree 1: each Gaussian's label names one of at most 65,536 sets of them."""
+
+    def __init__(self, files: _Folder | _Zip, part: Part, count: int, old: bool) -> None:
+        palette = _picture(files, part["files"][0], 1, _PALETTE)
+        by_width = {_PALETTE_ROW * n: n for n in _COEFFICIENTS.values()}
+        self.width = by_width.get(palette.shape[1], 0)
+        if not self.width or (not old and self.width != _COEFFICIENTS.get(part["bands"])):
+            raise ValueError(f"its palette of bands is {palette.shape[1]} pixels wide")
+        self._entries = palette[..., :3].reshape(-1, self.width, 3)
+        self._labels = _pixels(files, part["files"][1], count)
+        self._meanings = _meanings(part, 1, old)[:, 0]
+
+    def of(self, rows: slice) -> np.ndarray:
+        """The bands of some Gaussians; a label beyond the palette means none.  [N, K-1, 3] float32"""
+        label = self._labels[rows, 0] + 256 * self._labels[rows, 1].astype(np.int64)
+        known = label < len(self._entries)
+        bands = self._meanings[self._entries[np.where(known, label, 0)]]
+        bands[~known] = 0
+        return bands
