@@ -101,7 +101,7 @@ def test_a_promise_that_no_file_keeps_is_refused_before_memory_is_taken(tmp_path
     header = struct.pack("<IIIBBBB", 0x5053474E, 3, 2**31, 3, 12, 0, 0)
     for data in (header, gzip.compress(header + bytes(1000))):
         (tmp_path / "a.spz").write_bytes(data)
-        with pytest.raises(FileError, match="promises"):
+        with pytest.raises(FileError, match="claims"):
             load_scene(tmp_path / "a.spz")
 
 

@@ -12,17 +12,18 @@ we: their files come the right way up. A capture of Niantic's own app stands on 
 
 from __future__ import annotations
 
-import itertools
 import struct
 import zlib
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
-from ft2os.errors import FileError, MissingError
-from ft2os.files import read_error
+from ft2os import budget
+from ft2os.errors import MissingError
+from ft2os.files import damaged, open_regular, read_error, size_of
 from ft2os.formats import columns
-from ft2os.formats.quantised import SMALLER, from_smallest_three, smallest_three, to_byte
+from ft2os.formats.quantised import SMALLER, from_smallest_three, pieces, smallest_three, to_byte
 from ft2os.gaussians import Gaussians
 
 MAGIC = 0x5053474E  # "NGSP"
@@ -30,9 +31,8 @@ _HEADER = struct.Struct("<IIIBBBB")  # magic, version, count, degree, fractional
 _TABLE_AT = struct.Struct("<I")  # v4: where the table of streams begins
 _STREAM = struct.Struct("<QQ")  # its compressed and its own size
 _COLOUR_SCALE = 0.15
-_MOST = 100  # times smaller than what is in it: no real file is, a bomb would be
+_PIECE = 1 << 20  # of a packed file
 _MAX_FRACTION_BITS = 20
-_ROWS = 16384
 
 
 def read(path: Path) -> Gaussians:
@@ -46,15 +46,14 @@ def read(path: Path) -> Gaussians:
         If it is a v4 and no zstd is installed.
     """
     try:
-        data = path.read_bytes()
+        with open_regular(path) as stream:
+            header, streams = _streams(stream)
+        return _decoded(header, streams)
     except OSError as error:
         raise read_error(path, error) from error
-    try:
-        header, streams = _streams(data)
-        return _decoded(header, streams)
     except (ValueError, struct.error, zlib.error) as error:
         reason = "it is cut short" if isinstance(error, struct.error) else error
-        raise FileError(f"{path.name} is damaged: {reason}.", "Export or download the file again.") from error
+        raise damaged(path, reason) from error
 
 
 def write(path: Path, gaussians: Gaussians) -> None:
@@ -80,22 +79,24 @@ def write(path: Path, gaussians: Gaussians) -> None:
         stream.write(packer.flush())
 
 
-def _streams(data: bytes) -> tuple[tuple[int, int, int, int], list[np.ndarray]]:
+def _streams(stream: BinaryIO) -> tuple[tuple[int, int, int, int], list[np.ndarray]]:
     """(version, count, degree, fractional bits) and the six attributes' bytes, checked against each other."""
-    packed = data[:2] == b"\x1f\x8b"
-    head = zlib.decompressobj(31).decompress(data, _HEADER.size) if packed else data[: _HEADER.size]
-    magic, version, count, degree, bits, _, streams = _HEADER.unpack(head)
+    size = size_of(stream)
+    packed = stream.peek(2)[:2] == b"\x1f\x8b"
+    plain = _Unpacked(stream) if packed else stream
+    magic, version, count, degree, bits, _, streams = _HEADER.unpack(plain.read(_HEADER.size))
     if magic != MAGIC or not 1 <= version <= 4:
         raise ValueError(f"it is no .spz of version 1 to 4 (version {version})")
-    if not count or degree > 4 or bits > 23:
-        raise ValueError(f"its header says {count} Gaussians of degree {degree}")
+    if degree > 4 or bits > 23:
+        raise ValueError(f"its header says degree {degree} and {bits} bits behind the point")
+    budget.check_gaussians(count, degree, size)
     sizes = _sizes(version, count, degree)
-    if sum(sizes) > _MOST * len(data) + 4096:
-        raise ValueError(f"its header promises {count:,} Gaussians in {len(data):,} bytes")
     if version == 4:
-        parts = _zstd_streams(data, streams, sizes)
+        parts = _zstd_streams(stream, streams, sizes)
     else:
-        parts = _gzip_streams(data if packed else None, data, sizes)
+        parts = [plain.read(size) for size in sizes]
+    if [len(part) for part in parts] != sizes or (packed and not plain.whole()):
+        raise ValueError("it is cut short")
     return (version, count, degree, bits), [np.frombuffer(part, np.uint8) for part in parts]
 
 
@@ -105,30 +106,39 @@ def _sizes(version: int, count: int, degree: int) -> list[int]:
     return [count * size for size in each]
 
 
-def _gzip_streams(packed: bytes | None, data: bytes, sizes: list[int]) -> list[bytes]:
-    total, whole = _HEADER.size + sum(sizes), True
-    if packed is not None:
-        unpacker = zlib.decompressobj(31)
-        data = unpacker.decompress(packed, total + 1)  # vendors' extensions may follow
-        whole = len(data) > total or unpacker.eof
-    if len(data) < total or not whole:
-        raise ValueError("it is cut short")
-    ends = np.cumsum([_HEADER.size, *sizes])
-    return [data[a:b] for a, b in itertools.pairwise(ends)]
+class _Unpacked:
+    """What is in a gzip stream, as much of it as is asked for: it may hold far more than it should."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream, self._unpacker, self._left = stream, zlib.decompressobj(31), b""
+
+    def read(self, size: int) -> bytes:
+        """The next ``size`` bytes, fewer where the stream ends."""
+        parts = []
+        while size and not self._unpacker.eof:
+            self._left = self._left or self._stream.read(_PIECE)
+            if not self._left:
+                break
+            parts.append(self._unpacker.decompress(self._left, size))
+            self._left = self._unpacker.unconsumed_tail
+            size -= len(parts[-1])
+        return b"".join(parts)
+
+    def whole(self) -> bool:
+        """Whether the stream goes on or ends as it should; vendors' extensions may follow."""
+        return bool(self.read(1)) or self._unpacker.eof
 
 
-def _zstd_streams(data: bytes, count: int, sizes: list[int]) -> list[bytes]:
-    (at,) = _TABLE_AT.unpack_from(data, _HEADER.size)
-    table = [_STREAM.unpack_from(data, at + i * _STREAM.size) for i in range(count)]
+def _zstd_streams(stream: BinaryIO, count: int, sizes: list[int]) -> list[bytes]:
+    (at,) = _TABLE_AT.unpack(stream.read(_TABLE_AT.size))
+    stream.seek(at)
+    table = [_STREAM.unpack(stream.read(_STREAM.size)) for _ in range(count)]
     wanted = [size for size in sizes if size]
     if [size for _, size in table] != wanted:
         raise ValueError("its streams do not fit its header")
-    parts, at = [], at + count * _STREAM.size
-    for packed, size in table:
-        if at + packed > len(data):
-            raise ValueError("it is cut short")
-        parts.append(_unzstd(data[at : at + packed], size))
-        at += packed
+    if sum(packed for packed, _ in table) > size_of(stream):
+        raise ValueError("it is cut short")
+    parts = [_unzstd(stream.read(packed), size) for packed, size in table]
     return parts + [b""] * (len(sizes) - len(parts))
 
 
@@ -160,27 +170,32 @@ def _unzstd(packed: bytes, size: int) -> bytes:
 
 def _decoded(header: tuple[int, int, int, int], streams: list[np.ndarray]) -> Gaussians:
     version, count, degree, bits = header
-    positions, opacities, colours, scales, rotations, bands = streams
-    sh = np.empty((count, (degree + 1) ** 2, 3), np.float32)
-    sh[:, 0] = (colours.reshape(-1, 3) / np.float32(255) - np.float32(0.5)) / np.float32(_COLOUR_SCALE)
-    bands, meant = bands.reshape(count, -1, 3), (np.arange(256, dtype=np.float32) - 128) / 128
-    for start in range(0, count, _ROWS):  # a cacheful at a time: whole temporaries would double the memory
-        sh[start : start + _ROWS, 1:] = meant[bands[start : start + _ROWS]]
-    rotations = rotations.reshape(count, -1)
-    return Gaussians(
-        means=_positions(positions, version, bits),
-        quats=_smallest_three(rotations) if version >= 3 else _first_three(rotations),
-        scales=np.exp(scales.reshape(-1, 3).astype(np.float32) / 16 - 10),
-        opacities=opacities.astype(np.float32) / np.float32(255),
-        sh=sh,
+    positions, opacities, colours, scales, rotations, bands = (s.reshape(count, -1) for s in streams)
+    oriented = _smallest_three if version >= 3 else _first_three
+    meant = (np.arange(256, dtype=np.float32) - 128) / 128
+    out = Gaussians(
+        means=np.empty((count, 3), np.float32),
+        quats=np.empty((count, 4), np.float32),
+        scales=np.empty((count, 3), np.float32),
+        opacities=opacities[:, 0].astype(np.float32) / np.float32(255),
+        sh=np.empty((count, (degree + 1) ** 2, 3), np.float32),
     )
+    for rows in pieces(count):
+        out.means[rows] = _positions(positions[rows], version, bits)
+        out.quats[rows] = oriented(rotations[rows])
+        out.scales[rows] = np.exp(scales[rows].astype(np.float32) / 16 - 10)
+        shown = colours[rows] / np.float32(255) - np.float32(0.5)
+        out.sh[rows, 0] = shown / np.float32(_COLOUR_SCALE)
+        if degree:
+            out.sh[rows, 1:] = meant[bands[rows]].reshape(-1, (degree + 1) ** 2 - 1, 3)
+    return out
 
 
 def _positions(raw: np.ndarray, version: int, bits: int) -> np.ndarray:
     """Half floats, or signed 24-bit numbers with ``bits`` behind the point.  [N, 3] float32"""
     if version == 1:
-        return raw.view("<f2").reshape(-1, 3).astype(np.float32)
-    wide = np.zeros((len(raw) // 3, 4), np.uint8)
+        return raw.view("<f2").astype(np.float32)
+    wide = np.zeros((raw.size // 3, 4), np.uint8)
     wide[:, 1:] = raw.reshape(-1, 3)
     return ((wide.view("<i4")[:, 0] >> 8).astype(np.float64) / (1 << bits)).astype(np.float32).reshape(-1, 3)
 
