@@ -13,13 +13,16 @@ from pathlib import Path
 
 import numpy as np
 
+from ft2os import budget
 from ft2os.errors import FileError
-from ft2os.files import read_error
+from ft2os.files import damaged, open_regular, read_error, size_of
 from ft2os.formats import columns
-from ft2os.gaussians import C0, Gaussians, concatenate
+from ft2os.formats.quantised import pieces
+from ft2os.gaussians import C0, Gaussians
 
 _HEADER = 4096
 _SECTION = 1024
+_MOST_SECTIONS = 4096  # real files have one
 _HALF_RANGE = 32767  # of a position's 16 bits, where the section says nothing
 _COEFFICIENTS = {0: 0, 1: 9, 2: 24, 3: 45}
 _FLOATS = {0: "<f4", 1: "<f2", 2: "<f2"}  # of scale and rotation, by level
@@ -35,6 +38,29 @@ class _File:
     high: float
 
 
+@dataclass(frozen=True)
+class _Section:
+    """What a section's header says, and where its rows are."""
+
+    count: int
+    degree: int
+    rows: np.ndarray  # [count] structured
+    centres: np.ndarray  # [buckets, 3]
+    full: int  # buckets that are, each with `capacity` rows
+    capacity: int
+    lengths: np.ndarray  # of the other buckets
+    block: float  # a bucket's side
+    steps: int  # of half of it
+
+    def bucket(self, rows: slice) -> np.ndarray:
+        """Which bucket each of some rows is in: the full ones first, then the others.  [N]"""
+        row = np.arange(rows.start, min(rows.stop, self.count))
+        in_full = min(self.full * self.capacity, self.count)
+        ends = in_full + np.cumsum(self.lengths, dtype=np.int64)
+        partial = self.full + np.searchsorted(ends, row, side="right")
+        return np.where(row < in_full, row // max(self.capacity, 1), partial)
+
+
 def read(path: Path) -> Gaussians:
     """The Gaussians of a .ksplat file, degree 0 to 3.
 
@@ -43,17 +69,16 @@ def read(path: Path) -> Gaussians:
     FileError
         If the file is missing, damaged, or of a version that is not known.
     """
-    try:
-        data = np.memmap(path, np.uint8, "r")
-    except (OSError, ValueError) as error:  # an empty file cannot be mapped
-        if isinstance(error, OSError):
+    with open_regular(path) as stream:
+        if not size_of(stream):  # which cannot be mapped
+            raise FileError(f"{path.name} is empty.", "Download the file again.")
+        try:
+            return _read(np.asarray(np.memmap(stream, np.uint8, "r")))
+        except OSError as error:
             raise read_error(path, error) from error
-        raise FileError(f"{path.name} is empty.", "Download the file again.") from error
-    try:
-        return _read(data)
-    except (ValueError, IndexError, struct.error, KeyError) as error:
-        reason = "it is cut short" if isinstance(error, struct.error | IndexError) else error
-        raise FileError(f"{path.name} is damaged: {reason}.", "Export or download the file again.") from error
+        except (ValueError, IndexError, struct.error) as error:
+            reason = "it is cut short" if isinstance(error, struct.error | IndexError) else error
+            raise damaged(path, reason) from error
 
 
 def _read(data: np.ndarray) -> Gaussians:
@@ -65,47 +90,77 @@ def _read(data: np.ndarray) -> Gaussians:
     low, high = struct.unpack_from("<ff", head, 36)
     if major != 0 or minor < 1 or level > 2:
         raise ValueError(f"its version is {major}.{minor}, its level {level}")
+    if sections > _MOST_SECTIONS:
+        raise ValueError(f"it claims {sections:,} sections")
     at = _HEADER + sections * _SECTION
     if at > len(data):
         raise ValueError("it is cut short")
     file = _File(level, low or -1.5, high or 1.5)
-    parts = []
+    found = []
     for i in range(sections):
-        header = bytes(data[_HEADER + i * _SECTION :][:44])
-        part, size = _section(data[at:], header, file)
+        section, size = _section(data[at:], bytes(data[_HEADER + i * _SECTION :][:44]), file)
         at += size
-        if part is not None:
-            parts.append(part)
-    found = sum(map(len, parts))
-    if not found or found != count:
-        raise ValueError(f"it holds {found:,} Gaussians, its header says {count:,}")
-    return concatenate(parts)
+        found.append(section)
+    total = sum(section.count for section in found)
+    if total != count:
+        raise ValueError(f"it holds {total:,} Gaussians, its header says {count:,}")
+    degree = max((section.degree for section in found), default=0)
+    budget.check_gaussians(count, degree, len(data))
+    return _unpacked(found, file, count, degree)
 
 
-def _section(data: np.ndarray, header: bytes, file: _File) -> tuple[Gaussians | None, int]:
-    """One section's Gaussians, and its bytes."""
+def _section(data: np.ndarray, header: bytes, file: _File) -> tuple[_Section, int]:
+    """One section, and its bytes."""
     count, most, capacity, buckets = struct.unpack_from("<4I", header)
     (block,) = struct.unpack_from("<f", header, 16)
     (centre_bytes,) = struct.unpack_from("<H", header, 20)
     (steps,) = struct.unpack_from("<I", header, 24)
     full, partial = struct.unpack_from("<2I", header, 32)
     (degree,) = struct.unpack_from("<H", header, 40)
+    if degree not in _COEFFICIENTS:
+        raise ValueError(f"its degree is {degree}")
     row = _row(file.level, _COEFFICIENTS[degree])
     before = partial * 4 + buckets * centre_bytes
     size = before + most * row.itemsize
     if size > len(data) or count > most:
         raise ValueError("a section is cut short")
-    if not count:
-        return None, size
     rows = data[before : before + count * row.itemsize].view(row)
-    means = rows["position"].astype(np.float32)
-    if file.level:
-        lengths = data[: partial * 4].view("<u4")
+    lengths = data[: partial * 4].view("<u4")
+    centres = np.zeros((1, 3), np.float32)
+    if file.level and count:
         centres = data[partial * 4 : before].view("<f4").reshape(-1, centre_bytes // 4)[:, :3]
-        bucket = _buckets(count, capacity, full, lengths)
-        steps = steps or _HALF_RANGE
-        means = (means - steps) * np.float32(block / 2 / steps) + centres[bucket]
-    return _gaussians(rows, means, file, degree), size
+    return _Section(count, degree, rows, centres, full, capacity, lengths, block, steps or _HALF_RANGE), size
+
+
+def _unpacked(sections: list[_Section], file: _File, count: int, degree: int) -> Gaussians:
+    out = Gaussians(
+        means=np.empty((count, 3), np.float32),
+        quats=np.empty((count, 4), np.float32),
+        scales=np.empty((count, 3), np.float32),
+        opacities=np.empty(count, np.float32),
+        sh=np.zeros((count, (degree + 1) ** 2, 3), np.float32),
+    )
+    at = 0
+    for section in sections:
+        for piece in pieces(section.count):
+            rows = section.rows[piece]
+            to = slice(at + piece.start, at + piece.start + len(rows))
+            with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+                out.means[to] = _means(section, piece, file)
+                out.quats[to] = columns.normalise(rows["rotation"].astype(np.float32))
+                out.scales[to] = rows["scale"]
+                out.opacities[to] = rows["rgba"][:, 3] / np.float32(255)
+                out.sh[to, : (section.degree + 1) ** 2] = _colours(rows, file, section.degree)
+        at += section.count
+    return out
+
+
+def _means(section: _Section, piece: slice, file: _File) -> np.ndarray:
+    means = section.rows[piece]["position"].astype(np.float32)
+    if not file.level:
+        return means
+    step = np.float32(section.block / 2 / section.steps)
+    return (means - section.steps) * step + section.centres[section.bucket(piece)]
 
 
 def _row(level: int, bands: int) -> np.dtype:
@@ -114,31 +169,15 @@ def _row(level: int, bands: int) -> np.dtype:
     return np.dtype([*fields, ("bands", _BANDS[level], bands)])
 
 
-def _buckets(count: int, capacity: int, full: int, lengths: np.ndarray) -> np.ndarray:
-    """Which bucket each row is in: the full ones first, then those of these ``lengths``.  [N]"""
-    row = np.arange(count)
-    in_full = full * capacity
-    ends = in_full + np.cumsum(lengths, dtype=np.int64)
-    partial = full + np.searchsorted(ends, row, side="right")
-    return np.where(row < in_full, row // max(capacity, 1), partial)
-
-
-def _gaussians(rows: np.ndarray, means: np.ndarray, file: _File, degree: int) -> Gaussians:
-    rgba = rows["rgba"].astype(np.float32) / np.float32(255)
+def _colours(rows: np.ndarray, file: _File, degree: int) -> np.ndarray:
+    """Raw coefficients.  [N, K, 3] float32"""
     bands = rows["bands"].astype(np.float32)
     if file.level == 2:
         bands = np.float32(file.low) + bands * np.float32((file.high - file.low) / 255)
     sh = np.empty((len(rows), (degree + 1) ** 2, 3), np.float32)
-    sh[:, 0] = (rgba[:, :3] - 0.5) / C0
+    sh[:, 0] = (rows["rgba"][:, :3].astype(np.float32) / np.float32(255) - 0.5) / C0
     for band in range(1, degree + 1):
         first, width = band**2, 2 * band + 1
         own = bands[:, 3 * (first - 1) :][:, : 3 * width]
         sh[:, first : first + width] = own.reshape(-1, 3, width).transpose(0, 2, 1)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return Gaussians(
-            means=np.ascontiguousarray(means, np.float32),
-            quats=columns.normalise(rows["rotation"].astype(np.float32)),
-            scales=rows["scale"].astype(np.float32),
-            opacities=np.ascontiguousarray(rgba[:, 3]),
-            sh=sh,
-        )
+    return sh

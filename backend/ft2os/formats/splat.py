@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from ft2os.errors import FileError
-from ft2os.files import read_error
+from ft2os.files import open_regular, read_error, size_of
 from ft2os.formats.quantised import to_byte
 from ft2os.gaussians import C0, Gaussians
 
@@ -27,8 +27,8 @@ def read(path: Path) -> Gaussians:
     FileError
         If the file is missing, empty, or no whole number of rows.
     """
-    try:
-        size = path.stat().st_size
+    with open_regular(path) as stream:
+        size = size_of(stream)
         if not size:
             raise FileError(f"{path.name} is empty.", "Export or download the file again.")
         if size % ROW.itemsize:
@@ -36,9 +36,10 @@ def read(path: Path) -> Gaussians:
                 f"{path.name} has {size:,} bytes, which is no whole number of Gaussians of {ROW.itemsize}.",
                 "Export or download the file again.",
             )
-        rows = np.memmap(path, ROW, "r")
-    except OSError as error:
-        raise read_error(path, error) from error
+        try:
+            rows = np.memmap(stream, ROW, "r")
+        except OSError as error:
+            raise read_error(path, error) from error
     rgba = rows["rgba"].astype(np.float32) / np.float32(255)
     quats = (rows["rotation"].astype(np.float32) - _MIDDLE) / _MIDDLE
     with np.errstate(invalid="ignore"):  # no rotation at all becomes NaN, which `Gaussians.invalid` finds
