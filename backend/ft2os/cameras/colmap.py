@@ -21,6 +21,7 @@ from ft2os import budget
 from ft2os.cameras.camera import Camera, check_count, checked, photo_in
 from ft2os.errors import FileError
 from ft2os.files import brief, open_regular, read_bytes, read_error
+from ft2os.pieces import Beat, no_beat
 from ft2os.transforms import rotation_matrices
 
 log = logging.getLogger(__name__)
@@ -73,7 +74,7 @@ def _complete(folder: Path, end: str) -> bool:
     return all(isfile(folder / f"{name}.{end}") for name in ("cameras", "images"))
 
 
-def read(folder: str | Path) -> list[Camera]:
+def read(folder: str | Path, beat: Beat = no_beat) -> list[Camera]:
     """Cameras of a sparse model, in the order of the images' names; ``photo`` where the image is found.
 
     Raises
@@ -91,9 +92,9 @@ def read(folder: str | Path) -> list[Camera]:
     cameras: list[Camera] = []
     try:
         with np.errstate(all="ignore"):  # what wild numbers make, `checked` refuses
-            lenses = _lenses(read_lenses(at / f"cameras.{end}"))
+            lenses = _lenses(read_lenses(at / f"cameras.{end}", beat))
             photos = _photo_folder(at)
-            for entry in read_images(at / f"images.{end}"):
+            for entry in read_images(at / f"images.{end}", beat):
                 cameras.append(_camera(lenses, photos, *entry))
                 check_count(len(cameras), at)
     except OSError as error:
@@ -153,11 +154,12 @@ def _photo_folder(at: Path) -> Path | None:
     return next((folder for folder in folders if folder.is_dir()), None)
 
 
-def _binary_lenses(path: Path) -> Iterator[tuple[int, _Lens]]:
+def _binary_lenses(path: Path, beat: Beat) -> Iterator[tuple[int, _Lens]]:
     data = read_bytes(path, budget.MOST_CAMERAS * _MOST_LENS)
     (count,) = struct.unpack_from("<Q", data)
     at = 8
     for _ in range(count):
+        beat()
         lens, model, width, height = struct.unpack_from("<IiQQ", data, at)
         at += struct.calcsize("<IiQQ")
         if not 0 <= model < len(MODELS):
@@ -167,12 +169,13 @@ def _binary_lenses(path: Path) -> Iterator[tuple[int, _Lens]]:
         yield lens, _lens(MODELS[model], width, height, numbers)
 
 
-def _binary_images(path: Path) -> Iterator[tuple]:
+def _binary_images(path: Path, beat: Beat) -> Iterator[tuple]:
     with open_regular(path) as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data:
         (count,) = struct.unpack_from("<Q", data)
         check_count(count, path)
         at = 8
         for _ in range(count):
+            beat()
             numbers = struct.unpack_from("<I7dI", data, at)
             at += struct.calcsize("<I7dI")
             end = data.find(b"\0", at, at + _MAX_NAME)
@@ -186,8 +189,8 @@ def _binary_images(path: Path) -> Iterator[tuple]:
             yield numbers[1:5], numbers[5:8], numbers[8], name
 
 
-def _text_lenses(path: Path) -> Iterator[tuple[int, _Lens]]:
-    for line in _lines(path):
+def _text_lenses(path: Path, beat: Beat) -> Iterator[tuple[int, _Lens]]:
+    for line in _lines(path, beat):
         if not line or line.startswith("#"):
             continue
         lens, model, width, height, *numbers = line.split()
@@ -196,8 +199,8 @@ def _text_lenses(path: Path) -> Iterator[tuple[int, _Lens]]:
         yield int(lens), _lens(_BY_NAME[model], int(width), int(height), tuple(map(float, numbers)))
 
 
-def _text_images(path: Path) -> Iterator[tuple]:
-    lines = (line for line in _lines(path) if not line.startswith("#"))
+def _text_images(path: Path, beat: Beat) -> Iterator[tuple]:
+    lines = (line for line in _lines(path, beat) if not line.startswith("#"))
     for line in lines:
         if not line:
             continue
@@ -207,10 +210,11 @@ def _text_images(path: Path) -> Iterator[tuple]:
         next(lines, None)  # its features, perhaps none
 
 
-def _lines(path: Path) -> Iterator[str]:
+def _lines(path: Path, beat: Beat) -> Iterator[str]:
     """Stripped lines; one longer than `_MOST_LINE` is cut, which only an image's features may be."""
     with open_regular(path) as stream:
         while line := stream.readline(_MOST_LINE):
+            beat()
             cut = line
             while cut and not cut.endswith(b"\n"):
                 cut = stream.readline(_MOST_LINE)

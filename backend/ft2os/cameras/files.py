@@ -12,10 +12,11 @@ from ft2os.cameras.camera import Camera
 from ft2os.cameras.nerfstudio import SizeOf
 from ft2os.errors import FileError, RequestError
 from ft2os.files import open_regular
+from ft2os.pieces import Beat, no_beat
 from ft2os.strict_json import read_json
 
 
-def load_cameras(path: str | Path, size_of: SizeOf | None = None) -> list[Camera]:
+def load_cameras(path: str | Path, size_of: SizeOf | None = None, beat: Beat = no_beat) -> list[Camera]:
     """Cameras of a ``cameras.json``, a ``transforms.json``, or a COLMAP folder or one of its files.
 
     Parameters
@@ -23,6 +24,8 @@ def load_cameras(path: str | Path, size_of: SizeOf | None = None) -> list[Camera
     path : path
     size_of : callable, optional
         Gives (width, height) of a picture; by default Pillow does, where it is installed.
+    beat : callable, optional
+        Called all the while; what it raises ends the work.
 
     Raises
     ------
@@ -31,11 +34,11 @@ def load_cameras(path: str | Path, size_of: SizeOf | None = None) -> list[Camera
     """
     path = Path(path)
     if path.is_dir() or path.suffix.lower() in (".bin", ".txt"):
-        cameras = colmap.read(path if path.is_dir() else path.parent)
+        cameras = colmap.read(path if path.is_dir() else path.parent, beat)
     elif isinstance(content := read_json(path), list):
-        cameras = inria.from_json(content, path)
+        cameras = inria.from_json(content, path, beat)
     else:
-        cameras = nerfstudio.from_json(content, path, size_of or _pillow_size)
+        cameras = nerfstudio.from_json(content, path, size_of or _pillow_size, beat)
     if not cameras:
         raise FileError(f"{path.name} holds no cameras.", "Choose another file.")
     return cameras

@@ -15,6 +15,7 @@ import numpy as np
 from ft2os.cameras.camera import Camera, check_count, checked, photo_in
 from ft2os.errors import FileError
 from ft2os.files import brief, replacing
+from ft2os.pieces import Beat, no_beat
 from ft2os.strict_json import read_json
 
 
@@ -29,7 +30,7 @@ def read(path: str | Path) -> list[Camera]:
     return from_json(read_json(Path(path)), Path(path))
 
 
-def from_json(entries: object, path: Path) -> list[Camera]:
+def from_json(entries: object, path: Path, beat: Beat = no_beat) -> list[Camera]:
     """Cameras of what the ``cameras.json`` at ``path`` holds; see `read`."""
     if not isinstance(entries, list):
         raise FileError(f"{path.name} is not a list of cameras.", "Choose a cameras.json of a 3DGS tool.")
@@ -38,6 +39,7 @@ def from_json(entries: object, path: Path) -> list[Camera]:
     try:
         with np.errstate(all="ignore"):  # what wild numbers make, `checked` refuses
             for entry in entries:
+                beat()
                 cameras.append(_camera(entry, path.with_name("images")))
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise FileError(

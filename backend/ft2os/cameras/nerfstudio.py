@@ -21,6 +21,7 @@ import numpy as np
 from ft2os.cameras.camera import Camera, check_count, checked, photo_in
 from ft2os.errors import FileError
 from ft2os.files import brief, replacing
+from ft2os.pieces import Beat, no_beat
 from ft2os.strict_json import read_json
 
 log = logging.getLogger(__name__)
@@ -47,18 +48,21 @@ def read(path: str | Path, size_of: SizeOf | None = None) -> list[Camera]:
     return from_json(read_json(Path(path)), Path(path), size_of)
 
 
-def from_json(data: object, path: Path, size_of: SizeOf | None = None) -> list[Camera]:
+def from_json(data: object, path: Path, size_of: SizeOf | None = None, beat: Beat = no_beat) -> list[Camera]:
     """Cameras of what the ``transforms.json`` at ``path`` holds; see `read`."""
     if not isinstance(data, dict) or not isinstance(data.get("frames"), list):
         raise FileError(f"{path.name} has no list of frames.", "Choose a transforms.json.")
     frames = data["frames"]
     check_count(len(frames), path)
+    cameras = []
     try:
         if not all(isinstance(frame, dict) for frame in frames):
             raise TypeError("a frame is no object")
         placed = _dataparser(path.with_name("dataparser_transforms.json"), data)
         with np.errstate(all="ignore"):  # what wild numbers make, `checked` refuses
-            cameras = [_camera(ChainMap(frame, data), path.parent, placed, size_of) for frame in frames]
+            for frame in frames:
+                beat()
+                cameras.append(_camera(ChainMap(frame, data), path.parent, placed, size_of))
     except (KeyError, TypeError, ValueError, OverflowError, np.linalg.LinAlgError) as error:
         raise FileError(
             f"{path.name} cannot be used: {brief(error)}.", "Export the cameras again."

@@ -11,10 +11,12 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 
 import numpy as np
 
 from ft2os.gaussians import Gaussians
+from ft2os.pieces import Beat, no_beat, pieces
 
 POSITION = ("x", "y", "z")
 NORMAL = ("nx", "ny", "nz")
@@ -25,7 +27,6 @@ ROTATION = ("rot_0", "rot_1", "rot_2", "rot_3")
 IDENTITY = tuple(f"obj_dc_{i}" for i in range(16))
 REQUIRED = POSITION + DC + OPACITY + SCALE + ROTATION
 _MOST_THREADS = 4  # more wait for memory
-_CHUNK = 16384  # rows a pass: 4 MB of degree-3 rows, so that striding through columns stays in cache
 
 
 def rest_names(degree: int) -> tuple[str, ...]:
@@ -56,14 +57,13 @@ def matrix(columns: np.ndarray, names: tuple[str, ...], dtype: type = np.float32
     if flat is not None and columns.dtype.names[first : first + len(names)] == tuple(names):
         out[:] = flat[:, first : first + len(names)]
         return out
-    for start in range(0, len(columns), _CHUNK):
-        rows = slice(start, start + _CHUNK)
+    for rows in pieces(len(columns)):  # so that striding through columns stays in cache
         for j, name in enumerate(names):
             out[rows, j] = columns[name][rows]
     return out
 
 
-def activate(columns: np.ndarray, degree: int) -> Gaussians:
+def activate(columns: np.ndarray, degree: int, beat: Beat = no_beat) -> Gaussians:
     """Gaussians of raw rows, without ``source``, ``row`` and ``group``.
 
     A quaternion of length 0 becomes NaN, a log scale above 88 infinite: ``Gaussians.invalid`` finds both.
@@ -75,15 +75,16 @@ def activate(columns: np.ndarray, degree: int) -> Gaussians:
         shapes["identity"] = (n, len(IDENTITY))
     out = {name: np.empty(shape, np.float32) for name, shape in shapes.items()}
 
-    def fill(start: int) -> None:
-        rows = slice(start, start + _CHUNK)
+    def fill(rows: slice) -> None:
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             for name, values in _activated(columns[rows], degree).items():
                 out[name][rows] = values
 
     # A few rows at a time stay in cache on their way, and copying lets go of the interpreter.
-    with ThreadPoolExecutor(min(os.cpu_count() or 1, _MOST_THREADS)) as pool:
-        list(pool.map(fill, range(0, n, _CHUNK)))
+    threads = min(os.cpu_count() or 1, _MOST_THREADS)
+    with ThreadPoolExecutor(threads) as pool, closing(pool.map(fill, pieces(n))) as filled:
+        for _ in filled:  # closing takes what waits off the queue, should the beat raise
+            beat()
     return Gaussians(**out)
 
 

@@ -1,10 +1,10 @@
 """PlayCanvas' compressed PLY: chunks of 256 Gaussians, each packed into 16 bytes beside the chunk's bounds.
 
-plyfile reads the file; the packing is ours, because the libraries that read and write it right are compiled
-(gsply through numba, gaussforge) and Blender's Python must not carry them. Position, log scale and colour are
-fractions of their chunk's bounds, rotation is the three smaller components in 10 bits each, and higher bands,
-where there are any, one byte in −4..4. Chunks are of neighbours: in the order of a training one far Gaussian
-would stretch every chunk over the whole scene, and its steps with it.
+The packing is ours, because the libraries that read and write it right are compiled (gsply through numba,
+gaussforge) and Blender's Python must not carry them. Position, log scale and colour are fractions of their
+chunk's bounds, rotation is the three smaller components in 10 bits each, and higher bands, where there are
+any, one byte in −4..4. Chunks are of neighbours: in the order of a training one far Gaussian would stretch
+every chunk over the whole scene, and its steps with it.
 Layout: PlayCanvas' splat-transform and engine (MIT).
 """
 
@@ -13,13 +13,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from plyfile import PlyData, PlyElement, PlyParseError
+from plyfile import PlyData, PlyElement
 
 from ft2os.errors import FileError
-from ft2os.files import read_error
-from ft2os.formats import columns, ply
+from ft2os.files import damaged, open_regular, read_error
+from ft2os.formats import columns, ply_file
 from ft2os.formats.quantised import SMALLER, from_smallest_three, smallest_three
 from ft2os.gaussians import C0, Gaussians, with_degree
+from ft2os.pieces import Beat, no_beat, pieces
 
 CHUNK = 256
 PACKED = ("packed_position", "packed_rotation", "packed_scale", "packed_color")
@@ -30,7 +31,6 @@ _AXIS_BITS = (11, 10, 11)
 _ROTATION_BITS = 10
 _SCALE_CLAMP = 20.0  # of the log scale, as the other writers do: a scale of 0 would stretch the chunk
 _SH_SPAN = 8.0
-_ROWS = 16384
 _SPREAD = (  # two zeros behind each of 21 bits, by halves
     (32, 0x1F00000000FFFF),
     (16, 0x1F0000FF0000FF),
@@ -40,7 +40,17 @@ _SPREAD = (  # two zeros behind each of 21 bits, by halves
 )
 
 
-def read(path: Path) -> Gaussians:
+def _band_levels() -> np.ndarray:
+    """What a byte of the bands stands for: the middle of its 256th, the outermost two for the ends."""
+    level = np.arange(256)
+    fraction = np.where(level == 0, 0, np.where(level == 255, 1, (level + 0.5) / 256))
+    return ((fraction - 0.5) * _SH_SPAN).astype(np.float32)
+
+
+_MEANT = _band_levels()
+
+
+def read(path: Path, beat: Beat = no_beat) -> Gaussians:
     """The Gaussians of a compressed PLY file, degree 0 to 3.
 
     Raises
@@ -48,19 +58,16 @@ def read(path: Path) -> Gaussians:
     FileError
         If the file is missing, cut short, or its elements do not fit together.
     """
-    try:
-        with path.open("rb") as stream:
-            degree = _check(path, stream)
-        data = PlyData.read(str(path), mmap="r")
-    except OSError as error:
-        raise read_error(path, error) from error
-    except (PlyParseError, ValueError, MemoryError) as error:
-        raise FileError(f"{path.name} is damaged: {error}.", "Export or download the file again.") from error
-    vertex, chunk = data["vertex"].data, data["chunk"].data
-    packed = {name: np.ascontiguousarray(vertex[name]) for name in PACKED}
-    levels = columns.matrix(data["sh"].data, columns.rest_names(degree), np.uint8) if degree else None
+    with open_regular(path) as stream:
+        try:
+            header = ply_file.read_header(path, stream)
+            degree = _check(path, header)
+            ply_file.check_size(path, stream, header)
+            elements = ply_file.read_elements(path, stream, header, beat)
+        except OSError as error:
+            raise read_error(path, error) from error
     with np.errstate(over="ignore", invalid="ignore"):  # what hostile bounds make, `Gaussians.invalid` finds
-        return _unpacked(packed, chunk, levels, degree)
+        return _unpacked(elements, degree, beat)
 
 
 def write(path: Path, gaussians: Gaussians) -> None:
@@ -105,60 +112,55 @@ def _reach(means: np.ndarray) -> float:
     return float(np.exp(np.log(np.maximum(span.max(axis=1), 1e-12)).mean()))
 
 
-def _check(path: Path, stream) -> int:
-    """The degree, once the header holds what is needed and the file what the header promises."""
-    header, counts, start = ply.read_header(path, stream)
-    count = {element.name: n for element, n in zip(header, counts, strict=True)}
-    names = {element.name: [p.name for p in element.properties] for element in header}
-    have = set(names.get("vertex", ())) >= set(PACKED)
-    have &= set(names.get("chunk", ())) >= set(_BOUNDS + _SCALE_BOUNDS)
-    if not have or header.text:
+def _check(path: Path, header: ply_file.Header) -> int:
+    """The degree, once the header holds what is needed."""
+    types = {name: element.types() for name, element in header.elements.items()}
+    count = {name: element.count for name, element in header.elements.items()}
+    bounds = types.get("chunk", {})
+    have = dict.fromkeys(PACKED, "u4").items() <= types.get("vertex", {}).items()
+    have &= dict.fromkeys(_BOUNDS + _SCALE_BOUNDS, "f4").items() <= bounds.items()
+    have &= {bounds.get(name, "f4") for name in _COLOUR_BOUNDS} == {"f4"}
+    have &= set(types.get("sh", {}).values()) <= {"u1"}
+    if not have or not header.order:
         raise FileError(
             f"{path.name} is not a compressed PLY as PlayCanvas writes it.", "Export or download it again."
         )
-    ply.check_size(path, stream, header, counts, start)
     if not count["vertex"]:
         raise FileError(f"{path.name} holds 0 Gaussians.", "Choose a file that has some.")
-    degree = columns.degree_of(names.get("sh", ()))
+    degree = columns.degree_of(types.get("sh", ()))
     if count["chunk"] * CHUNK < count["vertex"] or degree is None or degree > 3:
-        raise FileError(
-            f"{path.name} is damaged: its chunks or bands do not fit its Gaussians.",
-            "Export or download it again.",
-        )
+        raise damaged(path, "its chunks or bands do not fit its Gaussians")
     if degree and count["sh"] != count["vertex"]:
-        raise FileError(
-            f"{path.name} is damaged: {count['sh']:,} rows of bands for {count['vertex']:,} Gaussians.",
-            "Export or download it again.",
-        )
+        raise damaged(path, f"it has {count['sh']:,} rows of bands for {count['vertex']:,} Gaussians")
     return degree
 
 
-def _unpacked(
-    packed: dict[str, np.ndarray],
-    chunk: np.ndarray,
-    levels: np.ndarray | None,  # [N, 3·(K-1)] bytes of the bands
-    degree: int,
-) -> Gaussians:
-    n = len(packed["packed_position"])
-    of_chunk = np.arange(n) // CHUNK
-    colour = _unpack(packed["packed_color"], (8, 8, 8, 8))
-    opacities = np.ascontiguousarray(colour[:, 3])
-    base = colour[:, :3]
-    if set(_COLOUR_BOUNDS) <= set(chunk.dtype.names):  # files of before 2024 have none
-        base = _within(base, chunk, _COLOUR_BOUNDS, of_chunk)
-    sh = np.empty((n, (degree + 1) ** 2, 3), np.float32)
-    sh[:, 0] = (base - 0.5) / C0
-    if levels is not None:
-        _put_bands(sh[:, 1:], levels)
-    return Gaussians(
-        means=_within(_unpack(packed["packed_position"], _AXIS_BITS), chunk, _BOUNDS, of_chunk),
-        quats=_unpack_rotation(packed["packed_rotation"]),
-        scales=columns.exp(
-            _within(_unpack(packed["packed_scale"], _AXIS_BITS), chunk, _SCALE_BOUNDS, of_chunk)
-        ),
-        opacities=opacities,
-        sh=sh,
+def _unpacked(elements: dict[str, np.ndarray], degree: int, beat: Beat) -> Gaussians:
+    vertex, chunk = elements["vertex"], elements["chunk"]
+    n = len(vertex)
+    out = Gaussians(
+        means=np.empty((n, 3), np.float32),
+        quats=np.empty((n, 4), np.float32),
+        scales=np.empty((n, 3), np.float32),
+        opacities=np.empty(n, np.float32),
+        sh=np.empty((n, (degree + 1) ** 2, 3), np.float32),
     )
+    coloured = set(_COLOUR_BOUNDS) <= set(chunk.dtype.names)  # files of before 2024 are not
+    for rows in pieces(n, beat):  # whole chunks
+        position, rotation, scale, colour = (np.ascontiguousarray(vertex[rows][name]) for name in PACKED)
+        own = np.asarray(chunk[rows.start // CHUNK : rows.stop // CHUNK])
+        of_chunk = np.arange(len(position)) // CHUNK
+        colour = _unpack(colour, (8, 8, 8, 8))
+        base = _within(colour[:, :3], own, _COLOUR_BOUNDS, of_chunk) if coloured else colour[:, :3]
+        out.means[rows] = _within(_unpack(position, _AXIS_BITS), own, _BOUNDS, of_chunk)
+        out.quats[rows] = _unpack_rotation(rotation)
+        out.scales[rows] = columns.exp(_within(_unpack(scale, _AXIS_BITS), own, _SCALE_BOUNDS, of_chunk))
+        out.opacities[rows] = colour[:, 3]
+        out.sh[rows, 0] = (base - 0.5) / C0
+        if degree:
+            levels = columns.matrix(elements["sh"][rows], columns.rest_names(degree), np.uint8)
+            out.sh[rows, 1:] = _MEANT[levels].reshape(len(levels), 3, -1).transpose(0, 2, 1)
+    return out
 
 
 def _fractions(values: np.ndarray, chunk: np.ndarray, names: tuple[str, ...]) -> np.ndarray:
@@ -218,18 +220,7 @@ def _unpack_rotation(word: np.ndarray) -> np.ndarray:
 def _pack_bands(sh: np.ndarray) -> np.ndarray:
     """Bands from degree 1 as bytes, channel-major like f_rest.  [N] structured"""
     rest = sh[:, 1:].transpose(0, 2, 1).reshape(len(sh), -1)
-    # A byte stands for the middle of its 256th; the outermost two for the ends.
     level = np.clip(np.floor((rest / _SH_SPAN + 0.5) * 256), 0, 255).astype(np.uint8)
     rows = np.empty(len(sh), [(f"f_rest_{i}", "u1") for i in range(rest.shape[1])])
     rows.view(np.uint8).reshape(len(sh), -1)[:] = level
     return rows
-
-
-def _put_bands(out: np.ndarray, levels: np.ndarray) -> None:
-    """What the bytes [N, 3·(K-1)] stand for, into ``out`` [N, K-1, 3], a cacheful of rows at a time."""
-    level = np.arange(256)
-    meant = np.where(level == 0, 0, np.where(level == 255, 1, (level + 0.5) / 256))
-    meant = ((meant - 0.5) * _SH_SPAN).astype(np.float32)
-    for start in range(0, len(out), _ROWS):
-        rows = slice(start, start + _ROWS)
-        out[rows] = meant[levels[rows]].reshape(-1, 3, out.shape[1]).transpose(0, 2, 1)

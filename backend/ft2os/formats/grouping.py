@@ -16,13 +16,14 @@ from ft2os.errors import FileError
 from ft2os.files import brief, read_bytes
 from ft2os.formats import torch_file
 from ft2os.formats.scene import UNASSIGNED
+from ft2os.pieces import Beat, no_beat
 
 CONFIDENCE = 0.95
 _FEATURES = 16
 _LOGITS = 1 << 22  # at once: 16 MB
 
 
-def classify(identity: np.ndarray, weight: np.ndarray, bias: np.ndarray) -> np.ndarray:
+def classify(identity: np.ndarray, weight: np.ndarray, bias: np.ndarray, beat: Beat = no_beat) -> np.ndarray:
     """Group id of each Gaussian, −1 below `CONFIDENCE`.
 
     Parameters
@@ -30,6 +31,8 @@ def classify(identity: np.ndarray, weight: np.ndarray, bias: np.ndarray) -> np.n
     identity : ndarray, float32, [N, 16]
     weight : ndarray, float32, [C, 16]
     bias : ndarray, float32, [C]
+    beat : callable, optional
+        Called all the while; what it raises ends the work.
 
     Returns
     -------
@@ -38,6 +41,7 @@ def classify(identity: np.ndarray, weight: np.ndarray, bias: np.ndarray) -> np.n
     group = np.empty(len(identity), np.int32)
     step = max(1, _LOGITS // len(bias))
     for start in range(0, len(identity), step):
+        beat()
         rows = slice(start, start + step)
         with np.errstate(over="ignore", invalid="ignore"):  # a share of NaN is no confidence
             logits = identity[rows] @ weight.T + bias

@@ -17,8 +17,8 @@ from ft2os import budget
 from ft2os.errors import FileError
 from ft2os.files import damaged, open_regular, read_error, size_of
 from ft2os.formats import columns
-from ft2os.formats.quantised import pieces
 from ft2os.gaussians import C0, Gaussians
+from ft2os.pieces import Beat, no_beat, pieces
 
 _HEADER = 4096
 _SECTION = 1024
@@ -61,7 +61,7 @@ class _Section:
         return np.where(row < in_full, row // max(self.capacity, 1), partial)
 
 
-def read(path: Path) -> Gaussians:
+def read(path: Path, beat: Beat = no_beat) -> Gaussians:
     """The Gaussians of a .ksplat file, degree 0 to 3.
 
     Raises
@@ -73,7 +73,7 @@ def read(path: Path) -> Gaussians:
         if not size_of(stream):  # which cannot be mapped
             raise FileError(f"{path.name} is empty.", "Download the file again.")
         try:
-            return _read(np.asarray(np.memmap(stream, np.uint8, "r")))
+            return _read(np.asarray(np.memmap(stream, np.uint8, "r")), beat)
         except OSError as error:
             raise read_error(path, error) from error
         except (ValueError, IndexError, struct.error) as error:
@@ -81,7 +81,7 @@ def read(path: Path) -> Gaussians:
             raise damaged(path, reason) from error
 
 
-def _read(data: np.ndarray) -> Gaussians:
+def _read(data: np.ndarray, beat: Beat) -> Gaussians:
     head = bytes(data[:44])
     major, minor = head[0], head[1]
     (sections,) = struct.unpack_from("<I", head, 4)
@@ -106,7 +106,7 @@ def _read(data: np.ndarray) -> Gaussians:
         raise ValueError(f"it holds {total:,} Gaussians, its header says {count:,}")
     degree = max((section.degree for section in found), default=0)
     budget.check_gaussians(count, degree, len(data))
-    return _unpacked(found, file, count, degree)
+    return _unpacked(found, file, count, degree, beat)
 
 
 def _section(data: np.ndarray, header: bytes, file: _File) -> tuple[_Section, int]:
@@ -132,7 +132,7 @@ def _section(data: np.ndarray, header: bytes, file: _File) -> tuple[_Section, in
     return _Section(count, degree, rows, centres, full, capacity, lengths, block, steps or _HALF_RANGE), size
 
 
-def _unpacked(sections: list[_Section], file: _File, count: int, degree: int) -> Gaussians:
+def _unpacked(sections: list[_Section], file: _File, count: int, degree: int, beat: Beat) -> Gaussians:
     out = Gaussians(
         means=np.empty((count, 3), np.float32),
         quats=np.empty((count, 4), np.float32),
@@ -142,7 +142,7 @@ def _unpacked(sections: list[_Section], file: _File, count: int, degree: int) ->
     )
     at = 0
     for section in sections:
-        for piece in pieces(section.count):
+        for piece in pieces(section.count, beat):
             rows = section.rows[piece]
             to = slice(at + piece.start, at + piece.start + len(rows))
             with np.errstate(invalid="ignore", divide="ignore", over="ignore"):

@@ -24,6 +24,7 @@ from ft2os.formats import grouping, registry
 from ft2os.formats.columns import IDENTITY, REQUIRED, degree_of, matrix, rest_names, table
 from ft2os.formats.scene import Scene
 from ft2os.gaussians import Gaussians, all_finite
+from ft2os.pieces import Beat, no_beat
 from ft2os.strict_json import read_json
 
 log = logging.getLogger(__name__)
@@ -49,7 +50,8 @@ def load_scene(
     drop_invalid : bool
         Leave out Gaussians with NaN or infinite values instead of refusing the file.
     progress : callable, optional
-        Called as ``progress(stage, step, total)``.
+        Called as ``progress(stage, step, total)``, many times a second, the same step again where one is
+        long. What it raises ends the work: so `CancelledError` cancels it.
     size_of : callable, optional
         See `load_cameras`.
 
@@ -70,19 +72,22 @@ def load_scene(
     file = find_file(Path(path))
     report("reading", 0, 3)
     form = registry.for_reading(file)
-    gaussians = form.read(file)
+    gaussians = form.read(file, lambda: report("reading", 0, 3))
     report("checking values", 1, 3)
     gaussians = _without_invalid(gaussians, file, drop_invalid)
     report("finding groups", 2, 3)
-    gaussians, kind = _grouped(gaussians, file) if form is registry.PLY else (gaussians, form.name)
-    scene = with_neighbours(gaussians, file, kind, size_of)
+    beat = lambda: report("finding groups", 2, 3)  # noqa: E731
+    gaussians, kind = _grouped(gaussians, file, beat) if form is registry.PLY else (gaussians, form.name)
+    scene = with_neighbours(gaussians, file, kind, size_of, beat)
     report("done", 3, 3)
     return scene
 
 
-def with_neighbours(gaussians: Gaussians, file: Path, kind: str, size_of: SizeOf | None = None) -> Scene:
+def with_neighbours(
+    gaussians: Gaussians, file: Path, kind: str, size_of: SizeOf | None = None, beat: Beat = no_beat
+) -> Scene:
     """The scene of Gaussians that were read from ``file``, with all that lies beside it and belongs to it."""
-    return Scene(gaussians, _labels(file), _cameras(file, size_of), file, kind, _settings(file))
+    return Scene(gaussians, _labels(file), _cameras(file, size_of, beat), file, kind, _settings(file))
 
 
 def find_file(path: Path) -> Path:
@@ -147,13 +152,13 @@ def _invalid_rows(columns: np.ndarray, identity: bool) -> np.ndarray:
     return bad
 
 
-def _grouped(gaussians: Gaussians, file: Path) -> tuple[Gaussians, str]:
+def _grouped(gaussians: Gaussians, file: Path, beat: Beat) -> tuple[Gaussians, str]:
     """Group ids from the file's own column, or from Gaussian Grouping's classifier beside it."""
     kind = "gaussian-grouping" if gaussians.identity is not None else "ply"
     classifier = file.with_name("classifier.pth")
     if gaussians.group is not None or gaussians.identity is None or not isfile(classifier):
         return gaussians, kind
-    group = grouping.classify(gaussians.identity, *grouping.read_classifier(classifier))
+    group = grouping.classify(gaussians.identity, *grouping.read_classifier(classifier), beat)
     of_rows = np.full(len(gaussians.source.columns), -1, np.int32)
     of_rows[gaussians.row] = group
     return gaussians.replace(group=group, source=gaussians.source.with_group(of_rows)), kind
@@ -194,14 +199,14 @@ def _name(value: object) -> str:
     return str(value)[: budget.MOST_NAME]
 
 
-def _cameras(file: Path, size_of: SizeOf | None) -> list[Camera]:
+def _cameras(file: Path, size_of: SizeOf | None, beat: Beat) -> list[Camera]:
     """Cameras beside a scene; what lies there may be another scene's, so broken ones cost a warning only."""
     for folder in _folders(file):
         found = find_cameras(folder)
         if found is None:
             continue
         try:
-            return load_cameras(found, size_of)
+            return load_cameras(found, size_of, beat)
         except FileError as error:
             log.warning("the scene comes without its cameras: %s", error.message)
     return []

@@ -9,13 +9,14 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+from os.path import isfile
 from pathlib import Path
 
 import numpy as np
 from plyfile import PlyData, PlyElement
 
 from ft2os.errors import FileError
-from ft2os.files import replacing
+from ft2os.files import open_regular, replacing
 from ft2os.formats.columns import (
     DC,
     IDENTITY,
@@ -107,14 +108,17 @@ def _same_bytes(a: np.ndarray, b: np.ndarray) -> bool:
 
 def _copy_source(path: Path, gaussians: Gaussians) -> bool:
     """Copy the source file if it still is what was read; False if it is gone or another one now."""
-    source = gaussians.source.path
+    if gaussians.source.path is None:
+        return False
     try:
-        with source.open("rb") as stream:
+        with open_regular(gaussians.source.path) as stream:
             if hashlib.file_digest(stream, "sha256").hexdigest() != gaussians.source.sha256:
                 return False
-    except (OSError, AttributeError):
+            stream.seek(0)
+            with path.open("wb") as copy:
+                shutil.copyfileobj(stream, copy, 1 << 20)
+    except FileError:
         return False
-    shutil.copyfile(source, path)
     return True
 
 
@@ -182,7 +186,13 @@ def _write_labels(path: Path, labels: dict[int, str]) -> None:
     """``labels.json`` beside the file, or ``<stem>.labels.json`` where another scene's lies there already."""
     text = json.dumps({str(k): v for k, v in sorted(labels.items())}, indent=1, ensure_ascii=False) + "\n"
     target = path.with_name("labels.json")
-    if target.is_file() and target.read_text(encoding="utf-8", errors="replace") != text:
+    if isfile(target) and not _holds(target, text):
         target = path.with_name(f"{path.stem}.labels.json")
     with replacing(target) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+def _holds(path: Path, text: str) -> bool:
+    with open_regular(path) as stream:
+        data = text.encode()
+        return stream.read(len(data) + 1) == data

@@ -2,17 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 
 SMALLER = np.sqrt(0.5)  # the other three components of a unit quaternion lie in ±√½
 _OTHERS = np.array([[1, 2, 3], [0, 2, 3], [0, 1, 3], [0, 1, 2]])  # components, without the largest
-
-
-def pieces(count: int, step: int = 16384) -> Iterator[slice]:
-    """Rows a cacheful at a time: unpacked as a whole, what passes by would take more than what is kept."""
-    return (slice(start, start + step) for start in range(0, count, step))
 
 
 def to_byte(values: np.ndarray) -> np.ndarray:

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ft2os.errors import FileError, MissingError, RequestError
-from ft2os.files import read_error
+from ft2os.files import open_regular, read_error
 from ft2os.gaussians import Gaussians
+from ft2os.pieces import Beat, no_beat
 
 
 @dataclass(frozen=True)
@@ -53,9 +54,9 @@ class Format:
     write_needs: tuple[str, ...] = ()
     aside: bool = False
 
-    def read(self, path: Path) -> Gaussians:
-        """The Gaussians in a file of this format."""
-        return self._module().read(path)
+    def read(self, path: Path, beat: Beat = no_beat) -> Gaussians:
+        """The Gaussians in a file of this format; ``beat`` is called all the while and may raise."""
+        return self._module().read(path, beat)
 
     def write(self, path: Path, gaussians: Gaussians) -> None:
         """Write Gaussians to ``path``, which need not be the final place."""
@@ -132,7 +133,7 @@ def for_reading(path: Path) -> Format:
         If it cannot be opened, or nothing says what it is.
     """
     try:
-        with path.open("rb") as stream:
+        with open_regular(path) as stream:
             head = stream.read(1 << 16)
     except OSError as error:
         raise read_error(path, error) from error

@@ -24,8 +24,9 @@ from ft2os import budget
 from ft2os.errors import FileError, MissingError
 from ft2os.files import damaged, read_bytes, read_error
 from ft2os.formats import archive, columns
-from ft2os.formats.quantised import SMALLER, from_smallest_three, pieces
+from ft2os.formats.quantised import SMALLER, from_smallest_three
 from ft2os.gaussians import Gaussians
+from ft2os.pieces import Beat, no_beat, pieces
 
 META = "meta.json"
 _COEFFICIENTS = {1: 3, 2: 8, 3: 15}
@@ -76,7 +77,7 @@ class _Zip:
         )
 
 
-def read(path: Path) -> Gaussians:
+def read(path: Path, beat: Beat = no_beat) -> Gaussians:
     """The Gaussians of a .sog file, or of the folder whose ``meta.json`` this is; degree 0 to 3.
 
     Raises
@@ -86,9 +87,9 @@ def read(path: Path) -> Gaussians:
     """
     try:
         if path.suffix.lower() == ".json":
-            return _read(_Folder(path))
+            return _read(_Folder(path), beat)
         with archive.opened(path) as file:
-            return _read(_Zip(file))
+            return _read(_Zip(file), beat)
     except OSError as error:
         if error.errno is not None:
             raise read_error(Path(error.filename or path), error) from error
@@ -139,7 +140,7 @@ def _damaged(path: Path, reason: object) -> FileError:
     return damaged(path.parent if path.suffix.lower() == ".json" else path, reason)
 
 
-def _read(files: _Folder | _Zip) -> Gaussians:
+def _read(files: _Folder | _Zip, beat: Beat) -> Gaussians:
     meta = json.loads(files.read(META, _MOST_META))
     if not isinstance(meta, dict):
         raise ValueError(f"its {META} is no object")
@@ -161,7 +162,7 @@ def _read(files: _Folder | _Zip) -> Gaussians:
     )
     bounds = _numbers(parts["means"], "mins", 3), _numbers(parts["means"], "maxs", 3)
     scale_of, colour_of = _meanings(parts["scales"], 3, old), _meanings(parts["sh0"], 4 if old else 3, old)
-    for rows in pieces(count):
+    for rows in pieces(count, beat):
         out.means[rows] = _means(low[rows, :3], high[rows, :3], *bounds)
         out.quats[rows] = _rotations(quats[rows])
         out.scales[rows] = columns.exp(_meant(scales[rows], scale_of))

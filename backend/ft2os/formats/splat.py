@@ -14,12 +14,13 @@ from ft2os.errors import FileError
 from ft2os.files import open_regular, read_error, size_of
 from ft2os.formats.quantised import to_byte
 from ft2os.gaussians import C0, Gaussians
+from ft2os.pieces import Beat, no_beat, pieces
 
 ROW = np.dtype([("position", "<f4", 3), ("scale", "<f4", 3), ("rgba", "u1", 4), ("rotation", "u1", 4)])
 _MIDDLE = 128  # of a rotation's byte, and its span
 
 
-def read(path: Path) -> Gaussians:
+def read(path: Path, beat: Beat = no_beat) -> Gaussians:
     """The Gaussians of a .splat file, degree 0.
 
     Raises
@@ -40,17 +41,24 @@ def read(path: Path) -> Gaussians:
             rows = np.memmap(stream, ROW, "r")
         except OSError as error:
             raise read_error(path, error) from error
-    rgba = rows["rgba"].astype(np.float32) / np.float32(255)
-    quats = (rows["rotation"].astype(np.float32) - _MIDDLE) / _MIDDLE
-    with np.errstate(invalid="ignore"):  # no rotation at all becomes NaN, which `Gaussians.invalid` finds
-        quats /= np.linalg.norm(quats, axis=1, keepdims=True)
-    return Gaussians(
-        means=np.array(rows["position"]),
-        quats=quats,
-        scales=np.array(rows["scale"]),
-        opacities=rgba[:, 3].copy(),
-        sh=((rgba[:, None, :3] - np.float32(0.5)) / np.float32(C0)).astype(np.float32),
+    count = len(rows)
+    out = Gaussians(
+        means=np.empty((count, 3), np.float32),
+        quats=np.empty((count, 4), np.float32),
+        scales=np.empty((count, 3), np.float32),
+        opacities=np.empty(count, np.float32),
+        sh=np.empty((count, 1, 3), np.float32),
     )
+    for piece in pieces(count, beat):
+        some = np.asarray(rows[piece])
+        out.means[piece], out.scales[piece] = some["position"], some["scale"]
+        rgba = some["rgba"].astype(np.float32) / np.float32(255)
+        out.opacities[piece] = rgba[:, 3]
+        out.sh[piece, 0] = (rgba[:, :3] - np.float32(0.5)) / np.float32(C0)
+        quats = (some["rotation"].astype(np.float32) - _MIDDLE) / _MIDDLE
+        with np.errstate(invalid="ignore"):  # no rotation at all becomes NaN, which `Gaussians.invalid` finds
+            out.quats[piece] = quats / np.linalg.norm(quats, axis=1, keepdims=True)
+    return out
 
 
 def write(path: Path, gaussians: Gaussians) -> None:

@@ -23,8 +23,9 @@ from ft2os import budget
 from ft2os.errors import MissingError
 from ft2os.files import damaged, open_regular, read_error, size_of
 from ft2os.formats import columns
-from ft2os.formats.quantised import SMALLER, from_smallest_three, pieces, smallest_three, to_byte
+from ft2os.formats.quantised import SMALLER, from_smallest_three, smallest_three, to_byte
 from ft2os.gaussians import Gaussians
+from ft2os.pieces import Beat, no_beat, pieces
 
 MAGIC = 0x5053474E  # "NGSP"
 _HEADER = struct.Struct("<IIIBBBB")  # magic, version, count, degree, fractional bits, flags, streams (v4)
@@ -32,10 +33,11 @@ _TABLE_AT = struct.Struct("<I")  # v4: where the table of streams begins
 _STREAM = struct.Struct("<QQ")  # its compressed and its own size
 _COLOUR_SCALE = 0.15
 _PIECE = 1 << 20  # of a packed file
+_MOST_AT_ONCE = 32 << 20  # unpacked
 _MAX_FRACTION_BITS = 20
 
 
-def read(path: Path) -> Gaussians:
+def read(path: Path, beat: Beat = no_beat) -> Gaussians:
     """The Gaussians of a .spz file, versions 1 to 4, degree 0 to 4.
 
     Raises
@@ -47,8 +49,8 @@ def read(path: Path) -> Gaussians:
     """
     try:
         with open_regular(path) as stream:
-            header, streams = _streams(stream)
-        return _decoded(header, streams)
+            header, streams = _streams(stream, beat)
+        return _decoded(header, streams, beat)
     except OSError as error:
         raise read_error(path, error) from error
     except (ValueError, struct.error, zlib.error) as error:
@@ -79,11 +81,11 @@ def write(path: Path, gaussians: Gaussians) -> None:
         stream.write(packer.flush())
 
 
-def _streams(stream: BinaryIO) -> tuple[tuple[int, int, int, int], list[np.ndarray]]:
+def _streams(stream: BinaryIO, beat: Beat) -> tuple[tuple[int, int, int, int], list[np.ndarray]]:
     """(version, count, degree, fractional bits) and the six attributes' bytes, checked against each other."""
     size = size_of(stream)
     packed = stream.peek(2)[:2] == b"\x1f\x8b"
-    plain = _Unpacked(stream) if packed else stream
+    plain = _Unpacked(stream, beat) if packed else stream
     magic, version, count, degree, bits, _, streams = _HEADER.unpack(plain.read(_HEADER.size))
     if magic != MAGIC or not 1 <= version <= 4:
         raise ValueError(f"it is no .spz of version 1 to 4 (version {version})")
@@ -109,17 +111,19 @@ def _sizes(version: int, count: int, degree: int) -> list[int]:
 class _Unpacked:
     """What is in a gzip stream, as much of it as is asked for: it may hold far more than it should."""
 
-    def __init__(self, stream: BinaryIO) -> None:
-        self._stream, self._unpacker, self._left = stream, zlib.decompressobj(31), b""
+    def __init__(self, stream: BinaryIO, beat: Beat) -> None:
+        self._stream, self._beat = stream, beat
+        self._unpacker, self._left = zlib.decompressobj(31), b""
 
     def read(self, size: int) -> bytes:
         """The next ``size`` bytes, fewer where the stream ends."""
         parts = []
         while size and not self._unpacker.eof:
+            self._beat()
             self._left = self._left or self._stream.read(_PIECE)
             if not self._left:
                 break
-            parts.append(self._unpacker.decompress(self._left, size))
+            parts.append(self._unpacker.decompress(self._left, min(size, _MOST_AT_ONCE)))
             self._left = self._unpacker.unconsumed_tail
             size -= len(parts[-1])
         return b"".join(parts)
@@ -168,7 +172,7 @@ def _unzstd(packed: bytes, size: int) -> bytes:
     return out
 
 
-def _decoded(header: tuple[int, int, int, int], streams: list[np.ndarray]) -> Gaussians:
+def _decoded(header: tuple[int, int, int, int], streams: list[np.ndarray], beat: Beat) -> Gaussians:
     version, count, degree, bits = header
     positions, opacities, colours, scales, rotations, bands = (s.reshape(count, -1) for s in streams)
     oriented = _smallest_three if version >= 3 else _first_three
@@ -180,7 +184,7 @@ def _decoded(header: tuple[int, int, int, int], streams: list[np.ndarray]) -> Ga
         opacities=opacities[:, 0].astype(np.float32) / np.float32(255),
         sh=np.empty((count, (degree + 1) ** 2, 3), np.float32),
     )
-    for rows in pieces(count):
+    for rows in pieces(count, beat):
         out.means[rows] = _positions(positions[rows], version, bits)
         out.quats[rows] = oriented(rotations[rows])
         out.scales[rows] = np.exp(scales[rows].astype(np.float32) / 16 - 10)
