@@ -7,6 +7,7 @@ binary files are mapped, and rows of text read a few thousand at a time.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -23,7 +24,7 @@ _MOST_LINE = 1 << 20
 _MOST_TOKEN = 64  # characters of a number in a text
 _MOST_ELEMENTS = 100
 _MOST_PROPERTIES = 10_000
-_ROWS = 2048  # of a text at a time
+_NUMBERS = 1 << 17  # of a text at a time
 _ORDERS = {"binary_little_endian": "<", "binary_big_endian": ">", "ascii": ""}
 _TYPES = {
     **dict.fromkeys(("char", "int8", "i1"), "i1"),
@@ -195,10 +196,10 @@ def check_size(path: Path, stream: BinaryIO, header: Header) -> None:
             f"the file has {there:,}.",
             "Export or download the file again.",
         )
-    lists = sum(e.count * len(e.lists) for e in elements)
-    if lists > budget.MOST_LISTS:
+    listed = sum(e.count * len(e.properties) for e in elements if e.lists)
+    if listed > budget.MOST_LISTS:
         raise FileError(
-            f"{path.name} has {lists:,} lists; a file of Gaussians has none.",
+            f"{path.name} has {listed:,} lists beside its Gaussians; a scene has none.",
             "Export it again without faces.",
         )
 
@@ -234,13 +235,11 @@ def _binary(stream: BinaryIO, element: Element, order: str, beat: Beat) -> np.nd
             for p in element.properties:
                 rows[p.name][i] = _binary_value(stream, p, order)
         return rows
-    start = stream.tell()
-    if start + element.count * dtype.itemsize > size_of(
-        stream
-    ):  # lists before it were longer than their least
+    start, size = stream.tell(), element.count * dtype.itemsize
+    if start + size > size_of(stream):  # after lists that were longer than the least
         raise ValueError("it is cut short")
     rows = np.memmap(stream, dtype, "r", start, (element.count,))
-    stream.seek(start + rows.nbytes)
+    stream.seek(start + size)
     return rows
 
 
@@ -260,16 +259,23 @@ def _binary_numbers(stream: BinaryIO, kind: str, count: int) -> np.ndarray:
 def _text(stream: BinaryIO, element: Element, order: str, beat: Beat) -> np.ndarray:
     rows = np.empty(element.count, element.dtype("="))
     values_of = _values_and_lists if element.lists else _values
-    for start in range(0, element.count, _ROWS):
+    step = 1 if element.lists else max(1, _NUMBERS // len(element.properties))
+    for start in range(0, element.count, step):
         beat()
-        part = rows[start : start + _ROWS]
+        part = rows[start : start + step]
         values = [values_of(_tokens(stream, element), element) for _ in range(len(part))]
         for p, column in zip(element.properties, zip(*values, strict=True), strict=True):
             if p.length:
-                part[p.name][:] = [np.array(tokens, "S").astype("=" + p.type) for tokens in column]
+                for i, tokens in enumerate(column):
+                    part[p.name][i] = _numbers(tokens, p.type)
             else:
-                part[p.name] = np.array(column, "S").astype(p.type)
+                part[p.name] = _numbers(column, p.type)
     return rows
+
+
+def _numbers(tokens: Sequence[bytes], kind: str) -> np.ndarray:
+    with np.errstate(over="ignore"):
+        return np.array(list(map(float if kind[0] == "f" else int, tokens)), "=" + kind)
 
 
 def _tokens(stream: BinaryIO, element: Element) -> list[bytes]:
