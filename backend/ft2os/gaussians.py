@@ -15,6 +15,7 @@ import numpy as np
 from ft2os.errors import RequestError
 
 C0 = 0.28209479177387814  # the constant of the degree-0 spherical harmonic, 1 / (2 sqrt(pi))
+LARGEST = 1.8e19  # beyond it a float32's square is infinite, and so all distances and covariances are
 
 
 @dataclass(frozen=True)
@@ -126,11 +127,11 @@ class Gaussians:
         return replace(self, **{k: None if v is None else v[index] for k, v in per_row.items()})
 
     def invalid(self) -> np.ndarray:
-        """True where a Gaussian has a NaN or infinite value, or no orientation.  [N] bool"""
-        bad = np.zeros(len(self), bool)
+        """True where a value is NaN, infinite or beyond `LARGEST`, or there is no orientation.  [N] bool"""
+        bad = ~self.quats.any(axis=1)
         for array in (self.opacities, self.means, self.quats, self.scales, self.sh):
-            if not all_finite(array):
-                bad |= ~np.isfinite(array.reshape(len(self), array[0:1].size)).all(axis=1)
+            if not all_usable(array):
+                bad |= ~(np.abs(array.reshape(len(self), array[0:1].size)) <= LARGEST).all(axis=1)
         return bad
 
 
@@ -138,16 +139,16 @@ _SH_SHAPES = {((d + 1) ** 2, 3) for d in range(5)}
 _PER_ROW = ("means", "quats", "scales", "opacities", "sh", "group", "identity", "row")
 
 
-def all_finite(array: np.ndarray) -> bool:
-    """Whether no value is NaN or infinite.
+def all_usable(array: np.ndarray) -> bool:
+    """Whether no value of a float32 array is NaN or beyond `LARGEST`; of a wider one, whether none is NaN.
 
-    The sum of squares is as finite as its parts and the fastest pass there is over an array; where it
-    overflows (values above 1e19), they are looked at one by one.
+    The sum of squares is finite only if all its parts are, and the fastest pass there is over an array; where
+    it overflows, the values are looked at one by one.
     """
     with np.errstate(over="ignore", invalid="ignore"):
         flat = array.reshape(-1) if array.flags.c_contiguous else np.ravel(array)
         chunks = (flat[i : i + (1 << 24)] for i in range(0, len(flat), 1 << 24))
-        return all(np.isfinite(np.dot(chunk, chunk)) or np.isfinite(chunk).all() for chunk in chunks)
+        return all(np.isfinite(np.dot(chunk, chunk)) or (np.abs(chunk) <= LARGEST).all() for chunk in chunks)
 
 
 def with_degree(sh: np.ndarray, degree: int) -> np.ndarray:

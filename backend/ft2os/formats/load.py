@@ -23,7 +23,7 @@ from ft2os.files import brief, read_error
 from ft2os.formats import grouping, registry
 from ft2os.formats.columns import IDENTITY, REQUIRED, degree_of, matrix, rest_names, table
 from ft2os.formats.scene import Scene
-from ft2os.gaussians import Gaussians, all_finite
+from ft2os.gaussians import Gaussians, all_usable
 from ft2os.pieces import Beat, no_beat
 from ft2os.strict_json import read_json
 
@@ -144,7 +144,7 @@ def _invalid_rows(columns: np.ndarray, identity: bool) -> np.ndarray:
     names = REQUIRED + rest_names(degree_of(columns.dtype.names) or 0) + (IDENTITY if identity else ())
     bad = np.zeros(len(columns), bool)
     flat = table(columns)
-    if flat is not None and all_finite(flat):
+    if flat is not None and all_usable(flat):
         return bad
     for start in range(0, len(bad), 1 << 16):
         rows = slice(start, start + (1 << 16))

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from plyfile import PlyData, PlyElement
 
-from ft2os.errors import FileError
+from ft2os.errors import FileError, InvalidValuesError
 from ft2os.files import open_regular, replacing
 from ft2os.formats.columns import (
     DC,
@@ -57,11 +57,11 @@ def save_ply(
     Raises
     ------
     FileError
-        If either file cannot be written; whatever was there is untouched.
+        If either file cannot be written, or the Gaussians are none or not valid; whatever was there is
+        untouched.
     """
     path = Path(path)
-    if not len(gaussians):
-        raise FileError(f"There are no Gaussians to write to {path.name}.", "Select at least one.")
+    check_worth_writing(path, gaussians)
     with replacing(path) as temporary:
         if not (_untouched(gaussians) and _copy_source(temporary, gaussians)):
             order = _file_order(gaussians)
@@ -69,6 +69,25 @@ def save_ply(
             _write(temporary, rows, gaussians)
         if labels:  # before the scene is in its place: without room for its labels it does not go there
             _write_labels(path, labels)
+
+
+def check_worth_writing(path: Path, gaussians: Gaussians) -> None:
+    """Refuse to write what could not be read again.
+
+    Raises
+    ------
+    FileError
+        If there are no Gaussians, or some are not valid.
+    """
+    if not len(gaussians):
+        raise FileError(f"There are no Gaussians to write to {path.name}.", "Select at least one.")
+    if count := int(gaussians.invalid().sum()):
+        raise InvalidValuesError(
+            f"{path.name} is not written: {count:,} of the {len(gaussians):,} Gaussians have NaN or infinite "
+            "values, or no rotation.",
+            "Mend or delete these points.",
+            count,
+        )
 
 
 def _file_order(gaussians: Gaussians) -> np.ndarray:
@@ -185,14 +204,14 @@ def _write(path: Path, rows: np.ndarray, gaussians: Gaussians) -> None:
 def _write_labels(path: Path, labels: dict[int, str]) -> None:
     """``labels.json`` beside the file, or ``<stem>.labels.json`` where another scene's lies there already."""
     text = json.dumps({str(k): v for k, v in sorted(labels.items())}, indent=1, ensure_ascii=False) + "\n"
+    data = text.encode("utf-8", "replace")  # half a character, which no file can hold
     target = path.with_name("labels.json")
-    if isfile(target) and not _holds(target, text):
+    if isfile(target) and not _holds(target, data):
         target = path.with_name(f"{path.stem}.labels.json")
     with replacing(target) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_bytes(data)
 
 
-def _holds(path: Path, text: str) -> bool:
+def _holds(path: Path, data: bytes) -> bool:
     with open_regular(path) as stream:
-        data = text.encode()
         return stream.read(len(data) + 1) == data

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
-from ft2os.errors import FileError
 from ft2os.files import replacing
 from ft2os.formats import registry
+from ft2os.formats.columns import normalise
 from ft2os.formats.load import Progress
-from ft2os.formats.ply_write import save_ply
+from ft2os.formats.ply_write import check_worth_writing, save_ply
 from ft2os.gaussians import Gaussians
 
 
@@ -43,7 +43,7 @@ def save_scene(
     Raises
     ------
     FileError
-        If the file cannot be written, or there is nothing to write.
+        If the file cannot be written, there is nothing to write, or something that no reader would take.
     RequestError
         If no format that we write ends like ``path``.
     """
@@ -54,9 +54,9 @@ def save_scene(
     if form is registry.PLY:
         save_ply(path, gaussians, labels=labels, inherit=inherit)
         return form
-    if not len(gaussians):
-        raise FileError(f"There are no Gaussians to write to {path.name}.", "Select at least one.")
+    check_worth_writing(path, gaussians)
     with replacing(path) as temporary:
+        gaussians = gaussians.replace(quats=normalise(gaussians.quats))
         if form.aside and form.writable():
             from ft2os.formats import aside
 
