@@ -128,6 +128,8 @@ def _section(data: np.ndarray, header: bytes, file: _File) -> tuple[_Section, in
     lengths = data[: partial * 4].view("<u4")
     centres = np.zeros((1, 3), np.float32)
     if file.level and count:
+        if centre_bytes < 12 or not buckets:
+            raise ValueError("a section has no buckets")
         centres = data[partial * 4 : before].view("<f4").reshape(-1, centre_bytes // 4)[:, :3]
     return _Section(count, degree, rows, centres, full, capacity, lengths, block, steps or _HALF_RANGE), size
 

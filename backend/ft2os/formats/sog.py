@@ -12,6 +12,7 @@ import io
 import json
 import os
 import struct
+import warnings
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -208,7 +209,10 @@ def _pixels(files: _Folder | _Zip, name: str, count: int) -> np.ndarray:
 def _picture(files: _Folder | _Zip, name: str, least: int, most: int) -> np.ndarray:
     """A picture of so many pixels, which are compared before it is unpacked.  [H, W, 4] uint8"""
     data = files.read(name, 5 * most + _MOST_META)  # nothing packs to more than it is
-    with Image.open(io.BytesIO(data), formats=["WEBP", "PNG"]) as image:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of large pictures, which are compared here
+        image = Image.open(io.BytesIO(data), formats=["WEBP", "PNG"])
+    with image:
         if not least <= image.width * image.height <= most:
             raise ValueError(f"{name} has {image.width}×{image.height} pixels, not {least:,}")
         return np.asarray(image.convert("RGBA"))
