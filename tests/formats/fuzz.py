@@ -1,10 +1,10 @@
-"""Damaged and hostile files for every reader: a scene or one clear error, within a second and a gigabyte.
+"""Damaged and hostile files for every reader: a scene or one clear error, soon and within little memory.
 
     python -m tests.formats.fuzz [--count 2000] [--only NAME] [--seed N]
 
-The seeds are small valid files of every format; each is cut, flipped, overwritten with huge numbers and
-spliced, and bombs and path tricks are added by hand. The files are read in this process under a limit of
-its address space; the tests start it as one.
+The seeds are small valid files of every format, damaged blindly and knowingly (``mutators``); the bombs
+(``bombs``) and what is no file at all come after them. The files are read in this process, whose memory is
+looked at for each; the tests start it as one.
 """
 
 from __future__ import annotations
@@ -13,33 +13,41 @@ import argparse
 import gzip
 import importlib.util
 import io
-import json
+import os
 import random
 import resource
+import shutil
+import signal
 import struct
 import sys
 import tempfile
 import time
-import zipfile
-import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from ft2os import cameras
 from ft2os.errors import Ft2osError
 from ft2os.formats import grouping, load_scene, registry, save_scene
 from tests.formats import ksplat
-from tests.scenes import ball, write_ply
+from tests.formats.bombs import bombs
+from tests.formats.mutators import damaged
+from tests.scenes import ball, two_groups, write_ply
 
-GIGABYTE = 1 << 30
-SECONDS = 1.0  # of this process' own time, so that a busy machine fails no file
-_HUGE = (
-    b"\xff\xff\xff\xff",
-    b"\xff\xff\xff\x7f",
-    b"\x00\x00\x00\x80",
-    b"\x00\x00\x00\x00",
-    b"\x00\x00\xc0\x7f",
+MB = 1 << 20
+_NAMES = (
+    "cameras.json",
+    "transforms.json",
+    "labels.json",
+    "cfg_args",
+    "cameras.bin",
+    "images.bin",
+    "classifier.pth",
 )
+SECONDS = 1.0  # of this process' own time, so that a busy machine fails no file
+HANGS = 20  # seconds until a file counts as one that is never read
+MEMORY = 100 * MB  # that any file may take
+A_BYTE = 200  # that a file may take for each of its bytes: what is read is 100 at most, and on its way twice
 
 
 def seeds(folder: Path) -> dict[str, list[bytes]]:
@@ -58,6 +66,8 @@ def seeds(folder: Path) -> dict[str, list[bytes]]:
     found["spz"].append(gzip.decompress(found["spz"][1]))  # without its gzip a flip reaches the numbers
     found["ksplat"] = [ksplat.encode(g[level], level) for level in range(3)]
     found.update(_camera_seeds(folder))
+    found["labels.json"] = [b'{"3": "truck", "7": "small \\ud83d\\ude00 tree", "9": "crate"}']
+    found["cfg_args"] = [b"Namespace(sh_degree=3, images='images', white_background=False, a=[1, {2: 3}])"]
     if importlib.util.find_spec("torch"):
         found["classifier.pth"] = [_classifier()]
     return found
@@ -86,88 +96,14 @@ def _camera_seeds(folder: Path) -> dict[str, list[bytes]]:
     return found
 
 
-def mutations(seed: bytes, count: int, rng: random.Random) -> Iterator[bytes]:
-    """``count`` damaged versions of a file."""
-    for _ in range(count):
-        data = bytearray(seed)
-        for _ in range(rng.choice((1, 1, 1, 2, 5))):
-            _damage(data, rng)
-        yield bytes(data)
-
-
-def _damage(data: bytearray, rng: random.Random) -> None:
-    # Headers are where the harm is done, so half of it goes there.
-    reach = len(data) if rng.random() < 0.5 else min(len(data), 400)
-    at = rng.randrange(max(reach, 1))
-    kind = rng.randrange(7)
-    if kind == 0:
-        del data[at:]
-    elif kind == 1 and data:
-        data[at % len(data)] ^= 1 << rng.randrange(8)
-    elif kind == 2:
-        data[at : at + 4] = rng.choice(_HUGE)
-    elif kind == 3:
-        data[at : at + rng.randrange(1, 40)] = b""
-    elif kind == 4:
-        data[at:at] = bytes(rng.randrange(256) for _ in range(rng.randrange(1, 40)))
-    elif kind == 5:
-        data[at : at + 8] = rng.choice(_HUGE) * 2
-    else:
-        _change_a_number(data, rng)
-
-
-def _change_a_number(data: bytearray, rng: random.Random) -> None:
-    """A decimal number of a text header or of JSON becomes another."""
-    digits = [i for i in range(min(len(data), 2000)) if 48 <= data[i] <= 57]
-    if digits:
-        at = rng.choice(digits)
-        number = rng.choice((b"99999999999", b"-1", b"0", b"1e999", b"4294967295", b"18446744073709551616"))
-        data[at : at + 1] = number
-
-
-def hostile(sog: bytes | None) -> Iterator[tuple[str, bytes]]:
-    """Bombs, lies and tricks, each with the ending it is read under."""
-    yield "spz", _gzip_bomb(20_000_000)
-    yield "spz", struct.pack("<IIIBBBBI", 0x5053474E, 4, 4, 0, 12, 0, 5, 32) + bytes(12) + b"\xff" * 80
-    yield "ply", b"ply\nformat binary_little_endian 1.0\nelement vertex 99999999999999999999\nend_header\n"
-    yield "ply", b"ply\nformat ascii 1.0\n" + b"comment x\n" * 100_000 + b"end_header\n"
-    yield "ksplat", b"\x00\x01" + bytes(2) + b"\xff" * 5000
-    if sog is None:
-        return
-    with zipfile.ZipFile(io.BytesIO(sog)) as archive:
-        files = {name: archive.read(name) for name in archive.namelist()}
-    meta = json.loads(files["meta.json"])
-    for name in ("../../../etc/passwd", "/etc/passwd", "..\\secret.webp", "", None, 7):
-        meta["quats"]["files"] = [name]
-        yield "sog", _zip(files | {"meta.json": json.dumps(meta).encode()})
-    yield "sog", _zip(files | {"quats.webp": bytes(200 << 20)})
-    yield "sog", _zip(files | {"meta.json": b"[" * 200_000})
-    yield "sog", _zip({name: data for name, data in files.items() if name != "means_u.webp"})
-    for count in (0, -1, 10**9, 2**63, "many"):
-        changed = json.loads(files["meta.json"]) | {"count": count}
-        yield "sog", _zip(files | {"meta.json": json.dumps(changed).encode()})
-
-
-def _gzip_bomb(count: int) -> bytes:
-    """A valid .spz of ``count`` Gaussians of degree 3 that are all zero: thousands of times smaller."""
-    packer = zlib.compressobj(1, zlib.DEFLATED, 31)
-    parts = [packer.compress(struct.pack("<IIIBBBB", 0x5053474E, 3, count, 3, 12, 0, 0))]
-    parts += [packer.compress(bytes(1 << 20)) for _ in range(count * 65 // (1 << 20) + 1)]
-    return b"".join(parts) + packer.flush()
-
-
-def _zip(files: dict[str, bytes]) -> bytes:
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, data in files.items():
-            archive.writestr(name, data)
-    return out.getvalue()
-
-
 def read(path: Path) -> None:
     """Read as a user's file of that name would be."""
     if path.suffix == ".pth":
         grouping.read_classifier(path)
+    elif path.name == "cfg_args":
+        grouping.read_cfg_args(path)
+    elif path.name == "labels.json":
+        load_scene(path.with_name("scene.ply"))
     elif path.suffix in (".json", ".bin"):
         cameras.load_cameras(path)
     else:
@@ -178,54 +114,143 @@ def run(count: int, only: str | None, seed: int) -> list[str]:
     """What went wrong, a line each; nothing when all files ended as they should."""
     wrong: list[str] = []
     with tempfile.TemporaryDirectory() as scratch:
-        folder = Path(scratch)
-        valid = seeds(folder)
+        valid = seeds(Path(scratch))
         _limit_memory()
         for ending, files in valid.items():
-            if only not in (None, ending):
-                continue
-            # The companions of a COLMAP file stay whole, so that it is the damaged one that is met.
-            home = folder / ending.replace(".", "-")
-            home.mkdir()
-            for name in ("cameras.bin", "images.bin"):
-                (home / name).write_bytes(valid[name][0])
-            rng = random.Random(f"{seed} {ending}")
-            for i in range(count):
-                data = next(mutations(files[i % len(files)], 1, rng))
-                _try(home / (ending if "." in ending and "ply" not in ending else f"a.{ending}"), data, wrong)
-            print(f"{ending}: {count} files", flush=True)
-        for ending, data in hostile((valid.get("sog") or [None])[0]):
             if only in (None, ending):
-                _try(folder / f"hostile.{ending}", data, wrong)
+                home = _home(Path(scratch) / ending.replace(".", "-"), valid)
+                path = home / (ending if ending in _NAMES else f"a.{ending}")
+                rng = random.Random(f"{seed} {ending}")
+                for i in range(count):
+                    data = damaged(path.name, files[i % len(files)], rng)
+                    path.write_bytes(data)
+                    _try(path, len(data), wrong)
+                for make in _SPECIAL:
+                    _try_special(path, make, wrong)
+                print(f"{ending}: {count} files", flush=True)
+        for what, name, data in bombs():
+            if only is None or name.endswith(only):
+                path = _home(Path(scratch) / "bombs", valid) / name
+                path.write_bytes(data)
+                _try(path, len(data), wrong, what)
     return wrong
 
 
-def _try(path: Path, data: bytes, wrong: list[str]) -> None:
-    path.write_bytes(data)
-    start = time.process_time()
+def _home(folder: Path, valid: dict[str, list[bytes]]) -> Path:
+    """A folder of its own, where what lies beside a damaged file is whole."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    for name in ("cameras.bin", "images.bin"):
+        (folder / name).write_bytes(valid[name][0])
+    write_ply(folder / "scene.ply", two_groups(20))
+    return folder
+
+
+def _try(path: Path, size: int, wrong: list[str], what: str = "") -> None:
+    """Read one file; a line in ``wrong`` for each thing that should not have happened."""
+    before, failed = len(wrong), []
+    with _memory() as taken, _alarm():
+        start = time.process_time()
+        try:
+            read(path)
+        except Ft2osError as error:
+            if "\n" in error.message or not error.hint or len(error.message) > 1000:
+                failed.append(f"not one clear sentence: {error.message!r:.200}")
+        except BaseException as error:
+            failed.append(f"{type(error).__name__}: {error}")
+        seconds = time.process_time() - start
+    if seconds > SECONDS:
+        failed.append(f"{seconds:.1f} s for {size:,} bytes")
+    if taken() > MEMORY + A_BYTE * size:
+        failed.append(f"{taken() // MB} MB for {size:,} bytes")
+    wrong.extend(f"{path.name} {what}: {words}" for words in failed)
+    if len(wrong) > before and size:
+        kept = Path(tempfile.gettempdir()) / f"fuzz-{len(wrong)}-{path.name}"
+        shutil.copyfile(path, kept)
+        print(f"kept {kept}", file=sys.stderr)
+
+
+def _pipe(path: Path) -> None:
+    os.mkfifo(path)
+
+
+def _folder(path: Path) -> None:
+    path.mkdir()
+
+
+def _endless(path: Path) -> None:
+    path.symlink_to("/dev/zero")
+
+
+def _nowhere(path: Path) -> None:
+    path.symlink_to("nowhere")
+
+
+def _loop(path: Path) -> None:
+    path.symlink_to(path.name)
+
+
+def _terabyte(path: Path) -> None:
+    """What was there, and zeros that no disk has to hold."""
+    with path.with_name("kept").open("ab") as stream:
+        stream.truncate(1 << 40)
+    path.with_name("kept").rename(path)
+
+
+_SPECIAL = (_pipe, _folder, _endless, _nowhere, _loop, _terabyte)
+
+
+def _try_special(path: Path, make: Callable[[Path], None], wrong: list[str]) -> None:
+    """Read what is no file, or none of this world, in the place of one."""
+    kept = path.with_name("kept")
+    shutil.copyfile(path, kept)
+    path.unlink()
+    make(path)
+    _try(path, 0, wrong, make.__name__)
+    path.rmdir() if path.is_dir() else path.unlink()
+    path.write_bytes(b"" if make is _terabyte else kept.read_bytes())
+
+
+@contextmanager
+def _alarm() -> Iterator[None]:
+    """Whatever hangs is interrupted, by what no reader takes for an error of its own."""
+
+    def ring(*_: object) -> None:
+        raise _HangsError
+
+    signal.signal(signal.SIGALRM, ring)
+    signal.setitimer(signal.ITIMER_REAL, HANGS)
     try:
-        read(path)
-    except Ft2osError as error:
-        if "\n" in error.message or not error.hint:
-            wrong.append(f"{path.name}: not one clear sentence: {error.message!r}")
-    except BaseException as error:
-        wrong.append(f"{path.name}: {type(error).__name__}: {error}")
-        _keep(path, data, len(wrong))
-    if time.process_time() - start > SECONDS:
-        wrong.append(f"{path.name}: {time.process_time() - start:.1f} s for {len(data):,} bytes")
-        _keep(path, data, len(wrong))
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
 
 
-def _keep(path: Path, data: bytes, number: int) -> None:
-    kept = Path(tempfile.gettempdir()) / f"fuzz-{number}-{path.name}"
-    kept.write_bytes(data)
-    print(f"kept {kept}", file=sys.stderr)
+class _HangsError(BaseException):
+    pass
+
+
+@contextmanager
+def _memory() -> Iterator[Callable[[], int]]:
+    """Gives what tells the most bytes that were taken since; 0 where the system does not say."""
+    try:
+        Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
+        before = _status("VmRSS")
+    except OSError:
+        yield lambda: 0
+        return
+    yield lambda: _status("VmHWM") - before
+
+
+def _status(name: str) -> int:
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(name))
 
 
 def _limit_memory() -> None:
-    """From here on a gigabyte more than what is mapped now."""
+    """From here on four gigabytes more than what is mapped now: no machine shall die of a test."""
     pages = int(Path("/proc/self/statm").read_text().split()[0])
-    limit = pages * resource.getpagesize() + GIGABYTE
+    limit = pages * resource.getpagesize() + (4 << 30)
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
 
 

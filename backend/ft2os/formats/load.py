@@ -72,7 +72,12 @@ def load_scene(
     file = find_file(Path(path))
     report("reading", 0, 3)
     form = registry.for_reading(file)
-    gaussians = form.read(file, lambda: report("reading", 0, 3))
+    try:
+        gaussians = form.read(file, lambda: report("reading", 0, 3))
+    except MemoryError as error:
+        raise FileError(
+            f"{file.name} needs more memory than there is.", "Close other programs, or use a smaller file."
+        ) from error
     report("checking values", 1, 3)
     gaussians = _without_invalid(gaussians, file, drop_invalid)
     report("finding groups", 2, 3)

@@ -21,6 +21,8 @@ from ft2os.pieces import Beat
 
 _MOST_HEADER = 1 << 20
 _MOST_LINE = 1 << 20
+_MOST_BEHIND = 1 << 20  # bytes after the last row: all are hashed
+_MOST_DIGITS = 20  # times a text may be longer than its shortest
 _MOST_TOKEN = 64  # characters of a number in a text
 _MOST_ELEMENTS = 100
 _MOST_PROPERTIES = 10_000
@@ -194,6 +196,11 @@ def check_size(path: Path, stream: BinaryIO, header: Header) -> None:
         raise FileError(
             f"{path.name} is cut short: its header promises at least {needed:,} bytes of data, "
             f"the file has {there:,}.",
+            "Export or download the file again.",
+        )
+    if not any(e.lists for e in elements) and there > (_MOST_DIGITS if text else 1) * needed + _MOST_BEHIND:
+        raise FileError(
+            f"{path.name} is damaged: its header promises {needed:,} bytes of data, the file has {there:,}.",
             "Export or download the file again.",
         )
     listed = sum(e.count * len(e.properties) for e in elements if e.lists)

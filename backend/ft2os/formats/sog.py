@@ -35,6 +35,7 @@ _FIRST_TAG = 252  # of a rotation's fourth byte: which component is the largest
 _PALETTE_ROW = 64  # entries of the bands' palette side by side
 _PALETTE = 1 << 20  # pixels: 65,536 entries of 15 coefficients
 _MOST_META = 1 << 20
+_MOST_PICTURE = 256 << 20
 _BYTE = np.arange(256)[:, None]
 
 Part = dict[str, Any]
@@ -208,7 +209,7 @@ def _pixels(files: _Folder | _Zip, name: str, count: int) -> np.ndarray:
 
 def _picture(files: _Folder | _Zip, name: str, least: int, most: int) -> np.ndarray:
     """A picture of so many pixels, which are compared before it is unpacked.  [H, W, 4] uint8"""
-    data = files.read(name, 5 * most + _MOST_META)  # nothing packs to more than it is
+    data = files.read(name, min(5 * most + _MOST_META, _MOST_PICTURE))  # nothing packs to more than it is
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of large pictures, which are compared here
         image = Image.open(io.BytesIO(data), formats=["WEBP", "PNG"])
