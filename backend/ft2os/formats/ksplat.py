@@ -48,17 +48,16 @@ class _Section:
     centres: np.ndarray  # [buckets, 3]
     full: int  # buckets that are, each with `capacity` rows
     capacity: int
-    lengths: np.ndarray  # of the other buckets
+    in_full: int  # rows that are in those
+    ends: np.ndarray  # where the rows of each of the other buckets end
     block: float  # a bucket's side
     steps: int  # of half of it
 
     def bucket(self, rows: slice) -> np.ndarray:
         """Which bucket each of some rows is in: the full ones first, then the others.  [N]"""
         row = np.arange(rows.start, min(rows.stop, self.count))
-        in_full = min(self.full * self.capacity, self.count)
-        ends = in_full + np.cumsum(self.lengths, dtype=np.int64)
-        partial = self.full + np.searchsorted(ends, row, side="right")
-        return np.where(row < in_full, row // max(self.capacity, 1), partial)
+        partial = self.full + np.searchsorted(self.ends, row, side="right")
+        return np.where(row < self.in_full, row // max(self.capacity, 1), partial)
 
 
 def read(path: Path, beat: Beat = no_beat) -> Gaussians:
@@ -125,13 +124,15 @@ def _section(data: np.ndarray, header: bytes, file: _File) -> tuple[_Section, in
     if size > len(data) or count > most:
         raise ValueError("a section is cut short")
     rows = data[before : before + count * row.itemsize].view(row)
-    lengths = data[: partial * 4].view("<u4")
+    in_full = min(full * capacity, count)
+    ends = in_full + np.cumsum(data[: partial * 4].view("<u4"), dtype=np.int64)
     centres = np.zeros((1, 3), np.float32)
     if file.level and count:
         if centre_bytes < 12 or not buckets:
             raise ValueError("a section has no buckets")
         centres = data[partial * 4 : before].view("<f4").reshape(-1, centre_bytes // 4)[:, :3]
-    return _Section(count, degree, rows, centres, full, capacity, lengths, block, steps or _HALF_RANGE), size
+    steps = steps or _HALF_RANGE
+    return _Section(count, degree, rows, centres, full, capacity, in_full, ends, block, steps), size
 
 
 def _unpacked(sections: list[_Section], file: _File, count: int, degree: int, beat: Beat) -> Gaussians:

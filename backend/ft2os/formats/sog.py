@@ -88,10 +88,13 @@ def read(path: Path, beat: Beat = no_beat) -> Gaussians:
         If something is missing, damaged or larger than it says.
     """
     try:
-        if path.suffix.lower() == ".json":
-            return _read(_Folder(path), beat)
-        with archive.opened(path) as file:
-            return _read(_Zip(file), beat)
+        with np.errstate(
+            over="ignore", invalid="ignore"
+        ):  # what wild numbers make, `Gaussians.invalid` finds
+            if path.suffix.lower() == ".json":
+                return _read(_Folder(path), beat)
+            with archive.opened(path) as file:
+                return _read(_Zip(file), beat)
     except OSError as error:
         if error.errno is not None:
             raise read_error(Path(error.filename or path), error) from error
@@ -223,8 +226,7 @@ def _means(low: np.ndarray, high: np.ndarray, mins: np.ndarray, maxs: np.ndarray
     """16 bits between bounds of sign(x)·ln(|x| + 1).  [N, 3] float32"""
     span = np.where(maxs == mins, 1, maxs - mins)
     value = mins + span * ((low + 256.0 * high) / 65535)
-    with np.errstate(over="ignore", invalid="ignore"):
-        return (np.sign(value) * np.expm1(np.abs(value))).astype(np.float32)
+    return (np.sign(value) * np.expm1(np.abs(value))).astype(np.float32)
 
 
 def _rotations(pixels: np.ndarray) -> np.ndarray:
