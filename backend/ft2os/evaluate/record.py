@@ -6,15 +6,17 @@ fit is left out. Nothing is measured from it; it only tells the time that the ru
 
 from __future__ import annotations
 
-import json
 import logging
 import math
 from dataclasses import dataclass, field
+from os.path import isfile
 from pathlib import Path
+
+from ft2os.errors import FileError
+from ft2os.strict_json import read_json
 
 log = logging.getLogger(__name__)
 
-_MAX_BYTES = 64 << 20
 _MAX_STEPS = 200_000
 _MAX_TERMS = 32
 _MAX_TEXT = 500
@@ -44,7 +46,7 @@ class Record:
 def beside(scene: Path) -> Path | None:
     """The record of a scene file, ``<name>.run.json``, with or without the scene's own ending; or None."""
     for name in (f"{scene.name}.run.json", f"{scene.stem}.run.json"):
-        if scene.with_name(name).is_file():
+        if isfile(scene.with_name(name)):
             return scene.with_name(name)
     return None
 
@@ -58,12 +60,10 @@ def read(path: Path | None, group: str = "") -> Record | None:
     if path is None:
         return None
     try:
-        if path.stat().st_size > _MAX_BYTES:
-            raise ValueError("it is too large")
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = read_json(path)
         if not isinstance(found, dict):
             raise ValueError("it is not an object")
-    except (OSError, ValueError, RecursionError) as error:
+    except (FileError, ValueError) as error:
         log.warning("%s is left aside: %s", path.name, error)
         return None
     found = _of(found, group)

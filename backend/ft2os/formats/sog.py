@@ -88,9 +88,7 @@ def read(path: Path, beat: Beat = no_beat) -> Gaussians:
         If something is missing, damaged or larger than it says.
     """
     try:
-        with np.errstate(
-            over="ignore", invalid="ignore"
-        ):  # what wild numbers make, `Gaussians.invalid` finds
+        with np.errstate(over="ignore", invalid="ignore"):  # `Gaussians.invalid` finds what comes of it
             if path.suffix.lower() == ".json":
                 return _read(_Folder(path), beat)
             with archive.opened(path) as file:
