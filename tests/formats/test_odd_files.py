@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import shutil
+import struct
 import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
+from plyfile import PlyData
 
 from ft2os.errors import FileError, InvalidValuesError, RequestError
 from ft2os.formats import load_scene, save_ply, save_scene
@@ -52,6 +54,26 @@ def test_a_ply_that_cannot_be_read(tmp_path: Path, content: bytes, words: str) -
         load_scene(tmp_path / "scene.ply")
     assert caught.value.hint.endswith(".")
     assert "\n" not in caught.value.message
+
+
+@pytest.mark.parametrize("text", [False, True])
+@pytest.mark.parametrize("first", [False, True])
+def test_further_elements_without_rows_properties_or_bounds_are_read(tmp_path, text, first) -> None:
+    faces = b"element face 2\nproperty list uchar int corners\nproperty float area\n"
+    empty = b"element nothing 0\nelement none 0\nproperty int x\n"
+    gaussian = vertex(1).removeprefix(HEADER)
+    header = HEADER + b"".join([faces, empty, gaussian] if first else [gaussian, empty, faces]) + END
+    rows = np.array([0] * 10 + [1, 0, 0, 0], "<f4").tobytes()
+    lists = struct.pack("<B3if", 3, 7, 8, 9, 0.5) + struct.pack("<B3if", 3, 1, 2, 3, 1.5)
+    if text:
+        header, rows, lists = as_text(header), b"0 " * 10 + b"1 0 0 0\n", b"3 7 8 9 0.5\n3 1 2 3 1.5\n"
+    (tmp_path / "in.ply").write_bytes(header + (lists + rows if first else rows + lists))
+    read = load_scene(tmp_path / "in.ply").gaussians
+    save_ply(tmp_path / "out.ply", read.replace(means=read.means + np.float32(1)))
+    after = PlyData.read(str(tmp_path / "out.ply"))
+    assert [c.tolist() for c in after["face"]["corners"]] == [[7, 8, 9], [1, 2, 3]]
+    assert after["face"]["area"].tolist() == [0.5, 1.5]
+    assert after["vertex"]["x"].tolist() == [1]
 
 
 @pytest.mark.parametrize("text", [False, True])

@@ -153,7 +153,8 @@ def _invalid_rows(columns: np.ndarray, identity: bool) -> np.ndarray:
         return bad
     for start in range(0, len(bad), 1 << 16):
         rows = slice(start, start + (1 << 16))
-        bad[rows] = ~np.isfinite(matrix(columns[rows], names)).all(axis=1)
+        with np.errstate(over="ignore"):  # a double that no float32 holds is as bad as an infinite one
+            bad[rows] = ~np.isfinite(matrix(columns[rows], names)).all(axis=1)
     return bad
 
 

@@ -162,6 +162,7 @@ def _parse(lines: list[str]) -> tuple[str, dict[str, Element], tuple[str, ...]]:
         raise ValueError("it has no format")
     for element in elements.values():
         _check_names(element)
+    elements = {name: element for name, element in elements.items() if element.properties}
     return order, elements, tuple(comments)
 
 
