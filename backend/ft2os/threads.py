@@ -20,7 +20,12 @@ from pathlib import Path
 
 from ft2os.files import cache_dir
 
-_KERNELS = ("kernels.py", "materials/*.py", "tiles/*.py")  # ``render`` and ``stylize`` hold none
+_KERNELS = (
+    "kernels.py",
+    "kernel_cache.py",
+    "materials/*.py",
+    "tiles/*.py",
+)  # ``render`` and ``stylize`` hold none
 
 _pool: ThreadPoolExecutor | None = None
 _pool_lock = threading.Lock()

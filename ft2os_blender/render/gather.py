@@ -66,7 +66,7 @@ def scene(depsgraph: bpy.types.Depsgraph, growing: bool = False) -> Scene:
         try:
             transforms.decompose(matrix)
         except RequestError as error:
-            message = f"{obj.name} is not drawn: {_lower(error.message)}"
+            message = f"{obj.name} is not drawn. {error.message}"
             found.problems.append(RequestError(message, error.hint))
             continue
         key = obj.original.as_pointer()
@@ -141,10 +141,6 @@ def _worn(
     except RequestError as error:
         problems.append(error)
         return None, 0.0
-
-
-def _lower(sentence: str) -> str:
-    return sentence[0].lower() + sentence[1:]
 
 
 def _in_holdout(obj: bpy.types.Object, view_layer: bpy.types.ViewLayer) -> bool:

@@ -6,8 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import bpy
+import numpy as np
 
-from ft2os.errors import Ft2osError
+from ft2os import transforms
+from ft2os.errors import Ft2osError, RequestError
 
 from ..scene import build, looks, objects
 
@@ -44,6 +46,17 @@ def look_facts(item: bpy.types.PropertyGroup) -> list[tuple[str, str]]:
     if isinstance(seconds, int | float):
         rows.append(("Took", remaining(seconds)))
     return rows
+
+
+def undrawn(obj: bpy.types.Object | None) -> RequestError | None:
+    """Why the Splats engine cannot draw an object; None where it can."""
+    if not objects.is_splat(obj):
+        return None
+    try:
+        transforms.decompose(np.array(obj.matrix_world))
+    except RequestError as error:
+        return RequestError(f"{obj.name} is not drawn. {error.message}", error.hint)
+    return None
 
 
 def remaining(seconds: float) -> str:

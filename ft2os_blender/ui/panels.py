@@ -215,18 +215,21 @@ def _problems(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
         transform = context.scene.view_settings.view_transform
         box.label(text=f"{transform} changes the captured colours", icon="COLOR")
         box.operator("ft2os.fix_colour_management")
+    undrawn = facts.undrawn(context.object)
+    if undrawn is not None:
+        _error(layout.box(), context, undrawn.message, undrawn.hint)
     session = context.window_manager.ft2os
-    if session.error:
-        _error(layout.box(), context, session)
+    if session.error and session.error != getattr(undrawn, "message", None):
+        _error(layout.box(), context, session.error, session.hint)
 
 
-def _error(box: bpy.types.UILayout, context: bpy.types.Context, session: bpy.types.PropertyGroup) -> None:
+def _error(box: bpy.types.UILayout, context: bpy.types.Context, message: str, hint: str) -> None:
     width = context.region.width if context.region else 300
-    characters = max(int(width / (_CHARACTER_PX * context.preferences.system.ui_scale)) - 6, 16)
+    characters = max(int(width / (_CHARACTER_PX * (context.preferences.system.ui_scale or 1))) - 6, 16)
     column = box.column(align=True)
-    for i, line in enumerate(facts.wrapped(session.error, characters)):
+    for i, line in enumerate(facts.wrapped(message, characters)):
         column.label(text=line, icon="BLANK1" if i else "ERROR", translate=False)
-    for i, line in enumerate(facts.wrapped(session.hint, characters)):
+    for i, line in enumerate(facts.wrapped(hint, characters)):
         column.label(text=line, icon="BLANK1" if i else "INFO", translate=False)
 
 

@@ -370,7 +370,7 @@ def test_a_stretched_object_is_named_and_the_others_are_drawn(tmp_path, shot, ca
     objects()["ball"].hide_render, objects()["ball"].scale = False, (1, 2, 1)
     picture = f12(tmp_path / "stretched.png")
     assert np.abs(picture - expected).max() <= TOLERANCE
-    said = "ball is not drawn: the object is stretched or sheared"
+    said = "ball is not drawn. The object is stretched or sheared"
     assert said in capfd.readouterr().out
     session = bpy.context.window_manager.ft2os
     assert said in session.error

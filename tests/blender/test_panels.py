@@ -118,3 +118,14 @@ def test_jobs_are_listed_and_a_run_that_broke_off_is_offered(pair):
     assert "Go On with molten glass" in drawn()["Splat Style"]
     checkpoints.drop(name)
     assert not any("Go On" in word for word in drawn()["Splat Style"])
+
+
+def test_an_object_that_cannot_be_drawn_says_so_where_it_is_selected(pair):
+    make_active(pair["ball"])
+    pair["ball"].scale = (1, 2, 1)
+    bpy.context.view_layer.update()
+    words = " ".join(drawn()["Splat Style"])
+    assert "ball is not drawn. The object is stretched" in words
+    assert "same value on X, Y and Z" in words
+    make_active(pair["small ball"])
+    assert "is not drawn" not in " ".join(drawn()["Splat Style"])

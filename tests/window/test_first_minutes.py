@@ -145,6 +145,8 @@ def test_a_stretched_object_leaves_the_others_drawn_while_orbiting(demo):
     stretched = picture(demo, "stretched")
     changed = (np.abs(stretched - before).max(axis=2) > 0.1).mean()
     assert 0.002 < changed < 0.1  # the ball is gone, the rest is not
+    demo.do("view()['area'].spaces[0].overlay.show_overlays = True")
+    demo.shot("stretched-is-named")
     demo.keys("KP_4", "KP_4")
     orbited = picture(demo, "stretched-and-orbited")
     assert np.ptp(orbited, axis=2).mean() > 0.7 * np.ptp(stretched, axis=2).mean()
