@@ -129,3 +129,13 @@ def test_an_object_that_cannot_be_drawn_says_so_where_it_is_selected(pair):
     assert "same value on X, Y and Z" in words
     make_active(pair["small ball"])
     assert "is not drawn" not in " ".join(drawn()["Splat Style"])
+
+
+def test_the_splats_engine_has_the_panels_that_it_needs():
+    """Film and Depth are ours; Blender's own for the world and the compositor take the engine in."""
+    for name in ("FT2OS_PT_film", "FT2OS_PT_passes"):
+        panel = getattr(bpy.types, name)
+        assert panel.poll(SimpleNamespace(engine="FT2OS_SPLATS"))
+        assert not panel.poll(SimpleNamespace(engine="CYCLES"))
+    for name in ("EEVEE_WORLD_PT_surface", "RENDER_PT_eevee_performance_compositor"):
+        assert "FT2OS_SPLATS" in getattr(bpy.types, name).COMPAT_ENGINES, name

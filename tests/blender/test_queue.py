@@ -172,3 +172,28 @@ def test_showing_a_partial_look_of_70_000_gaussians_takes_less_than_a_frame_or_t
     drive([job])
     assert min(seconds) < 0.05  # of seven: other processes may take the processor
     print(f"a partial look of 70,000 Gaussians is shown in {1000 * min(seconds):.1f} ms")
+
+
+def test_a_file_that_is_opened_again_meanwhile_gets_its_look(pair, tmp_path):
+    """Reverting gives every object a new identity; the job finds its own by name and points."""
+    path = str(tmp_path / "shot.blend")
+    bpy.ops.wm.save_as_mainfile(filepath=path)
+    [job] = begin(pair["ball"])
+    bpy.ops.wm.open_mainfile(filepath=path)
+    assert not entries()
+    drive([job])
+    assert job.error is None
+    assert names(splats()["ball"]) == ["lava"]
+    assert not entries()
+
+
+def test_another_file_that_is_opened_meanwhile_gets_nothing(pair, tmp_path):
+    from tests import scenes
+
+    [job] = begin(pair["ball"])
+    scenes.write_ply(tmp_path / "ball.ply", scenes.ball(150, seed=7))
+    bpy.ops.wm.read_homefile(use_empty=True)
+    bpy.ops.ft2os.import_scene(filepath=str(tmp_path / "ball.ply"))
+    drive([job])
+    assert "removed meanwhile" in job.error.message
+    assert not names(splats()["ball"])
