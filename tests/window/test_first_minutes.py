@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import pytest
 
@@ -183,3 +185,30 @@ properties.spaces[0].search_filter = 'Transparent'
     demo.shot("film")
     press(demo, "PROPERTIES", "bpy.context.scene.render.film_transparent", across=0.45, upwards=True)
     demo.shot("film-transparent")
+
+
+def test_a_sog_export_is_listed_and_blender_goes_on(demo):
+    """It takes a while in a library that answers nobody; it froze the window and was stopped as silent."""
+    demo.do("view()['area'].spaces[0].show_region_ui = True")
+    demo.draw()
+    demo.do("next(r for r in view()['area'].regions if r.type == 'UI').active_panel_category = 'Splat Style'")
+    begun = time.monotonic()
+    demo.do(
+        f"""
+with bpy.context.temp_override(**view()):
+    bpy.ops.ft2os.export_scene(filepath={str(demo.inside / "out.sog")!r}, what='SCENE', format='SOG')
+"""
+    )
+    longest, stages = time.monotonic() - begun, set()
+    while demo.ask("len(bpy.context.window_manager.ft2os.jobs)"):
+        begun = time.monotonic()
+        stages.update(demo.ask("[job.stage for job in bpy.context.window_manager.ft2os.jobs]"))
+        longest = max(longest, time.monotonic() - begun)
+        if "Packing" in stages and "pictured" not in stages:
+            demo.shot("sog-export")
+            stages.add("pictured")
+    assert longest < 5
+    assert "Packing" in stages
+    assert demo.ask("bpy.context.window_manager.ft2os.error") == ""
+    assert (demo.box / "out.sog").stat().st_size > 100_000
+    demo.shot("sog-exported")
