@@ -111,8 +111,9 @@ def _show(scenes: list[Scene], up: str, centred: bool) -> str:
     made = []
     for scene in scenes:
         made += objects.splats(build.add_scene(context, scene, up, centred).children)
-    for obj in context.view_layer.objects:
-        obj.select_set(obj == made[0])
+    for obj in context.selected_objects:
+        obj.select_set(False)
+    made[0].select_set(True)
     context.view_layer.objects.active = made[0]
     count = sum(len(obj.data.points) for obj in made)
     return f"Imported {count:,} Gaussians as {len(made)} objects"
