@@ -17,6 +17,7 @@ from ft2os.cameras.camera import Camera
 from ft2os.errors import RequestError
 from ft2os.gaussians import Gaussians
 from ft2os.looks import Look
+from ft2os.stylize import units
 
 METHODS = {
     "material": "ft2os.stylize.material",
@@ -62,7 +63,7 @@ class StylizeRequest:
     Raises
     ------
     RequestError
-        If there is neither a prompt nor a style image, or the object has no Gaussians.
+        If there is neither a prompt nor a style image, the object has no Gaussians, or values are no numbers.
     """
 
     target: Gaussians
@@ -85,6 +86,13 @@ class StylizeRequest:
             )
         if not len(self.target):
             raise RequestError("The object has no Gaussians.", "Choose another group.")
+        for gaussians, whose in ((self.target, "the object's"), (self.context, "the surroundings'")):
+            bad = 0 if gaussians is None else int(gaussians.invalid().sum())
+            if bad:
+                raise RequestError(
+                    f"{bad:,} of {whose} Gaussians hold a value that is no number (NaN or infinite).",
+                    "Delete those points, or import the file again.",
+                )
 
 
 @dataclass(frozen=True)
@@ -158,4 +166,5 @@ def stylize(
         raise RequestError(
             f"The seed {request.seed} is out of range.", f"Use a whole number from 0 to {MAX_SEED}."
         )
-    return importlib.import_module(METHODS[request.method]).run(request, progress, cancelled)
+    run = importlib.import_module(METHODS[request.method]).run
+    return units.in_own_units(run, request, progress, cancelled)

@@ -1,8 +1,9 @@
-"""Floaters: specks that hang beside an object and are no part of it. They are left alone, bit for bit.
+"""Floaters: what hangs beside an object and is no part of it. It is left alone, bit for bit.
 
 Unlike `outliers`, which judges single Gaussians by how sparse their surroundings are, this looks at what
 hangs together: two Gaussians touch where their extents do, and a component that holds next to none of the
-object's substance is a speck. A robot's free-floating hands stay part of it; dust beside them does not.
+object's substance is a speck. A robot's free-floating hands stay part of it; dust beside them does not. Nor
+does a Gaussian that a training has thrown out of all proportion, however much it may cover.
 """
 
 from __future__ import annotations
@@ -13,12 +14,25 @@ from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
 from ft2os.gaussians import Gaussians
+from ft2os.stylize.units import middle_and_size
 
 NEIGHBOURS = 16
 REACH = 2.0  # standard deviations at which two Gaussians touch
 LEAST_SHARE = 5e-4
 """Of the object's visible substance: real specks hold a tenth of that, a lone leaf five times."""
+FAR = 1e4
+"""Sizes of the object, from its middle or in width, beyond which a Gaussian is no part of it. Skies are nearer."""
 FAINT = 0.02  # opacity below which a Gaussian shows nothing worth painting
+
+
+def proportionate(gaussians: Gaussians) -> np.ndarray:
+    """True for the Gaussians whose place and width are within `FAR` sizes of the object.  [N] bool
+
+    At least half of them are.
+    """
+    middle, size = middle_and_size(gaussians)
+    away = np.abs(gaussians.means - middle).max(axis=1)
+    return np.maximum(away, gaussians.scales.max(axis=1)) <= FAR * size
 
 
 def substantial(gaussians: Gaussians) -> np.ndarray:
@@ -30,9 +44,10 @@ def substantial(gaussians: Gaussians) -> np.ndarray:
         At least one True where N > 0.
     """
     n = len(gaussians)
-    visible = gaussians.opacities >= FAINT
+    near = proportionate(gaussians)
+    visible = near & (gaussians.opacities >= FAINT)
     if n < 3 or visible.sum() < 3:
-        return np.ones(n, bool)
+        return near
     means, extent = gaussians.means[visible], np.sort(gaussians.scales[visible], axis=1)[:, 2]
     distance, other = cKDTree(means).query(means, k=min(NEIGHBOURS, len(means)))
     touching = distance <= REACH * (extent[:, None] + extent[other])

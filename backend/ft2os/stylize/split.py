@@ -63,8 +63,8 @@ def split(
 def _fitting(scales: np.ndarray, largest: float, limit: int) -> float:
     """The smallest τ ≥ ``largest`` whose children are no more than ``limit``."""
 
-    def count(tau: float) -> int:
-        return int(np.prod(2 * _reach(scales, tau) + 1, axis=1).sum())
+    def count(tau: float) -> float:
+        return float(np.prod(2 * _reach(scales, tau) + 1, axis=1).sum())
 
     low, high = largest, max(largest, float(scales.max()))
     if count(low) <= limit:
@@ -76,9 +76,12 @@ def _fitting(scales: np.ndarray, largest: float, limit: int) -> float:
 
 
 def _reach(sigma: np.ndarray, tau: float) -> np.ndarray:
-    """Children on each side of the middle one; 0 where the axis stays whole."""
-    spread = np.sqrt(np.maximum((sigma / tau) ** 2 - 1, 0))
-    return np.where(sigma > WORTHWHILE * tau, np.ceil(COVER * spread / SPACING - 0.5), 0).astype(np.int64)
+    """Children on each side of the middle one; 0 where the axis stays whole.  float64
+
+    Floats, since an int64 would overflow where a Gaussian is a million times larger than τ.
+    """
+    spread = np.sqrt(np.maximum((sigma.astype(np.float64) / tau) ** 2 - 1, 0))
+    return np.where(sigma > WORTHWHILE * tau, np.ceil(COVER * spread / SPACING - 0.5), 0)
 
 
 def _split_axis(
@@ -86,7 +89,7 @@ def _split_axis(
 ) -> tuple[Gaussians, np.ndarray]:
     """Split along one axis: into tiles side by side, or into layers that are seen through each other."""
     sigma = g.scales[:, axis].astype(np.float64)
-    side = np.where(chosen, _reach(sigma, tau), 0)
+    side = np.where(chosen, _reach(sigma, tau), 0).astype(np.int64)
     rows = np.repeat(np.arange(len(g)), 2 * side + 1)
     first = np.cumsum(2 * side + 1) - (2 * side + 1)
     offset = np.arange(len(rows)) - first[rows] - side[rows]

@@ -12,7 +12,7 @@ import numpy as np
 from scipy.ndimage import gaussian_filter
 
 from ft2os.cameras.camera import Camera
-from ft2os.cameras.orbit import orbit
+from ft2os.cameras.orbit import bounding_sphere, orbit
 from ft2os.gaussians import Gaussians
 from ft2os.stylize.framing import crop_to_object
 from ft2os.tiles.linear import LinearView, build, view_colours
@@ -21,6 +21,7 @@ LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # Rec. 601, on display-refer
 RINGS = ((0.45, 8.0, 0.0), (0.3, 38.0, 0.5), (0.15, -22.0, 0.25), (0.1, 75.0, 0.0))
 """Share of the views, elevation in degrees, and turn in steps of each ring around the object."""
 FOV_DEG = 30.0
+_REACH = 2.0  # standard deviations that count as the object
 _HIDDEN = 0.01  # pixels a view; what fills less is behind something
 _EDGE = 0.25  # alpha below which a pixel shows more background than object
 
@@ -62,18 +63,37 @@ class Survey:
 
 
 def frame_of(gaussians: Gaussians) -> Frame:
-    """The box that holds all but a percent of the Gaussians on each side."""
+    """The box that holds all but a percent of the Gaussians on each side.
+
+    Where they lie closer together than they are wide, one alone or a few in one place, the box is of what
+    they fill.
+    """
     low, high = np.percentile(gaussians.means, [1, 99], axis=0)
+    reach = _REACH * _usual_size(gaussians)
+    if (high - low).max() < 2 * reach:
+        low, high = low - reach, high + reach
     extent = float(max((high - low).max(), 1e-6))
     return Frame((low + high) / 2, extent, float(low[1]), float(high[1]))
+
+
+def sphere_of(gaussians: Gaussians) -> tuple[np.ndarray, float]:
+    """Centre [3] and radius to stand cameras around, by the same rule as `frame_of`."""
+    centre, radius = bounding_sphere(gaussians)
+    return centre, max(radius, _REACH * _usual_size(gaussians))
+
+
+def _usual_size(gaussians: Gaussians) -> float:
+    """The median of the Gaussians' longest standard deviations."""
+    return float(np.median(gaussians.scales.max(axis=1)))
 
 
 def cameras_around(gaussians: Gaussians, count: int, pixels: int) -> list[Camera]:
     """About ``count`` square cameras on rings around the object, few from below and above."""
     cameras: list[Camera] = []
+    sphere = sphere_of(gaussians)
     for share, elevation, turn in RINGS:
         n = max(1, round(share * count))
-        ring = orbit(gaussians, 2 * n, (pixels, pixels), FOV_DEG, elevation)
+        ring = orbit(sphere, 2 * n, (pixels, pixels), FOV_DEG, elevation)
         cameras += ring[(1 if turn else 0) :: 2]
     return [crop_to_object(gaussians, camera, pixels) or camera for camera in cameras]
 

@@ -1,4 +1,4 @@
-"""What the judge looks at: cameras cropped to the object's box, and in which order. Numpy only."""
+"""What the judge looks at: cameras cropped to the object's box, and in which order. No torch."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import numpy as np
 
 from ft2os.cameras import look_at, orbit
 from ft2os.cameras.camera import Camera
-from ft2os.cameras.orbit import bounding_sphere
 from ft2os.gaussians import Gaussians
 from ft2os.stylize.framing import crop_to_object
+from ft2os.stylize.survey import sphere_of
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +39,7 @@ def object_views(gaussians: Gaussians, cameras: Sequence[Camera] | None, pixels:
         return views
     if cameras:
         log.warning("none of the %d cameras sees the object: using an orbit", len(cameras))
-    around = orbit(gaussians, ORBIT_VIEWS, size=(pixels, pixels))
+    around = orbit(sphere_of(gaussians), ORBIT_VIEWS, size=(pixels, pixels))
     return [crop_to_object(gaussians, camera, pixels) or camera for camera in around]
 
 
@@ -66,7 +66,7 @@ def _spread(
 
     Only those whose turn comes are cropped: looking for the object in hundreds of pictures takes seconds.
     """
-    centre, _ = bounding_sphere(gaussians)
+    centre, _ = sphere_of(gaussians)
     directions = np.stack([camera.position - centre for camera in cameras])
     directions /= np.maximum(np.linalg.norm(directions, axis=1, keepdims=True), 1e-12)
     nearest = np.full(len(cameras), -1.0)
@@ -84,7 +84,7 @@ def _spread(
 
 def _jittered_orbit(gaussians: Gaussians, count: int, pixels: int, rng: np.random.Generator) -> list[Camera]:
     """Cameras all around, none quite where a regular orbit would have it."""
-    centre, radius = bounding_sphere(gaussians)
+    centre, radius = sphere_of(gaussians)
     half = np.radians(_FOV_DEG) / 2
     focal = 0.5 * pixels / np.tan(half)
     K = np.array([[focal, 0, pixels / 2], [0, focal, pixels / 2], [0, 0, 1]], np.float32)
