@@ -9,23 +9,34 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 
-from ft2os.cameras.camera import stack
+from ft2os.cameras.camera import Camera, stack
 from ft2os.gaussians import C0, Gaussians
 from ft2os.looks import Look
-from ft2os.stylize import StylizeRequest
+from ft2os.stylize import StylizeRequest, memory
 from ft2os.stylize.floaters import substantial
+from ft2os.stylize.patience import Tick, patiently
 from ft2os.stylize.refit import refit_opacities
-from ft2os.stylize.split import split
-from ft2os.stylize.survey import Frame, Survey, cameras_around, frame_of, survey, visibility
+from ft2os.stylize.split import most, split
+from ft2os.stylize.survey import Frame, Survey, cameras_around, frame_of, survey, survey_all, visibility
 from ft2os.tiles import render
+from ft2os.tiles.linear import contributions
 from ft2os.tiles.rasterizer import Rendered
 from ft2os.tiles.solve import solve_colours
 
 STAGES = {"prepare": 1, "split": 4, "fit": 30, "survey": 36, "match": 13}
 """What ``prepare`` does, and how long it takes beside each other, measured."""
+
+_DEEPEST = 80.0  # Gaussians a pixel; real objects that are split reach 70
+_DEEP, _DEEPER = (
+    24.0,
+    0.04,
+)  # the same for an object of one Gaussian, and more for each that it has: it shows less
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -123,11 +134,6 @@ class Canvas:
         )
 
 
-def most(count: int, limit: int) -> int:
-    """How many Gaussians ``prepare`` may make of ``count``."""
-    return max(limit, min(2 * count, count + 60_000))
-
-
 def prepare(
     target: Gaussians,
     *,
@@ -154,33 +160,51 @@ def prepare(
     refit : int
         Steps of re-fitting the split set's opacities to the object, one view each.
     tick : callable, optional
-        Called as ``tick(stage, share)``: a key of `STAGES`, 0..1; may raise to stop.
+        Called as ``tick(stage, share)``, a key of `STAGES` and 0..1, many times a second; may raise to stop.
     sketch : callable, optional
         Called once, as soon as there is anything to draw on: with a canvas of one view, not yet fitted.
     """
-    tick = tick or (lambda stage, share: None)
-    tick("prepare", 0.0)
-    rows = np.flatnonzero(substantial(target)).astype(np.int32)
+
+    def staged(stage: str, work: Callable[[Tick], T]) -> T:
+        return patiently(work, lambda share: tick(stage, share) if tick else None)
+
+    rows = staged("prepare", lambda _: np.flatnonzero(substantial(target)).astype(np.int32))
     whole = target.subset(rows)
     frame = frame_of(whole)
-    tick("split", 0.0)
-    fine, parent = split(whole, largest * frame.extent, most(len(whole), limit), visibility(whole))
-    cameras = cameras_around(whole, views, pixels)
+    cameras = staged("split", lambda _: cameras_around(whole, views, pixels))
+    fine, parent = staged("split", lambda _: _split(whole, largest * frame.extent, limit, cameras))
     if sketch:
-        first = [survey(fine, cameras[0])]
+        first = staged("split", lambda _: [survey(fine, cameras[0])])
         sketch(Canvas(rows, whole, fine, rows[parent], fine.base_colours, frame, first))
-    tick("fit", 0.0)
-    wanted = render(whole, *stack(cameras), pixels, pixels)
-    fine = refit_opacities(fine, cameras, wanted, refit, lambda share: tick("fit", share))
-    tick("survey", 0.0)
-    surveys = []
-    for i, camera in enumerate(cameras):
-        surveys.append(survey(fine, camera))
-        tick("survey", (i + 1) / len(cameras))
-    tick("match", 0.0)
-    neutral = _neutral(fine, surveys, wanted)
-    tick("match", 1.0)
+    wanted = staged("fit", lambda _: render(whole, *stack(cameras), pixels, pixels))
+    fine = staged("fit", lambda share: refit_opacities(fine, cameras, wanted, refit, share))
+    surveys = staged("survey", lambda share: survey_all(fine, cameras, share))
+    neutral = staged("match", lambda _: _neutral(fine, surveys, wanted))
     return Canvas(rows, whole, fine, rows[parent], neutral, frame, surveys)
+
+
+def _split(
+    whole: Gaussians, largest: float, limit: int, cameras: list[Camera]
+) -> tuple[Gaussians, np.ndarray]:
+    """The finer set, and each one's row in ``whole``: as fine as asked, unless pictures of it are too deep.
+
+    A pixel that many wide Gaussians share takes memory and time for each; a coarser split has fewer of them.
+    """
+    worth, limit = visibility(whole), most(len(whole), limit)
+    deepest = min(_DEEPEST, _DEEP + _DEEPER * len(whole))
+    while True:
+        fine, parent = split(whole, largest, limit, worth)
+        depth = _depth(fine, cameras)
+        if len(fine) <= len(whole) or depth <= deepest:
+            memory.check_views(depth * sum(camera.width * camera.height for camera in cameras))
+            return fine, parent
+        limit = max(len(whole), min(limit, len(fine)) // 3)
+
+
+def _depth(gaussians: Gaussians, cameras: list[Camera]) -> float:
+    """How many Gaussians a pixel shows, on average over one view from the front and one from above."""
+    few = (cameras[0], cameras[-1])
+    return sum(contributions(gaussians, camera) / (camera.width * camera.height) for camera in few) / len(few)
 
 
 def _neutral(fine: Gaussians, surveys: list[Survey], wanted: Rendered) -> np.ndarray:

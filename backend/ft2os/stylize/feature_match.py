@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ft2os.errors import MissingError
+from ft2os.stylize.patience import Tick, patiently
 from ft2os.stylize.relief import CEILING
 from ft2os.stylize.survey import Survey
 
@@ -183,11 +184,15 @@ def run(
     *,
     style: np.ndarray | None = None,  # [H, W, 3], whose colour statistics count
     means: np.ndarray | None = None,  # [N, 3], whose neighbours the smoothness compares
+    look: Tick = lambda share: None,
 ) -> np.ndarray:  # [N, 3]
-    """Matched colours; ``show(step, loss, terms, colours)`` is called after every step, may raise to stop."""
+    """Matched colours; ``show(step, loss, terms, colours)`` is called after every step, ``look(0.0)`` before.
+
+    Either may raise to stop.
+    """
     import torch
 
-    loop = _Loop(surveys, targets, matcher, terms, schedule.shrink, style, means)
+    loop = patiently(lambda _: _Loop(surveys, targets, matcher, terms, schedule.shrink, style, means), look)
     order = np.random.default_rng(schedule.seed)
     now = torch.from_numpy(np.array(colours, np.float32)).requires_grad_(True)
     optimizer = torch.optim.Adam([now], lr=schedule.rate, betas=(0.9, 0.99))
@@ -252,7 +257,9 @@ class _Loop:
             off = (own.mean(dim=1) - self.mean).square().sum()
             values["statistics"] = off + 4 * (torch.cov(own) - self.cov).square().sum()
         if self.near is not None:
-            values["smooth"] = (now[:, None] - now[self.near]).square().mean()
+            # index_select, whose gradient adds up in the same order every time; that of now[near] does not.
+            others = now.index_select(0, self.near.flatten()).view(*self.near.shape, 3)
+            values["smooth"] = (now[:, None] - others).square().mean()
         return values
 
     def _view(self, now: Tensor, index: int) -> tuple[Tensor, Tensor, Tensor]:

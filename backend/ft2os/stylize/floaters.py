@@ -21,7 +21,7 @@ REACH = 2.0  # standard deviations at which two Gaussians touch
 LEAST_SHARE = 5e-4
 """Of the object's visible substance: real specks hold a tenth of that, a lone leaf five times."""
 FAR = 1e4
-"""Sizes of the object, from its middle or in width, beyond which a Gaussian is no part of it. Skies are nearer."""
+"""Sizes of the object, from its middle or in width, beyond which a Gaussian is no part: skies are nearer."""
 FAINT = 0.02  # opacity below which a Gaussian shows nothing worth painting
 
 

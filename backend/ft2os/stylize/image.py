@@ -12,6 +12,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
@@ -32,6 +33,7 @@ from ft2os.stylize.canvas import Canvas
 from ft2os.stylize.measure import measure
 from ft2os.stylize.overrides import number, whole
 from ft2os.stylize.painting import Brush, Painted
+from ft2os.stylize.patience import Tick, patiently
 from ft2os.stylize.report import Reporter
 
 log = logging.getLogger(__name__)
@@ -71,6 +73,7 @@ _KINDS = {  # what an override may be
     "statistics": number(0, 1e3, 2),
     "smooth": number(0, 1e3, 1),
 }
+T = TypeVar("T")
 _TERMS = ("match", "content", "statistics", "smooth")
 _SHRINK = 2
 _SIZES = (512, 720)  # of the picture that is matched with, for views of half of 208 pixels and strokes of 1
@@ -150,14 +153,11 @@ class _Session:
             tick=self.report,
         )
         painted = self._paint(made)
-        self.report("solve", 0.0)
-        colours = picture_paint.solve(made, painted)
+        colours = self._staged("solve", lambda _: picture_paint.solve(made, painted))
         self._show(made, "solve", colours)
         if self.weights:
             colours = self._match(made, painted, colours)
-            self.report("settle", 0.0)
-            coat = picture_paint.settle(made, colours, self.small, self.settings["keep"])
-            colours = picture_paint.solve(made, coat)
+            colours = self._staged("settle", lambda _: self._settled(made, colours))
             self._show(made, "settle", colours)
         return self._result(made, colours)
 
@@ -178,35 +178,45 @@ class _Session:
     def _paint(self, made: Canvas) -> Painted:
         under = Painted(made.neutral, [s.original for s in made.surveys])
         if self.ground:
-            self.report("ground", 0.0)
             brush = Brush(self.ground.material, self.request.seed)
-            under = painting.paint(made, brush, lambda share: self.report("ground", share))
+            under = self._staged("ground", lambda tick: painting.paint(made, brush, tick))
+        painted: list[np.ndarray] = []  # the first picture that there is to show, until it is shown
 
-        def show(share: float, target: np.ndarray) -> None:
-            first = share * len(made.surveys) < 1.5  # the first picture there is to show
-            preview = (lambda: made.surveys[0].on_grey(target)) if first else None
-            self.report("paint", share, preview=preview, at_once=first)
+        def work(tick: Tick) -> Painted:
+            def note(share: float, target: np.ndarray) -> None:
+                if share * len(made.surveys) < 1.5:
+                    painted.append(target)
+                tick(share)
 
-        self.report("paint", 0.0)
-        return picture_paint.paint(
-            made,
-            self.small,
-            under,
-            size=self.settings["stroke"],
-            keep=self.settings["keep"],
-            seed=self.request.seed,
-            tick=show,
-        )
+            how = {"size": self.settings["stroke"], "keep": self.settings["keep"], "seed": self.request.seed}
+            return picture_paint.paint(made, self.small, under, **how, tick=note)
+
+        def show(share: float) -> None:
+            first = painted.pop() if painted else None
+            preview = None if first is None else lambda: made.surveys[0].on_grey(first)
+            self.report("paint", share, preview=preview, at_once=first is not None)
+
+        return patiently(work, show)
+
+    def _settled(self, made: Canvas, colours: np.ndarray) -> np.ndarray:
+        coat = picture_paint.settle(made, colours, self.small, self.settings["keep"])
+        return picture_paint.solve(made, coat)
+
+    def _staged(self, stage: str, work: Callable[[Tick], T]) -> T:
+        return patiently(work, lambda share: self.report(stage, share))
 
     def _match(self, made: Canvas, painted: Painted, colours: np.ndarray) -> np.ndarray:
         """Colours [M, 3] after feature matching."""
         from ft2os.stylize import feature_match
         from ft2os.stylize.feature_match import Matcher, Schedule, Terms
 
-        self.report("strokes", 0.0)
         settings, seed, steps = self.settings, self.request.seed, self.settings["steps"]
-        exemplars = [picture_paint.resized(self.picture, size) for size in self._sizes()]
-        matcher = Matcher(feature_match.network(self.weights), exemplars, seed=seed)
+
+        def matched(_: Tick) -> Matcher:
+            exemplars = [picture_paint.resized(self.picture, size) for size in self._sizes()]
+            return Matcher(feature_match.network(self.weights), exemplars, seed=seed)
+
+        matcher = self._staged("strokes", matched)
 
         def show(step: int, loss: float, terms: dict[str, float], now: np.ndarray) -> None:
             self.losses.append(loss)
@@ -233,6 +243,7 @@ class _Session:
             show,
             style=self.small,
             means=made.fine.means,
+            look=lambda share: self.report("strokes", share),
         )
 
     def _offer(self, made: Canvas, colours: np.ndarray) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
@@ -19,6 +20,7 @@ from ft2os.stylize.canvas import Canvas
 from ft2os.stylize.measure import measure
 from ft2os.stylize.overrides import flag, number, one_of, optional, whole
 from ft2os.stylize.painting import Brush, Painted
+from ft2os.stylize.patience import Tick, patiently
 from ft2os.stylize.report import Reporter
 
 SETTINGS = {
@@ -56,6 +58,7 @@ _KINDS = {  # what an override may be
     "form": one_of(("auto", "none", *form.FORMS)),
     "form_amount": optional(number(0.1, 2, 1.0)),
 }
+T = TypeVar("T")
 _MATCHED = ("relu3_1",)  # fine grain counts: the painted views have the rest right
 _SHARES = {**canvas.STAGES, "form": 60, "paint": 24, "solve": 22, "refine": 160}
 """How long the stages take beside each other, measured; for the bar and the remaining time."""
@@ -129,18 +132,20 @@ class _Session:
             sketch=self._sketch if self.live and self.brush else None,
         )
         if self.asked.form:
-            self.report("form", 0.0)
             how = (self.asked.form, self.asked.amount, self.request.seed)
-            made = form.shaped(made, *how, lambda share: self.report("form", share))
+            plain = made
+            made = self._staged("form", lambda tick: form.shaped(plain, *how, tick))
         if self.brush is None:
             return self._own_colours(made)
-        self.report("paint", 0.0)
-        painted = painting.paint(made, self.brush, lambda share: self.report("paint", share))
+        painted = self._staged("paint", lambda tick: painting.paint(made, self.brush, tick))
         self._show("solve", 0.0, made, painted.targets[0], lambda: painted.start)
         how = {name: self.settings[name] for name in ("pull", "iterations")}
-        colours = painting.solve(made, painted, **how)
+        colours = self._staged("solve", lambda _: painting.solve(made, painted, **how))
         self._show("solve", 1.0, made, made.surveys[0].view.image(colours), lambda: colours)
         return self._result(made, self._refined(made, painted, colours) if self.vgg else colours)
+
+    def _staged(self, stage: str, work: Callable[[Tick], T]) -> T:
+        return patiently(work, lambda share: self.report(stage, share))
 
     def _own_colours(self, made: Canvas) -> StylizeResult:
         """The form alone."""
@@ -188,11 +193,17 @@ class _Session:
                 at_once=step == steps,
             )
 
-        exemplar = painting.exemplar(self.brush)
-        matcher = Matcher(feature_match.network(self.vgg), [exemplar], layers=_MATCHED, seed=seed)
+        def matched(_: Tick) -> Matcher:
+            exemplar = painting.exemplar(self.brush)
+            return Matcher(feature_match.network(self.vgg), [exemplar], layers=_MATCHED, seed=seed)
+
+        matcher = self._staged("refine", matched)
         schedule = Schedule(steps, rate=0.015, seed=seed)
         terms = Terms(match=1.0, hold=4.0)  # the painted views hold the object's light and dark in place
-        return feature_match.run(surveys, colours, painted.targets, matcher, terms, schedule, show)
+        return feature_match.run(
+            surveys, colours, painted.targets, matcher, terms, schedule, show,
+            look=lambda share: self.report("refine", share),
+        )  # fmt: skip
 
     def _result(self, made: Canvas, colours: np.ndarray) -> StylizeResult:
         stats = {

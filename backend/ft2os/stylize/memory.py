@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, replace
 from ft2os.errors import RequestError
 from ft2os.process import MEMORY_ENV
 from ft2os.process import available_memory as available
-from ft2os.stylize import canvas
+from ft2os.stylize.split import most
 
 log = logging.getLogger(__name__)
 
@@ -74,7 +74,7 @@ class Job:
     @classmethod
     def of_canvas(cls, count: int, settings: Mapping[str, int], **more: int) -> Job:
         """Of a method that prepares a canvas of ``count`` Gaussians with the settings of those names."""
-        largest = canvas.most(count, settings["limit"])
+        largest = most(count, settings["limit"])
         return cls(largest, settings["views"], settings["pixels"], **more)
 
     def parts(self, batch: int) -> dict[str, int]:
@@ -140,6 +140,23 @@ def fit_batch(wanted: int, job: Job, *, device: str = "cpu") -> Fit:
             _text(room), batch, wanted, _text(job.bytes(wanted)),
         )  # fmt: skip
     return fit
+
+
+def check_views(weights: float) -> None:
+    """Refuse views whose linear forms would not fit, once it is known how many weights they hold.
+
+    Raises
+    ------
+    RequestError
+        If they would not: where many faint Gaussians lie over each other a `Job` cannot know.
+    """
+    needed, room = int(weights * _ENTRY), available()
+    if needed > room:
+        raise RequestError(
+            f"The pictures of this object need about {_text(needed)} of memory, since very many faint "
+            f"Gaussians lie over each other, and {_text(room)} may be used.",
+            f"Choose the preset draft, or fewer views or pixels. {MEMORY_ENV} sets how many bytes may be used.",
+        )
 
 
 def _refusal(job: Job, room: int, device: str) -> RequestError:

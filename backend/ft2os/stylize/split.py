@@ -60,6 +60,11 @@ def split(
     return g, parent
 
 
+def most(count: int, limit: int) -> int:
+    """How many Gaussians a canvas may make of ``count``."""
+    return max(limit, min(2 * count, count + 60_000))
+
+
 def _fitting(scales: np.ndarray, largest: float, limit: int) -> float:
     """The smallest τ ≥ ``largest`` whose children are no more than ``limit``."""
 

@@ -6,6 +6,7 @@ the texture is evaluated there, not at the Gaussians' centres, so that its detai
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -101,7 +102,8 @@ def cameras_around(gaussians: Gaussians, count: int, pixels: int) -> list[Camera
 def visibility(gaussians: Gaussians, count: int = 10, pixels: int = 112) -> np.ndarray:
     """How many pixels each Gaussian fills, over ``count`` coarse views; 0 where hidden or next to it.  [N]"""
     total = np.zeros(len(gaussians), np.float32)
-    for view in build(gaussians, cameras_around(gaussians, count, pixels), prune=2e-3):
+    for camera in cameras_around(gaussians, count, pixels):
+        (view,) = build(gaussians, [camera], prune=2e-3)
         total += view.WT @ np.ones(len(view.alpha), np.float32)
     return np.where(total > _HIDDEN * count, total, 0.0)
 
@@ -117,6 +119,15 @@ def survey(gaussians: Gaussians, camera: Camera) -> Survey:
     luminance = (original @ LUMA) / np.maximum(alpha, 1e-3)
     points, normals = _surface(depth, mask, camera)
     return Survey(view, mask, points, normals, np.where(mask, luminance, 0), original)
+
+
+def survey_all(gaussians: Gaussians, cameras: list[Camera], tick: Callable[[float], None]) -> list[Survey]:
+    """Look at the object from all cameras; ``tick(share)`` is called after each and may raise to stop."""
+    surveys = []
+    for i, camera in enumerate(cameras):
+        surveys.append(survey(gaussians, camera))
+        tick((i + 1) / len(cameras))
+    return surveys
 
 
 def _surface(depth: np.ndarray, mask: np.ndarray, camera: Camera) -> tuple[np.ndarray, np.ndarray]:

@@ -7,7 +7,7 @@ are those of one view, max(SH·Y + ½, 0): the form is linear in them, not in sp
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,7 +23,7 @@ from ft2os.tiles.binning import bin_splats, check_room
 from ft2os.tiles.blend import row_span, tile_rows
 from ft2os.tiles.layout import COEF_A, DEPTH, LANES, OPACITY, PLAIN, TILE
 from ft2os.tiles.numeric import ALPHA_MAX, ALPHA_MIN, T_MIN, exp_minus
-from ft2os.tiles.projection import splat
+from ft2os.tiles.projection import Splats, splat
 
 _ENTRY = 24  # bytes of a weight: value and column in W and in its transpose, and on the way to that
 
@@ -241,24 +241,43 @@ def build(
     return [_build_one(gaussians, camera, prune, antialiased) for camera in cameras]
 
 
-def _build_one(gaussians: Gaussians, camera: Camera, prune: float, antialiased: bool) -> LinearView:
-    n, width, height = len(gaussians), camera.width, camera.height
-    splats = splat(
-        gaussians.means, gaussians.quats, gaussians.scales, gaussians.opacities,
-        np.zeros((1, n, 1, 3), np.float32), PLAIN, camera.viewmat[None], camera.K[None], width, height,
-        antialiased=antialiased,
+def contributions(gaussians: Gaussians, camera: Camera) -> int:
+    """How many weights a view's form would hold: what its memory goes by, known before any is taken."""
+    weigh, counts = _weigher(_splats(gaussians, camera, False), camera, 0.0)
+    weigh(*_NOTHING)
+    return int(counts.sum(dtype=np.int64))
+
+
+_NOTHING = np.zeros((0, 0), np.int64), np.zeros(0, np.int32), np.zeros(0, np.float32)
+
+
+def _splats(gaussians: Gaussians, camera: Camera, antialiased: bool) -> Splats:
+    no_colours = np.zeros((1, len(gaussians), 1, 3), np.float32)
+    return splat(
+        gaussians.means, gaussians.quats, gaussians.scales, gaussians.opacities, no_colours, PLAIN,
+        camera.viewmat[None], camera.K[None], camera.width, camera.height, antialiased=antialiased,
     )  # fmt: skip
+
+
+def _weigher(splats: Splats, camera: Camera, prune: float) -> tuple[Callable[..., None], np.ndarray]:
+    """``weigh(cursor, columns, weights)``, which with `_NOTHING` only counts, and the counts [H, W]."""
     bins = bin_splats(splats)
-    counts = np.zeros((height, width), np.int32)
-    empty = np.zeros((0, 0), np.int64), np.zeros(0, np.int32), np.zeros(0, np.float32)
+    counts = np.zeros((camera.height, camera.width), np.int32)
 
     def weigh(cursor: np.ndarray, columns: np.ndarray, weights: np.ndarray) -> None:
         run(
-            _weights, bins.ids, bins.ranges, bins.turn, bins.across, width, height, splats.centres,
-            splats.records, np.float32(prune), counts, cursor, columns, weights,
+            _weights, bins.ids, bins.ranges, bins.turn, bins.across, camera.width, camera.height,
+            splats.centres, splats.records, np.float32(prune), counts, cursor, columns, weights,
         )  # fmt: skip
 
-    weigh(*empty)
+    return weigh, counts
+
+
+def _build_one(gaussians: Gaussians, camera: Camera, prune: float, antialiased: bool) -> LinearView:
+    n, width, height = len(gaussians), camera.width, camera.height
+    splats = _splats(gaussians, camera, antialiased)
+    weigh, counts = _weigher(splats, camera, prune)
+    weigh(*_NOTHING)
     indptr = np.zeros(height * width + 1, np.int64)
     np.cumsum(counts.reshape(-1), out=indptr[1:])
     if indptr[-1] > np.iinfo(np.int32).max:  # before allocating; the kernels index with int32

@@ -9,11 +9,18 @@ the prompt asks for it. The preset ``seed`` runs the paper's loop (``paper``), t
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from ft2os import threads  # noqa: F401  # isort: skip  (before torch)
 
+from ft2os.errors import CancelledError
 from ft2os.stylize import Progress, StylizeRequest, StylizeResult
 from ft2os.stylize.clip.settings import PaperSettings, resolve
+from ft2os.stylize.patience import Tick, patiently
+
+if TYPE_CHECKING:
+    from ft2os.stylize.clip import paper
+    from ft2os.stylize.clip.session import Session
 
 
 def run(
@@ -47,12 +54,20 @@ def run(
         from ft2os.stylize.clip import checkpoint
 
         checkpoint.check_place(request.checkpoint)
-    if isinstance(settings, PaperSettings):
-        from ft2os.stylize.clip import paper
-
-        return paper.run(request, settings, progress, cancelled)
     if progress:
         progress(Progress("loading CLIP", 0, 100))  # seconds, with torch, where no run came before
-    from ft2os.stylize.clip.session import Session
 
-    return Session(request, settings, progress, cancelled).run()
+    def loaded(_: Tick) -> Session | paper.Session:
+        if isinstance(settings, PaperSettings):
+            from ft2os.stylize.clip import paper
+
+            return paper.Session(request, settings, progress, cancelled)
+        from ft2os.stylize.clip.session import Session
+
+        return Session(request, settings, progress, cancelled)
+
+    def look(_: float) -> None:
+        if cancelled and cancelled():
+            raise CancelledError
+
+    return patiently(loaded, look).run()

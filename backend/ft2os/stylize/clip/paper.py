@@ -35,37 +35,18 @@ log = logging.getLogger(__name__)
 _PREVIEW_S = 0.9
 
 
-def run(
-    request: StylizeRequest,
-    settings: PaperSettings,
-    progress: Callable[[Progress], None] | None = None,
-    cancelled: Callable[[], bool] | None = None,
-) -> StylizeResult:
-    """The paper's loop; see ``ft2os.stylize.clip.run``."""
-    session = _Session(request, settings)
-    session.resume()
-    total = len(session.steps)
-    if progress:
-        progress(Progress("views", 0, total))
-    while len(session.losses) < total:
-        if cancelled and cancelled():
-            session.save()
-            raise CancelledError(partial=session.result() if session.losses else None)
-        loss, images = session.step(session.steps[len(session.losses)])
-        session.save_if_due()
-        if progress:
-            progress(session.progress(loss, images))
-    result = session.result()
-    if request.checkpoint:
-        request.checkpoint.unlink(missing_ok=True)
-    return result
+class Session:
+    """One run: the judge, the views, the parameters, and how far they have come; ``run`` once."""
 
-
-class _Session:
-    """One run: the judge, the views, the parameters, and how far they have come."""
-
-    def __init__(self, request: StylizeRequest, settings: PaperSettings) -> None:
+    def __init__(
+        self,
+        request: StylizeRequest,
+        settings: PaperSettings,
+        progress: Callable[[Progress], None] | None = None,
+        cancelled: Callable[[], bool] | None = None,
+    ) -> None:
         self.request = request
+        self._progress, self._cancelled = progress, cancelled
         self.started = time.perf_counter()
         device = "cuda" if torch.cuda.is_available() else "cpu"
         self.judge = clip_judge.load(settings.model, settings.pretrained).to(device)
@@ -94,6 +75,25 @@ class _Session:
         self.losses: list[float] = []
         self.begun = self._saved = self._pictured = time.perf_counter()
         self._resumed = 0
+        self.resume()
+
+    def run(self) -> StylizeResult:
+        """The steps that are left, and the look that comes of them."""
+        total = len(self.steps)
+        if self._progress:
+            self._progress(Progress("views", 0, total))
+        while len(self.losses) < total:
+            if self._cancelled and self._cancelled():
+                self.save()
+                raise CancelledError(partial=self.result() if self.losses else None)
+            loss, images = self.step(self.steps[len(self.losses)])
+            self.save_if_due()
+            if self._progress:
+                self._progress(self.progress(loss, images))
+        result = self.result()
+        if self.request.checkpoint:
+            self.request.checkpoint.unlink(missing_ok=True)
+        return result
 
     def render(self, indices: np.ndarray) -> Tensor:  # [B, 3, H, W]
         """The object alone as the views with these indices see it, over the background."""
@@ -196,7 +196,7 @@ def _job(request: StylizeRequest, settings: PaperSettings, judge: clip_judge.Cli
     )
 
 
-def _look(session: _Session, stats: dict) -> Look:
+def _look(session: Session, stats: dict) -> Look:
     parameters, start = session.parameters, session.object
     return Look(
         parent=session.parent,

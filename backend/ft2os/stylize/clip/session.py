@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -29,9 +30,12 @@ from ft2os.stylize.clip.style import Style
 from ft2os.stylize.clip.texts import Texts
 from ft2os.stylize.measure import measure
 from ft2os.stylize.outliers import inliers
+from ft2os.stylize.patience import Tick, patiently
 from ft2os.stylize.relief import CEILING
 from ft2os.stylize.report import Reporter
+from ft2os.stylize.split import most
 
+T = TypeVar("T")
 _CONTENT_PIXELS = 160
 _BACKGROUND_SPREAD = 0.12  # of the views' backgrounds around grey, so that they stay believable
 
@@ -112,7 +116,7 @@ class Session:
         settings, count = self.settings, len(self.request.target)
         geometry_too = self.strength > 0
         return memory.Job(
-            gaussians=canvas.most(count, settings.limit) + (form.GROWN if self.asked.form else 0),
+            gaussians=most(count, settings.limit) + (form.GROWN if self.asked.form else 0),
             views=settings.survey_views,
             pixels=settings.survey_pixels,
             pool=settings.views,
@@ -126,9 +130,9 @@ class Session:
         """The canvas, the choice, and the first gear, where it stood or at its start."""
         request, settings = self.request, self.settings
         self.report("words", 0.0)
-        self.texts = Texts(request, settings, self.judge, lambda share: self.report(NEW_WORDS, share))
+        self.texts = self._read()
         self.judgement = Judgement(self.judge, self.texts, settings)
-        self.named = start.named(request, settings, self.judge, self.texts)
+        self.named = self._staged("words", lambda _: start.named(request, settings, self.judge, self.texts))
         self.brush = start.sketch(self.named, request, settings)
         self.canvas = self._prepared()
         if self._kept:
@@ -139,20 +143,38 @@ class Session:
         else:
             colours = self._choose()
         shown = self.canvas.shown
-        self.pool = self._pool()
+        self.pool = self._staged("rank", lambda _: self._pool())
         neutral = torch.from_numpy(np.clip(self.canvas.own_colours, 0, CEILING)).to(self.device)
         self.before = Originals(self.pool, neutral, self.judgement)
         begun = torch.from_numpy(np.asarray(colours, np.float32)).to(self.device)
         forms = Originals(self.pool, begun, self.judgement)
-        self.gear = self.make_gear(self.pool, colours, shown.means, forms, settings.steps, 1)
+        how = (self.pool, colours, shown.means, forms, settings.steps, 1)
+        self.gear = self._staged("rank", lambda _: self.make_gear(*how))
         self.report.result = self.result
         if self._kept:
             self.gear.restore(checkpoint.part(tensors, "colours"), *facts["colours"])
 
+    def _read(self) -> Texts:
+        """The words as the judge reads them; some, where they are new to this machine, take seconds."""
+        stage = ["words"]
+
+        def work(tick: Tick) -> Texts:
+            def note(share: float) -> None:
+                stage[0] = NEW_WORDS
+                tick(share)
+
+            return Texts(self.request, self.settings, self.judge, note)
+
+        return patiently(work, lambda share: self.report(stage[0], share))
+
+    def _staged(self, stage: str, work: Callable[[Tick], T]) -> T:
+        return patiently(work, lambda share: self.report(stage, share))
+
     def _prepared(self) -> canvas.Canvas:
         target, settings = self.request.target, self.settings
-        own = np.flatnonzero(inliers(target.means)) if settings.outliers else np.arange(len(target))
-        own = own.astype(np.int32)
+        own = np.arange(len(target), dtype=np.int32)
+        if settings.outliers:
+            own = own[self._staged("prepare", lambda _: inliers(target.means))]
         made = canvas.prepare(
             target.subset(own),
             views=settings.survey_views,
@@ -165,9 +187,8 @@ class Session:
         )
         asked = self.asked
         if asked.form and self.strength > 0:
-            self.report("form", 0.0)
-            how = (asked.form, asked.amount, self.request.seed)
-            made = form.shaped(made, *how, lambda share: self.report("form", share))
+            plain, how = made, (asked.form, asked.amount, self.request.seed)
+            made = self._staged("form", lambda tick: form.shaped(plain, *how, tick))
         return replace(made, rows=own[made.rows], parent=own[made.parent])
 
     def _sketch(self, made: canvas.Canvas) -> None:
@@ -191,10 +212,11 @@ class Session:
         )  # fmt: skip
         if self.choice.brush is None:
             return np.clip(self.canvas.own_colours, 0, CEILING).astype(np.float32)
-        self.report("paint", 0.0)
-        painted = painting.paint(self.canvas, self.choice.brush, lambda share: self.report("paint", share))
+        painted = self._staged("paint", lambda tick: painting.paint(self.canvas, self.choice.brush, tick))
         self.report("solve", 0.0, preview=lambda: self._first().on_grey(painted.targets[0]), at_once=True)
-        return np.clip(painting.solve(self.canvas, painted, iterations=self.settings.iterations), 0, CEILING)
+        often = self.settings.iterations
+        solved = self._staged("solve", lambda _: painting.solve(self.canvas, painted, iterations=often))
+        return np.clip(solved, 0, CEILING)
 
     def make_gear(self, pool, colours, means, forms, steps, turn) -> ColourGear:
         return ColourGear(

@@ -18,7 +18,7 @@ from ft2os.stylize.form.forms import FORMS, REACH, Body
 from ft2os.stylize.form.strands import Strands
 from ft2os.stylize.form.surface import surface_of
 from ft2os.stylize.form.words import Asked, asked, chosen
-from ft2os.stylize.survey import cameras_around, survey
+from ft2os.stylize.survey import cameras_around, survey_all
 
 __all__ = ["FORMS", "GROWN", "REACH", "Asked", "asked", "chosen", "shaped"]
 
@@ -76,10 +76,7 @@ def shaped(
     lit = after.replace(sh=_shaded(after.sh, shade))
     pixels = canvas.surveys[0].view.camera.width
     cameras = cameras_around(lit, len(canvas.surveys), pixels)
-    surveys = []
-    for i, camera in enumerate(cameras):
-        surveys.append(survey(lit, camera))
-        tick(0.3 + 0.7 * (i + 1) / len(cameras))
+    surveys = survey_all(lit, cameras, lambda share: tick(0.3 + 0.7 * share))
     return replace(canvas, fine=before, parent=parent, neutral=neutral, surveys=surveys, formed=lit)
 
 

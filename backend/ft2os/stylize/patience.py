@@ -1,0 +1,57 @@
+"""Long stages on a thread of their own: meanwhile somebody looks at cancel, ten times a second.
+
+A search for neighbours, a large file of weights or a view of a million Gaussians takes seconds and cannot be
+interrupted. What comes of it is the same on any thread; where a run is cancelled it is left to end by itself.
+Steps of an optimiser do not belong here: what they have half changed must not become a partial result.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, wait
+from typing import TypeVar
+
+from ft2os.errors import CancelledError
+
+T = TypeVar("T")
+Tick = Callable[[float], None]
+LOOK_S = 0.1
+
+
+def patiently(work: Callable[[Tick], T], look: Tick) -> T:
+    """What ``work`` returns; meanwhile ``look`` is called on this thread.
+
+    Parameters
+    ----------
+    work : callable
+        Called as ``work(tick)``. It may call ``tick(share)`` with what is done, 0..1, which raises once
+        nobody waits any more.
+    look : callable
+        Called as ``look(share)``, every `LOOK_S` and at the end; may raise to stop waiting.
+    """
+    done: Future[T] = Future()
+    share, abandoned = [0.0], threading.Event()
+
+    def tick(value: float) -> None:
+        share[0] = value
+        if abandoned.is_set():
+            raise CancelledError
+
+    def perform() -> None:
+        try:
+            done.set_result(work(tick))
+        except BaseException as error:
+            done.set_exception(error)
+
+    # A daemon, since the end of the process should not wait either.
+    threading.Thread(target=perform, name="ft2os-stage", daemon=True).start()
+    try:
+        while not done.done():
+            look(share[0])
+            wait([done], LOOK_S)
+        result = done.result()
+        look(share[0])
+        return result
+    finally:
+        abandoned.set()
