@@ -117,8 +117,8 @@ def settings() -> Settings:
         )
     own = get()
     env = {"FT2OS_DEVICE": own.device} if own and own.device != "auto" else {}
-    if not bpy.app.online_access:
-        env["HF_HUB_OFFLINE"] = "1"  # the CLIP method would otherwise fetch a named model's weights
+    # The CLIP method fetches a named model's weights only where that is allowed.
+    env |= {"FT2OS_DOWNLOAD": "1"} if bpy.app.online_access else {"HF_HUB_OFFLINE": "1"}
     return Settings(found.python, tuple(env.items()), log_file())
 
 

@@ -6,6 +6,7 @@ import argparse
 import codecs
 import json
 import math
+import os
 import signal
 import sys
 import threading
@@ -74,6 +75,19 @@ def add_scene(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--drop-invalid", action="store_true", help="leave out Gaussians with NaN or infinite values"
     )
+
+
+def add_download(parser: argparse.ArgumentParser) -> None:
+    """The argument of every verb that may need weights which are not here; `allow_download` obeys it."""
+    parser.add_argument(
+        "--download", action="store_true", help="download CLIP weights that are not on this machine"
+    )
+
+
+def allow_download(args: argparse.Namespace) -> None:
+    """Tell whoever looks for weights that they may be downloaded, if that was asked for."""
+    if args.download:
+        os.environ["FT2OS_DOWNLOAD"] = "1"
 
 
 def size(text: str) -> tuple[int, int]:

@@ -25,6 +25,7 @@ def add(verbs: argparse._SubParsersAction) -> None:
     parser.add_argument("--views", type=console.positive, default=12, metavar="N", help="how many cameras")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the numbers there")
     parser.add_argument("--html", type=Path, metavar="FILE", help="write a page with pictures there")
+    console.add_download(parser)
     parser.add_argument(
         "--drop-invalid", action="store_true", help="leave out Gaussians with NaN or infinite values"
     )
@@ -33,12 +34,16 @@ def add(verbs: argparse._SubParsersAction) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Measure, print the table, write the files."""
+    from ft2os import prompts
     from ft2os.cameras import load_cameras
     from ft2os.evaluate import Question, evaluate, page, table
     from ft2os.files import check_writable, replacing
     from ft2os.formats import load_scene
     from ft2os.strict_json import plain
 
+    console.allow_download(args)
+    prompts.checked(args.prompt)
+    prompts.checked(args.source, "source")
     for path in (args.json, args.html):
         if path:
             check_writable(path)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ft2os import prompts
 from ft2os.errors import RequestError
 
 if TYPE_CHECKING:
@@ -57,13 +58,16 @@ def requested(args: argparse.Namespace) -> list[Style]:
         args.wrong(
             "--style says which group takes what; --group, --prompt and --style-image do not go with it"
         )
+    for style in args.style:
+        prompts.checked(style.prompt)
     if args.style:
         return args.style
     if not single:
         args.wrong("one of --prompt, --style-image and --style is required")
-    if args.style_image is None and not args.prompt.strip():
+    prompt = prompts.checked(args.prompt or "")
+    if args.style_image is None and not prompt:
         raise RequestError("The prompt is empty.", "Name a look, for example --prompt lava.")
-    return [Style(args.group, (args.prompt or "").strip(), args.style_image)]
+    return [Style(args.group, prompt, args.style_image)]
 
 
 def method_of(style: Style, method: str | None) -> str:

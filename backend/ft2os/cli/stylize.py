@@ -76,6 +76,7 @@ def add(verbs: argparse._SubParsersAction) -> None:
     parser.add_argument(
         "--resume", action="store_true", help="go on from the checkpoint (OUT.checkpoint, if none is named)"
     )
+    console.add_download(parser)
     parser.add_argument("--json", action="store_true", help="machine-readable output")
     parser.set_defaults(run=run, wrong=parser.error)
 
@@ -96,6 +97,7 @@ def run(args: argparse.Namespace) -> int:
     from ft2os.files import check_writable
     from ft2os.formats import load_scene, registry, save_scene
 
+    console.allow_download(args)
     asked = styles.requested(args)
     methods = [styles.method_of(style, args.method) for style in asked]
     registry.for_writing(args.out)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 
+from ft2os import prompts
 from ft2os.cameras import Camera
 from ft2os.errors import RequestError
 from ft2os.evaluate import consistency, form, gaussians, likeness, record, spill, text, views
@@ -84,10 +85,10 @@ def evaluate(before: Scene, after: Scene, question: Question, tick: Tick | None 
     tick = tick or (lambda stage, step, total: None)
     both = match(before, after, question.group)
     run = record.read(record.beside(after.path), both.name)
-    prompt = question.prompt.strip() or (run.prompt if run else "")
+    prompt = prompts.checked(question.prompt or (run.prompt if run else ""))
     if not prompt:
         raise RequestError("The prompt is empty.", "Say with --prompt what the object should have become.")
-    source = question.source.strip() or (run.source if run else "") or _noun(both, before)
+    source = prompts.checked(question.source, "source") or (run.source if run else "") or _noun(both, before)
     objects = both.objects
     cameras, kind = views.choose(
         objects[0], before.cameras if question.cameras is None else question.cameras, question.views

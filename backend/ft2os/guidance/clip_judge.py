@@ -1,8 +1,8 @@
 """A CLIP model as a judge: how well pictures fit words, differentiable in the pictures.
 
 Any model that open_clip knows, by name and pretrained tag, by name and checkpoint file, or by a folder with a
-config and a checkpoint of one's own. Nothing here downloads unless the hub answers; where the weights are
-missing that is said at once. Losses live in ``ft2os.losses``.
+config and a checkpoint of one's own. Nothing here asks the network unless the user has allowed it; where
+weights are missing that is said at once. Losses live in ``ft2os.losses``.
 """
 
 from __future__ import annotations
@@ -176,6 +176,8 @@ def available(model: str | None = None, pretrained: str | None = None) -> bool:
 
 def _open_clip():
     torchvision_shim.ensure()
+    if not weights.may_download():
+        os.environ.setdefault("HF_HUB_OFFLINE", "1")  # before the hub's library reads it: it asks by itself
     try:
         import open_clip
     except ImportError as error:
@@ -196,6 +198,8 @@ def _from_name(open_clip, model: str, pretrained: str) -> torch.nn.Module:
         )
     path = weights.find_clip(model, pretrained, config)
     if path is None:
+        if not weights.may_download():
+            raise _not_allowed(model, pretrained, weights.source(config))
         if not weights.hub_reachable():
             raise _missing(model, pretrained)
         log.info("fetching CLIP %s %s", model, pretrained)
@@ -263,10 +267,23 @@ def _create(open_clip, name, source, *, quick_gelu=False, preprocess=None) -> to
         ) from error
 
 
+def _not_allowed(model: str, pretrained: str, source: str) -> MissingError:
+    return MissingError(
+        f"The weights of CLIP {model} ({pretrained}) are not on this machine.",
+        f"They would be downloaded once, several hundred MB, from {source}: allow it with --download or "
+        f"{weights.DOWNLOAD_ENV}=1, in Blender with Allow Online Access. Or {_by_hand(model, pretrained)}",
+    )
+
+
 def _missing(model: str, pretrained: str) -> MissingError:
     return MissingError(
         f"The weights of CLIP {model} ({pretrained}) are not on this machine and the hub does not answer.",
-        f"Connect to the network once, or put {model}-{pretrained}.safetensors into the folder that "
-        f"{weights.WEIGHTS_ENV} names, or point {MODEL_ENV} to a folder with a CLIP config and checkpoint; "
-        "the method 'material' needs none.",
+        f"Connect to the network once, or {_by_hand(model, pretrained)}",
+    )
+
+
+def _by_hand(model: str, pretrained: str) -> str:
+    return (
+        f"put {model}-{pretrained}.safetensors into the folder that {weights.WEIGHTS_ENV} names, or point "
+        f"{MODEL_ENV} to a folder with a CLIP config and checkpoint; the method 'material' needs none."
     )

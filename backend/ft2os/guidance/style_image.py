@@ -15,12 +15,12 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from ft2os.errors import FileError
-from ft2os.files import read_error
+from ft2os.files import read_bytes
 
 LARGEST = 1024  # pixels on the longer side of what comes out; strokes are matched at half of it at most
 SMALLEST = 32  # pixels on the shorter side: less holds no stroke
 MAX_BYTES = 256 << 20
-MAX_PIXELS = 120_000_000  # some 360 MB decoded
+MAX_PIXELS = 64_000_000  # up to 500 MB decoded and turned upright
 _FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF", "AVIF")
 _FIX = "Use a PNG or JPEG picture of the style."
 _OPAQUE = 0.5
@@ -48,14 +48,7 @@ def load(path: str | Path, largest: int = LARGEST) -> np.ndarray:
         If there is no such file, it is no picture, is cut short, is too small, too large or empty.
     """
     path = Path(path)
-    try:
-        if path.is_dir():
-            raise FileError(f"{path} is a folder.", "Name the picture itself.")
-        if path.stat().st_size > MAX_BYTES:
-            raise FileError(f"{path.name} is larger than {MAX_BYTES >> 20} MiB.", _FIX)
-        stream = io.BytesIO(path.read_bytes())  # so that what fails below is the picture, not the disk
-    except OSError as error:
-        raise read_error(path, error) from error
+    stream = io.BytesIO(read_bytes(path, MAX_BYTES))  # so that what fails below is the picture, not the disk
     try:
         with warnings.catch_warnings():
             warnings.simplefilter(
@@ -94,12 +87,12 @@ def _decode(stream: io.BytesIO, name: str, largest: int) -> np.ndarray:
             )
         image.draft("RGB", (largest, largest))  # JPEG decodes at a fraction of its size; nothing for others
         upright = ImageOps.exif_transpose(image)
-        rgb, alpha = _channels(upright)
+        rgb, alpha = _channels(upright, largest)
     rgb = _bounded(rgb, largest)
     return rgb if alpha is None else _filled(rgb, _bounded(alpha, largest)[..., 0], name)
 
 
-def _channels(image: Image.Image) -> tuple[np.ndarray, np.ndarray | None]:
+def _channels(image: Image.Image, largest: int) -> tuple[np.ndarray, np.ndarray | None]:
     """Colours [H, W, 3] and alpha [H, W, 1], both float32 in 0..1; None where everything is opaque."""
     if image.mode.startswith("I") or image.mode == "F":  # 16 and 32 bits a pixel: grey, on any scale
         values = np.nan_to_num(np.asarray(image, np.float32), posinf=0.0, neginf=0.0)
@@ -108,9 +101,15 @@ def _channels(image: Image.Image) -> tuple[np.ndarray, np.ndarray | None]:
         return np.repeat(grey[..., None], 3, axis=2), None
     alpha = None
     if "A" in image.getbands() or "transparency" in image.info:
-        image = image.convert("RGBA")
+        image = _reduced(image.convert("RGBA"), largest)
         alpha = np.asarray(image.getchannel("A"), np.float32)[..., None] / 255
-    return np.asarray(_srgb(image), np.float32) / 255, alpha
+    return np.asarray(_reduced(_srgb(image), largest), np.float32) / 255, alpha
+
+
+def _reduced(image: Image.Image, largest: int) -> Image.Image:
+    """A huge picture at a fraction of its size, while its bytes are bytes: floats take four times as much."""
+    factor = max(image.size) // (4 * largest)
+    return image.reduce(factor) if factor > 1 else image
 
 
 def _srgb(image: Image.Image) -> Image.Image:

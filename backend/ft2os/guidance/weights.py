@@ -14,6 +14,8 @@ from pathlib import Path
 from ft2os.files import cache_dir
 
 WEIGHTS_ENV = "FT2OS_WEIGHTS"
+DOWNLOAD_ENV = "FT2OS_DOWNLOAD"
+_YES = {"1", "ON", "YES", "TRUE"}
 TEST_DATA_ENV = "FT2OS_TEST_DATA"
 
 
@@ -68,12 +70,30 @@ def _in_hub_cache(reference: str) -> Path | None:
 _HUB_NAMES = ["open_clip_model.safetensors", "open_clip_pytorch_model.bin"]
 
 
+def may_download() -> bool:
+    """Whether the user has allowed it: ``FT2OS_DOWNLOAD``, and no ``HF_HUB_OFFLINE``. Nothing is asked."""
+    return _is_set(DOWNLOAD_ENV) and not _is_set("HF_HUB_OFFLINE")
+
+
+def source(config: dict) -> str:
+    """Where a pretrained open_clip model would come from, for people; see `find_clip`."""
+    return (
+        "huggingface.co/" + config["hf_hub"].strip("/")
+        if config.get("hf_hub")
+        else config.get("url", "its hub")
+    )
+
+
+def _is_set(name: str) -> bool:
+    return os.environ.get(name, "").upper() in _YES
+
+
 def hub_reachable(timeout_s: float = 3.0) -> bool:
     """Whether the model hub answers now; False at once where ``HF_HUB_OFFLINE`` is set.
 
     Name resolution ignores socket timeouts, so the question is asked on a thread that may be left behind.
     """
-    if os.environ.get("HF_HUB_OFFLINE", "").upper() in {"1", "ON", "YES", "TRUE"}:
+    if _is_set("HF_HUB_OFFLINE"):
         return False
     answers: list[bool] = []
     asker = threading.Thread(target=lambda: answers.append(_ask_hub(timeout_s)), daemon=True)

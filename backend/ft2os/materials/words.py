@@ -3,7 +3,7 @@
 First the hand-written names and synonyms that the materials carry, as whole phrases, longest first. Then,
 for words in no list, a small table of word vectors (`word_table`): a word is taken for a material only if
 one of the material's own words is near it and nearer than everyday words are. The object's own noun names
-the object, not its material, and is left out.
+the object, not its material, and is left out; so is what a negation is about ("ice, no snow").
 """
 
 from __future__ import annotations
@@ -43,6 +43,15 @@ _TRAPS = """
     space station, river bank, lake house, army ant, paper back, magazine rack, brick lane, jewel thief,
     bubble sort, shell script, python script, python code, jade plant, rubber plant
 """
+
+NEGATIONS = frozenset(("no", "not", "without", "never"))
+_EMPHASIS = frozenset(("only", "just", "merely", "simply", "too", "very", "so", "doubt", "less"))
+"""Behind a negation these take it back, or keep it to themselves: "not only lava", "not too shiny gold"."""
+_TURNS = frozenset(("but", "with", "instead", "rather", "except"))  # a negation reaches no farther
+_ANEW = frozenset("made built carved turned covered wrapped coated painted in from into".split())
+"""These too, once it has a word to be about: "without wheels, made of gold", with or without the comma."""
+_REACH = 4  # words between a negation and what it is about: "not made of any lava"
+_SUGGESTED_FOR = 12  # words of a prompt that suggestions are looked for
 
 _CUES = frozenset(("of", "in", "with", "from", "into", "by", "like", "as"))
 
@@ -114,21 +123,67 @@ def _phrases() -> dict[tuple[str, ...], tuple[str | None, str]]:
     return index
 
 
+def _phrase_at(words: tuple[str, ...], at: int) -> int:
+    """How many words the longest listed phrase has that begins there, traps among them; 0 if none does."""
+    index = _phrases()
+    sizes = range(min(_longest(), len(words) - at), 0, -1)
+    return next((size for size in sizes if words[at : at + size] in index), 0)
+
+
+@lru_cache(maxsize=1)
+def _longest() -> int:
+    return max(map(len, _phrases()))
+
+
+def affirmed(text: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The words of a text, and those of them that a negation rules out, which the first do not hold.
+
+    A negation is about the next listed phrase of its clause, over a few words between, and about what "or"
+    and "nor" join to it; where none is listed, about the next word that says anything. "Not only" is none.
+    """
+    kept: list[str] = []
+    denied: list[str] = []
+    for clause in re.split(r"[,.;:!?()\n]+", text):
+        words, at = tokens(clause), 0
+        while at < len(words):
+            end = _denied_until(words, at + 1) if words[at] in NEGATIONS else at
+            (denied if end > at else kept).extend(words[at : max(end, at + 1)])
+            at = max(end, at + 1)
+    return tuple(kept), tuple(denied)
+
+
+def _denied_until(words: tuple[str, ...], at: int) -> int:
+    """Where what a negation before ``at`` is about ends; 0 if it is about nothing."""
+    if at < len(words) and words[at] in _EMPHASIS:
+        return 0
+    end = 0
+    for start in range(at, min(at + _REACH, len(words))):
+        if words[start] in _TURNS or (end and words[start] in _ANEW):
+            break
+        if size := _phrase_at(words, start):
+            end = start + size
+            break
+        if not end and words[start] not in _FILLER:
+            end = -(start + 1)  # nothing listed yet
+    if end < 0:
+        return -end
+    while end and end < len(words) and words[end] in ("or", "nor") and (size := _phrase_at(words, end + 1)):
+        end += 1 + size
+    return end
+
+
 def _listed(words: tuple[str, ...]) -> list[_Hit]:
     """Listed phrases in a prompt, longest first at each place; traps are stepped over."""
-    index, hits, at = _phrases(), [], 0
-    longest = max(map(len, index))
+    index, hits, at, cued = _phrases(), [], 0, False
     while at < len(words):
-        for size in range(min(longest, len(words) - at), 0, -1):
-            found = index.get(words[at : at + size])
-            if found:
-                if found[0]:
-                    cued = any(w in _CUES for w in words[:at])
-                    hits.append(_Hit(at, size, found[0], found[1], cued))
-                at += size
-                break
-        else:
-            at += 1
+        size = _phrase_at(words, at)
+        if size:
+            name, how = index[words[at : at + size]]
+            if name:
+                hits.append(_Hit(at, size, name, how, cued))
+        step = max(size, 1)
+        cued = cued or any(word in _CUES for word in words[at : at + step])
+        at += step
     return hits
 
 
@@ -139,16 +194,15 @@ def _without_object(words: tuple[str, ...], object_name: str | None) -> tuple[st
     return kept if any(w not in _FILLER for w in kept) else words
 
 
-def _nearest(words: tuple[str, ...], count: int = 3) -> list[str]:
-    """Names of the materials nearest to a prompt: by spelling first, then by meaning."""
+def _nearest(words: tuple[str, ...], without: set[str], count: int = 3) -> list[str]:
+    """Names of the materials nearest to a prompt, but for some: by spelling first, then by meaning."""
     by_word = {w: name for phrase, (name, _) in _phrases().items() if name for w in [" ".join(phrase)]}
+    telling = [w for w in dict.fromkeys(words) if w not in _FILLER][:_SUGGESTED_FOR]
     names: list[str] = []
-    for word in words:
-        if word not in _FILLER:
-            names += [by_word[w] for w in difflib.get_close_matches(word, by_word, 2, 0.78)]
-    names += word_table.ranked([w for w in words if w not in _FILLER])
-    names += ["lava", "ice", "gold"]
-    return list(dict.fromkeys(names))[:count]
+    for word in telling:
+        names += [by_word[w] for w in difflib.get_close_matches(word, by_word, 2, 0.78)]
+    names += [*word_table.ranked(telling), "lava", "ice", "gold", "moss"]
+    return [name for name in dict.fromkeys(names) if name not in without][:count]
 
 
 def match(prompt: str, *, object_name: str | None = None) -> Match:
@@ -172,9 +226,10 @@ def match(prompt: str, *, object_name: str | None = None) -> Match:
     UnknownPromptError
         If it names no material; ``nearest`` lists three that come close.
     """
-    words = tokens(prompt)
-    if not words:
-        raise RequestError("The prompt is empty.", "Name a material, such as “lava” or “carved wood”.")
+    words, denied = affirmed(prompt)
+    if not words and not denied:
+        what = f"“{prompt.strip()[:60]}” holds no English word." if prompt.strip() else "The prompt is empty."
+        raise RequestError(what, "Name a material, such as “lava” or “carved wood”.")
     kept = _without_object(words, object_name)
     hits = _listed(kept)
     if hits:
@@ -186,12 +241,18 @@ def match(prompt: str, *, object_name: str | None = None) -> Match:
         word = " ".join(kept[best.start : best.start + best.size])
         return Match(MATERIALS[best.name], score, best.how, word)
     trapped = {w for phrase, (name, _) in _phrases().items() if name is None for w in _inside(phrase, kept)}
-    unknown = [w for w in kept if w not in _FILLER and w not in trapped]
+    unknown = [w for w in dict.fromkeys(kept) if w not in _FILLER and w not in trapped]
     similar = [found for w in unknown if (found := word_table.similar(w))]
     if similar:
         name, score, word = max(similar, key=lambda s: s[1])
         return Match(MATERIALS[name], score, "similar", word)
-    nearest = _nearest(kept)
+    nearest = _nearest(kept, {hit.name for hit in _listed(denied)})
+    if denied and not unknown:
+        raise UnknownPromptError(
+            f"“{prompt.strip()[:60]}” says only what it should not be.",
+            f"Name a material that it should be, such as {', '.join(nearest)}.",
+            nearest,
+        )
     raise UnknownPromptError(
         f"No material goes by “{prompt.strip()[:60]}”.",
         f"Use a material such as {', '.join(nearest)}, or the method 'clip' with CLIP weights installed, "

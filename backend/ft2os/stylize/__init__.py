@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ft2os import prompts
 from ft2os.cameras.camera import Camera
 from ft2os.errors import RequestError
 from ft2os.gaussians import Gaussians
@@ -63,7 +64,8 @@ class StylizeRequest:
     Raises
     ------
     RequestError
-        If there is neither a prompt nor a style image, the object has no Gaussians, or values are no numbers.
+        If there is neither a prompt nor a style image, the prompt is too long or no text, the object has no
+        Gaussians, or their values are no numbers.
     """
 
     target: Gaussians
@@ -80,7 +82,7 @@ class StylizeRequest:
     resume: bool = False
 
     def __post_init__(self) -> None:
-        if not self.prompt.strip() and self.style_image is None:
+        if not prompts.checked(self.prompt) and self.style_image is None:
             raise RequestError(
                 "The prompt is empty.", "Say what the object should become, for example: lava."
             )

@@ -155,7 +155,7 @@ def check_views(weights: float) -> None:
         raise RequestError(
             f"The pictures of this object need about {_text(needed)} of memory, since very many faint "
             f"Gaussians lie over each other, and {_text(room)} may be used.",
-            f"Choose the preset draft, or fewer views or pixels. {MEMORY_ENV} sets how many bytes may be used.",
+            f"Choose the preset draft or fewer views. {MEMORY_ENV} sets how many bytes may be used.",
         )
 
 

@@ -20,7 +20,8 @@ import numpy as np
 from torch import Tensor
 
 from ft2os.errors import FileError, RequestError
-from ft2os.files import open_regular, read_error, replacing
+from ft2os.files import open_regular, read_bytes, read_error, replacing
+from ft2os.guidance import style_image
 from ft2os.stylize import StylizeRequest
 from ft2os.stylize.clip.settings import Shared
 
@@ -40,10 +41,7 @@ def digest(request: StylizeRequest, settings: Shared, judge: str) -> str:
         state.update(np.ascontiguousarray(camera.K))
         state.update(b"%d,%d;" % (camera.width, camera.height))
     if request.style_image is not None:
-        try:
-            state.update(Path(request.style_image).read_bytes())
-        except OSError as error:
-            raise read_error(Path(request.style_image), error) from error
+        state.update(read_bytes(request.style_image, style_image.MAX_BYTES))
     words = {**asdict(settings), "freeze": sorted(settings.freeze)}
     words |= {name: getattr(request, name) for name in ("prompt", "object_name", "preset", "seed")}
     state.update(json.dumps({**words, "judge": judge, "version": VERSION}, sort_keys=True).encode())

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ft2os import prompts
 from ft2os.guidance import templates
 from ft2os.guidance.clip_judge import ClipJudge
 from ft2os.guidance.negatives import Bank
@@ -67,8 +68,8 @@ class Texts:
 
 def described(object_name: str | None) -> str:
     """The source in words: the object's noun, without what stands in brackets and underscores."""
-    name = (object_name or "").split("(")[0].replace("_", " ").strip()
-    return name or SOURCE
+    name = prompts.plain((object_name or "")[: prompts.MAX_LENGTH])
+    return name.split("(")[0].replace("_", " ").strip() or SOURCE
 
 
 def phrase(prompt: str, object_name: str | None) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from ft2os.materials.words import filler, tokens
+from ft2os.materials.words import NEGATIONS, filler, tokens
 
 # Words by form, each with how much of it is meant, 1 the usual.
 _WORDS = {
@@ -35,7 +35,6 @@ _INDEX = {
     for share, text in groups.items()
     for word in tokens(text)
 }
-NEGATIONS = frozenset(("no", "not", "without", "never"))
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,7 @@ her object.
 
 from __future__ import annotations
 
-from ft2os.materials.words import tokens
-from ft2os.stylize.form.words import NEGATIONS
+from ft2os.materials.words import NEGATIONS, tokens
 
 # How far the form should go, 1 the farthest. Words are in the singular, as `tokens` makes them.
 _STRENGTHS = {
