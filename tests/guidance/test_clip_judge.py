@@ -82,7 +82,7 @@ def test_missing_weights_are_said_at_once_with_the_fix(nowhere):
     with pytest.raises(MissingError) as caught:
         clip_judge.load()
     assert time.perf_counter() - start < 5
-    for fix in ("network", "FT2OS_WEIGHTS", "FT2OS_CLIP", "material"):
+    for fix in ("--download", "FT2OS_WEIGHTS", "FT2OS_CLIP", "material"):
         assert fix in caught.value.hint
     assert not clip_judge.available()
 
@@ -249,3 +249,19 @@ def test_on_cuda_it_judges_in_half_precision_and_agrees(folder):
         torch.testing.assert_close(found.cpu(), plain, atol=0.02, rtol=0)
     finally:
         judge.to("cpu")
+
+
+def test_nothing_asks_the_network_before_it_is_allowed(nowhere, monkeypatch):
+    """Without weights and without a word from the user there is a sentence, and no request."""
+    monkeypatch.delenv("HF_HUB_OFFLINE")
+    monkeypatch.delenv("FT2OS_DOWNLOAD", raising=False)
+    monkeypatch.setattr(weights, "_ask_hub", lambda timeout: pytest.fail("the hub was asked"))
+    with pytest.raises(MissingError) as refused:
+        clip_judge.load("ViT-B-32", "openai")
+    assert "huggingface.co/timm/vit_base_patch32_clip_224.openai" in refused.value.hint
+    assert "--download" in refused.value.hint
+    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
+    monkeypatch.setenv("FT2OS_DOWNLOAD", "1")
+    monkeypatch.setattr(weights, "hub_reachable", lambda: False)
+    with pytest.raises(MissingError, match="the hub does not answer"):
+        clip_judge.load("ViT-B-32", "openai")

@@ -160,3 +160,39 @@ def test_what_is_not_there_or_not_visible(tmp_path):
 def test_a_broken_colour_profile_does_not_spoil_a_picture(tmp_path):
     path = saved(tmp_path / "style.png", halves(), icc_profile=b"nonsense" * 30)
     assert is_halves(style_image.load(path))
+
+
+def test_what_is_no_file_and_what_is_a_bomb_is_refused_at_once(tmp_path):
+    """A device never ends, a pipe waits for ever, and a few bytes can promise a gigapixel."""
+    import os
+
+    from tests.costs import cost
+
+    os.mkfifo(tmp_path / "pipe.png")
+    (tmp_path / "zero.png").symlink_to("/dev/zero")
+    huge = Image.new("1", (8200, 8200))
+    for ending in ("png", "tiff", "gif"):
+        huge.save(tmp_path / f"huge.{ending}", **({"compression": "group4"} if ending == "tiff" else {}))
+    code = """
+from ft2os.errors import FileError
+for path in sys.argv[1:]:
+    try:
+        style_image.load(path)
+    except FileError as error:
+        continue
+    raise AssertionError(path)
+raise FileError("all of them")
+"""
+    paths = [tmp_path / name for name in ("pipe.png", "zero.png", "huge.png", "huge.tiff", "huge.gif")]
+    assert "all of them" in cost(code, *paths, imports="from ft2os.guidance import style_image").refused()
+
+
+def test_the_largest_picture_that_is_taken_stays_small_in_memory(tmp_path):
+    from tests.costs import MB, cost
+
+    side = 7990
+    Image.new("L", (side, side), 90).save(tmp_path / "large.png")
+    code = "assert style_image.load(sys.argv[1]).shape == (1024, 1024, 3)"
+    found = cost(code, tmp_path / "large.png", imports="from ft2os.guidance import style_image")
+    assert found.kind == "", found.error
+    assert found.extra < 1000 * MB

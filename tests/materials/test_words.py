@@ -123,3 +123,37 @@ def test_words_in_no_list_find_a_fitting_material_or_are_refused() -> None:
     wrong = {w: n for w, n in got.items() if n and n not in cases[w]}
     assert len(wrong) <= 0.1 * len(cases), wrong
     assert len(right) >= 0.35 * len(cases), sorted(right)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "name"),
+    [
+        ("ice, no snow", "ice"),
+        ("lava, not ice", "lava"),
+        ("no lava, gold", "gold"),
+        ("gold without rust or moss", "gold"),
+        ("not made of lava but of ice", "ice"),
+        ("not only ice", "ice"),
+        ("not too shiny gold", "gold"),
+        ("a truck without wheels made of gold", "gold"),
+        ("no doubt gold", "gold"),
+        ("ice with no cracks", "ice"),
+    ],
+)
+def test_what_is_negated_names_no_material(prompt: str, name: str) -> None:
+    assert found(prompt) == name
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    ["no lava", "not lava", "without lava", "never lava", "no longer lava", "no lava or ice"],
+)
+def test_a_prompt_that_only_says_no_is_told_so(prompt: str) -> None:
+    with pytest.raises(UnknownPromptError, match="only what it should not be") as refused:
+        match(prompt)
+    assert "lava" not in refused.value.nearest
+
+
+def test_a_prompt_in_another_script_is_not_called_empty() -> None:
+    with pytest.raises(RequestError, match="no English word"):
+        match("岩浆")

@@ -108,7 +108,7 @@ def _channels(image: Image.Image, largest: int) -> tuple[np.ndarray, np.ndarray 
 
 def _reduced(image: Image.Image, largest: int) -> Image.Image:
     """A huge picture at a fraction of its size, while its bytes are bytes: floats take four times as much."""
-    factor = max(image.size) // (4 * largest)
+    factor = max(image.size) // (2 * largest)
     return image.reduce(factor) if factor > 1 else image
 
 

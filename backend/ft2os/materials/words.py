@@ -48,7 +48,9 @@ NEGATIONS = frozenset(("no", "not", "without", "never"))
 _EMPHASIS = frozenset(("only", "just", "merely", "simply", "too", "very", "so", "doubt", "less"))
 """Behind a negation these take it back, or keep it to themselves: "not only lava", "not too shiny gold"."""
 _TURNS = frozenset(("but", "with", "instead", "rather", "except"))  # a negation reaches no farther
-_ANEW = frozenset("made built carved turned covered wrapped coated painted in from into".split())
+_ANEW = frozenset(
+    ("made", "built", "carved", "turned", "covered", "wrapped", "painted", "in", "from", "into")
+)
 """These too, once it has a word to be about: "without wheels, made of gold", with or without the comma."""
 _REACH = 4  # words between a negation and what it is about: "not made of any lava"
 _SUGGESTED_FOR = 12  # words of a prompt that suggestions are looked for
@@ -228,7 +230,8 @@ def match(prompt: str, *, object_name: str | None = None) -> Match:
     """
     words, denied = affirmed(prompt)
     if not words and not denied:
-        what = f"“{prompt.strip()[:60]}” holds no English word." if prompt.strip() else "The prompt is empty."
+        foreign = any(map(str.isalpha, prompt))
+        what = f"“{prompt.strip()[:60]}” holds no English word." if foreign else "The prompt is empty."
         raise RequestError(what, "Name a material, such as “lava” or “carved wood”.")
     kept = _without_object(words, object_name)
     hits = _listed(kept)

@@ -1,0 +1,62 @@
+"""Long stages: somebody looks at cancel meanwhile, and what is abandoned ends by itself."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from ft2os.errors import CancelledError
+from ft2os.stylize import StylizeRequest, stylize
+from ft2os.stylize.patience import patiently
+from tests.scenes import ball
+
+
+def test_what_work_gives_and_says_arrives() -> None:
+    shares: list[float] = []
+
+    def work(tick) -> str:
+        tick(0.5)
+        return "done"
+
+    assert patiently(work, shares.append) == "done"
+    assert shares[-1] == 0.5
+    with pytest.raises(ZeroDivisionError):
+        patiently(lambda tick: 1 / 0, shares.append)
+
+
+def test_who_cancels_does_not_wait_and_the_work_is_told() -> None:
+    begun, told, go_on = threading.Event(), threading.Event(), threading.Event()
+
+    def work(tick) -> None:
+        begun.set()
+        go_on.wait(10)
+        try:
+            tick(0.1)
+        except CancelledError:
+            told.set()
+
+    def look(share: float) -> None:
+        if begun.is_set():
+            raise CancelledError
+
+    with pytest.raises(CancelledError):
+        patiently(work, look)
+    go_on.set()
+    assert told.wait(10)
+
+
+def test_a_stage_without_an_end_can_be_cancelled(monkeypatch) -> None:
+    """The search for what hangs together takes seconds on a million Gaussians; here it takes for ever."""
+    from ft2os.stylize import canvas
+
+    asked, never = [], threading.Event()
+    monkeypatch.setattr(canvas, "substantial", lambda target: never.wait(30))
+
+    def cancelled() -> bool:
+        asked.append(True)
+        return len(asked) > 5
+
+    with pytest.raises(CancelledError):
+        stylize(StylizeRequest(ball(50), "lava"), cancelled=cancelled)
+    never.set()
