@@ -206,7 +206,6 @@ def test_the_first_run_of_a_judge_tells_how_long_its_words_take(make):
     stylize(make(steps=1, bank=200), progress=first.append)
     stylize(make(steps=1, bank=200), progress=again.append)
     told = [p for p in first if p.stage == "encoding words, once"]
-    assert len(told) == 4  # 64 at a time
     assert told[-1].eta_s is not None
     assert not any(p.stage == "encoding words, once" for p in again)
 

@@ -195,7 +195,9 @@ def _split(
     while True:
         fine, parent = split(whole, largest, limit, worth)
         depth = _depth(fine, cameras)
-        if len(fine) <= len(whole) or depth <= deepest:
+        if depth <= deepest:
+            return fine, parent
+        if len(fine) <= len(whole):  # it is deep by itself
             memory.check_views(depth * sum(camera.width * camera.height for camera in cameras))
             return fine, parent
         limit = max(len(whole), min(limit, len(fine)) // 3)

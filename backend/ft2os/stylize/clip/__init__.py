@@ -54,7 +54,7 @@ def run(
         from ft2os.stylize.clip import checkpoint
 
         checkpoint.check_place(request.checkpoint)
-    if progress:
+    if progress and not isinstance(settings, PaperSettings):
         progress(Progress("loading CLIP", 0, 100))  # seconds, with torch, where no run came before
 
     def loaded(_: Tick) -> Session | paper.Session:

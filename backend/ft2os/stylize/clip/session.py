@@ -130,9 +130,8 @@ class Session:
         """The canvas, the choice, and the first gear, where it stood or at its start."""
         request, settings = self.request, self.settings
         self.report("words", 0.0)
-        self.texts = self._read()
+        self.texts, self.named = self._read()
         self.judgement = Judgement(self.judge, self.texts, settings)
-        self.named = self._staged("words", lambda _: start.named(request, settings, self.judge, self.texts))
         self.brush = start.sketch(self.named, request, settings)
         self.canvas = self._prepared()
         if self._kept:
@@ -143,27 +142,28 @@ class Session:
         else:
             colours = self._choose()
         shown = self.canvas.shown
-        self.pool = self._staged("rank", lambda _: self._pool())
+        self.pool = self._staged("colours", lambda _: self._pool())
         neutral = torch.from_numpy(np.clip(self.canvas.own_colours, 0, CEILING)).to(self.device)
         self.before = Originals(self.pool, neutral, self.judgement)
         begun = torch.from_numpy(np.asarray(colours, np.float32)).to(self.device)
         forms = Originals(self.pool, begun, self.judgement)
         how = (self.pool, colours, shown.means, forms, settings.steps, 1)
-        self.gear = self._staged("rank", lambda _: self.make_gear(*how))
+        self.gear = self._staged("colours", lambda _: self.make_gear(*how))
         self.report.result = self.result
         if self._kept:
             self.gear.restore(checkpoint.part(tensors, "colours"), *facts["colours"])
 
-    def _read(self) -> Texts:
-        """The words as the judge reads them; some, where they are new to this machine, take seconds."""
+    def _read(self) -> tuple[Texts, tuple[list[str], str]]:
+        """The words as the judge reads them, and what they name; new to this machine they take seconds."""
         stage = ["words"]
 
-        def work(tick: Tick) -> Texts:
+        def work(tick: Tick) -> tuple[Texts, tuple[list[str], str]]:
             def note(share: float) -> None:
                 stage[0] = NEW_WORDS
                 tick(share)
 
-            return Texts(self.request, self.settings, self.judge, note)
+            texts = Texts(self.request, self.settings, self.judge, note)
+            return texts, start.named(self.request, self.settings, self.judge, texts)
 
         return patiently(work, lambda share: self.report(stage[0], share))
 
