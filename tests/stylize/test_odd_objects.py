@@ -106,6 +106,11 @@ def test_values_that_are_no_numbers_are_told(name: str) -> None:
             StylizeRequest(some([0, 0, 0], 1), "lava", context=broken)
 
 
+def test_a_rotation_without_a_length_is_told() -> None:
+    with pytest.raises(RequestError, match="no number"):
+        StylizeRequest(with_one(some(ball(60).means, 0.3), "quats", 1e20), "lava")
+
+
 def test_an_object_without_size_is_told() -> None:
     with pytest.raises(RequestError, match="no size"):
         look_of(some([[2, 0, 0]] * 5, 0))

@@ -31,10 +31,7 @@ STAGES = {"prepare": 1, "split": 4, "fit": 30, "survey": 36, "match": 13}
 """What ``prepare`` does, and how long it takes beside each other, measured."""
 
 _DEEPEST = 80.0  # Gaussians a pixel; real objects that are split reach 70
-_DEEP, _DEEPER = (
-    24.0,
-    0.04,
-)  # the same for an object of one Gaussian, and more for each that it has: it shows less
+_DEEP, _DEEPER = 60.0, 0.01  # the same where there is one Gaussian, which shows less, and more for each
 
 T = TypeVar("T")
 

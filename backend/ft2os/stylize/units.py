@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _USUAL = (0.03, 3e3)  # sizes, as `middle_and_size` measures them, at which nothing is changed
 _AWAY = 1e3  # sizes from the origin, likewise
+_THINNEST = np.float32(1e-30)
 _MOST = 1e30  # of any coordinate afterwards: strays may not become infinite
 
 
@@ -117,6 +118,7 @@ def in_own_units(
         As `Units.of`, and whatever ``run`` raises.
     """
     units = Units.of(request.target)
+    request = replace(request, target=_thick(request.target))
     if units is None:
         return run(request, progress, cancelled)
 
@@ -130,6 +132,12 @@ def in_own_units(
         if error.partial is not None:
             error.partial = units.result(error.partial)
         raise
+
+
+def _thick(target: Gaussians) -> Gaussians:
+    """The target with a width along every axis, however small: methods move the logarithm of it."""
+    flat = target.scales <= 0
+    return target.replace(scales=np.where(flat, _THINNEST, target.scales)) if flat.any() else target
 
 
 def _float32(values: np.ndarray) -> np.ndarray:
