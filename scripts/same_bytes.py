@@ -39,7 +39,7 @@ CASES = {
     "material/spikes": "--group pumpkin --prompt 'spiky ice' --preset draft",
     "material/fur": "--group ball --prompt furry --preset draft --strength 0.7",
     "material/melting": "--group crate --prompt 'melting chocolate'",
-    "material/inflated": "--group tree --prompt inflated --preset draft",
+    "material/inflated": "--group tree --prompt gold --set form=inflated --preset draft",
     "image/draft": "--style truck=@{picture} --style pumpkin=lava@{picture} --preset draft --method image",
     "image/standard": "--group ball --style-image {picture} --set steps=4",
     "clip/draft": "--group crate --prompt 'mossy stone' --method clip --preset draft",

@@ -212,3 +212,7 @@ def test_ctrl_c_with_nothing_made_changes_nothing(scene, tmp_path, monkeypatch, 
     assert stylize(scene, tmp_path / "out.ply", "--group", "ball", "--prompt", "lava") == 130
     assert "nothing was changed" in capsys.readouterr().err
     assert sorted(p.name for p in tmp_path.iterdir()) == ["labels.json", "scene.ply"]
+
+
+def test_a_form_without_a_material_is_words_enough(scene, tmp_path):
+    assert stylize(scene, tmp_path / "out.ply", "--style", "ball=inflated") == 0

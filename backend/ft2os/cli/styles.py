@@ -118,5 +118,8 @@ def check(order: Order, method: str) -> None:
         style_image.load(order.style.picture)
     if method == "material":
         from ft2os.materials import match
+        from ft2os.stylize import form
 
-        match(order.style.prompt, object_name=order.name)
+        asked = form.asked(order.style.prompt, order.name)
+        if asked.coloured:  # a form alone keeps the object's own colours
+            match(asked.rest, object_name=order.name)

@@ -20,7 +20,7 @@ import numpy as np
 from torch import Tensor
 
 from ft2os.errors import FileError, RequestError
-from ft2os.files import open_regular, read_bytes, read_error, replacing
+from ft2os.files import open_regular, read_bytes, replacing
 from ft2os.guidance import style_image
 from ft2os.stylize import StylizeRequest
 from ft2os.stylize.clip.settings import Shared
