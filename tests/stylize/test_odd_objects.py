@@ -56,7 +56,7 @@ ODD = {
     "a sheet": some(GRID, (0.05, 0.05, 1e-4)),
     "flat without thickness": some(GRID, (0.05, 0.05, 0)),
     "one huge among small": with_one(some(ball(60).means, 0.3), "scales", 2e4),
-    "one far away": with_one(some(ball(60).means, 0.3), "means", 1e30),
+    "one far away": with_one(some(ball(60).means, 0.3), "means", 1e18),
 }
 
 
@@ -91,23 +91,23 @@ def test_size_and_place_make_no_difference() -> None:
 
 def test_what_is_out_of_proportion_is_left_alone() -> None:
     for name in ("means", "scales"):
-        target = with_one(some(ball(60).means, 0.3), name, 1e30)
+        target = with_one(some(ball(60).means, 0.3), name, 1e18)
         assert np.flatnonzero(~substantial(target)).tolist() == [3]
         assert 3 not in look_of(target).parent
 
 
 @pytest.mark.parametrize("name", ["means", "quats", "scales", "opacities", "sh"])
 def test_values_that_are_no_numbers_are_told(name: str) -> None:
-    for value in (np.nan, np.inf):
+    for value in (np.nan, np.inf, 1e30):
         broken = with_one(some(ball(60).means, 0.3), name, value)
-        with pytest.raises(RequestError, match=r"1 of the object's Gaussians hold a value that is no number"):
+        with pytest.raises(RequestError, match=r"1 of the object's Gaussians hold no usable number"):
             StylizeRequest(broken, "lava")
         with pytest.raises(RequestError, match="surroundings"):
             StylizeRequest(some([0, 0, 0], 1), "lava", context=broken)
 
 
 def test_a_rotation_without_a_length_is_told() -> None:
-    with pytest.raises(RequestError, match="no number"):
+    with pytest.raises(RequestError, match="no usable number"):
         StylizeRequest(with_one(some(ball(60).means, 0.3), "quats", 1e20), "lava")
 
 

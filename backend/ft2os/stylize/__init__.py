@@ -89,18 +89,12 @@ class StylizeRequest:
         if not len(self.target):
             raise RequestError("The object has no Gaussians.", "Choose another group.")
         for gaussians, whose in ((self.target, "the object's"), (self.context, "the surroundings'")):
-            bad = 0 if gaussians is None else int(_unusable(gaussians).sum())
+            bad = 0 if gaussians is None else int(gaussians.invalid().sum())
             if bad:
                 raise RequestError(
-                    f"{bad:,} of {whose} Gaussians hold a value that is no number (NaN or infinite).",
+                    f"{bad:,} of {whose} Gaussians hold no usable number (NaN, infinite) or no rotation.",
                     "Delete those points, or import the file again.",
                 )
-
-
-def _unusable(gaussians: Gaussians) -> np.ndarray:
-    """True where a value is no number, or a rotation so long that its length is none.  [N] bool"""
-    with np.errstate(over="ignore", invalid="ignore"):
-        return gaussians.invalid() | ~np.isfinite(np.square(gaussians.quats).sum(axis=1))
 
 
 @dataclass(frozen=True)
