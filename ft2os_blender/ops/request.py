@@ -8,6 +8,7 @@ from pathlib import Path
 import bpy
 import numpy as np
 
+from ft2os import prompts
 from ft2os.errors import RequestError
 
 from ..jobs import checkpoints
@@ -31,7 +32,7 @@ def new(context: bpy.types.Context, obj: bpy.types.Object) -> dict:
     """
     settings = context.scene.ft2os
     params = {
-        "prompt": settings.prompt.strip(),
+        "prompt": prompts.checked(settings.prompt),  # a .blend may hold more than may be typed
         "object_name": obj.ft2os.label or obj.name,
         "method": settings.method,
         "preset": settings.preset,

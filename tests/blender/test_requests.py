@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import re
+from types import SimpleNamespace
 
 import bpy
 import numpy as np
 import pytest
 
+from ft2os.errors import RequestError
 from tests.blender.conftest import ROOT
 from tests.blender.helpers import make_active, room
 
@@ -116,3 +118,12 @@ def test_a_painting_goes_through_the_whole_chain(pair, data_dir, monkeypatch):
     item = room("scene.looks").active_look(pair["ball"])
     assert (item.method, item.name) == ("image", "a wave")
     assert '"preset": "standard"' in item.stats
+
+
+def test_a_prompt_has_a_length(pair):
+    wanted().prompt = "lava " * 1000
+    assert len(wanted().prompt) <= 500
+    with pytest.raises(RequestError, match="500 are the limit"):
+        room("ops.request").new(
+            SimpleNamespace(scene=SimpleNamespace(ft2os=SimpleNamespace(prompt="lava " * 1000))), pair["ball"]
+        )
