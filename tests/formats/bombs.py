@@ -149,8 +149,13 @@ def _plys() -> Iterator[tuple[str, str, bytes]]:
     for kind, what in (("uint", "long"), ("int", "negative"), ("float", "NaN")):
         endless = element("f", 1, v=f"list {kind} double")
         yield f"a list of a {what} length", "a.ply", gaussian_ply(endless, b"\xff" * 99)
+    for kind in ("char", "int", "float"):
+        endless = element("f", 1, v=f"list {kind} uchar")
+        yield f"a list of -1 bytes by {kind}", "a.ply", gaussian_ply(endless, b"\xff\xff\xff\xff" * 99)
+    yield "a count of thousands of digits", "a.ply", gaussian_ply(element("e", 10**4200, x="int"))
     many = b"".join(element(f"e{i}", 0, x="int") for i in range(35_000))
     yield "35,000 elements", "a.ply", gaussian_ply(many)
+    yield "70,000 elements of one name", "a.ply", gaussian_ply(b"element e 0\n" * 70_000)
     many = element("e", 0, **{f"p{i}": "int" for i in range(40_000)})
     yield "40,000 properties", "a.ply", gaussian_ply(many)
     yield "10**30 rows of nothing", "a.ply", gaussian_ply(element("e", 10**30))

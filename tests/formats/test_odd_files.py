@@ -12,7 +12,7 @@ import pytest
 from plyfile import PlyData
 
 from ft2os.errors import FileError, InvalidValuesError, RequestError
-from ft2os.formats import load_scene, save_ply, save_scene
+from ft2os.formats import load_scene, ply_file, save_ply, save_scene
 from ft2os.formats.columns import REQUIRED
 from tests.scenes import LABELS, ball, two_groups, write_ply
 
@@ -74,6 +74,39 @@ def test_further_elements_without_rows_properties_or_bounds_are_read(tmp_path, t
     assert [c.tolist() for c in after["face"]["corners"]] == [[7, 8, 9], [1, 2, 3]]
     assert after["face"]["area"].tolist() == [0.5, 1.5]
     assert after["vertex"]["x"].tolist() == [1]
+
+
+def test_an_element_without_rows_may_stand_where_file_and_page_end(tmp_path: Path) -> None:
+    header = vertex(1) + b"element none 0\nproperty int x\ncomment "
+    row = np.array([0] * 10 + [1, 0, 0, 0], "<f4").tobytes()
+    filling = b"x" * ((1 << 16) - len(header + b"\n" + END + row))
+    (tmp_path / "in.ply").write_bytes(header + filling + b"\n" + END + row)
+    read = load_scene(tmp_path / "in.ply").gaussians
+    save_ply(tmp_path / "out.ply", read.replace(means=read.means + np.float32(1)))
+    assert len(PlyData.read(str(tmp_path / "out.ply"))["none"].data) == 0
+
+
+@pytest.mark.parametrize("ends", [b"\n", b"\r\n", b"\r"])
+def test_a_text_that_is_read_in_parts_is_read_as_a_whole(tmp_path: Path, monkeypatch, ends: bytes) -> None:
+    monkeypatch.setattr(ply_file, "_LINES", 3)
+    monkeypatch.setattr(ply_file, "_VALUES", 1)
+    rows = write_ply(tmp_path / "a.ply", two_groups(8, 1), text=True)
+    content = (tmp_path / "a.ply").read_bytes()
+    (tmp_path / "a.ply").write_bytes(content.replace(b"\n", ends))
+    assert load_scene(tmp_path / "a.ply").gaussians.source.columns.tobytes() == rows.tobytes()
+    lines = content.splitlines(keepends=True)
+    (tmp_path / "a.ply").write_bytes(b"".join([*lines[:-5], b"1 2\n", *lines[-4:]]))
+    with pytest.raises(FileError, match=f"row {len(rows) - 5} of its vertex"):
+        load_scene(tmp_path / "a.ply")
+
+
+def test_text_beyond_floats_is_infinite_and_an_empty_list_of_no_interest(tmp_path: Path, recwarn) -> None:
+    header = as_text(vertex(2) + b"element face 1\nproperty list uchar int corners\n" + END)
+    row = b"0 " * 10 + b"1 0 0 0\n"
+    (tmp_path / "a.ply").write_bytes(header + row + b"1e39" + row[1:] + b"0\n")
+    with pytest.raises(InvalidValuesError, match="1 of the 2"):
+        load_scene(tmp_path / "a.ply")
+    assert not recwarn.list
 
 
 @pytest.mark.parametrize("text", [False, True])

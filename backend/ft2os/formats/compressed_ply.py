@@ -64,10 +64,11 @@ def read(path: Path, beat: Beat = no_beat) -> Gaussians:
             degree = _check(path, header)
             ply_file.check_size(path, stream, header)
             elements = ply_file.read_elements(path, stream, header, beat)
+            rows = {name: element.data for name, element in elements.items()}
         except OSError as error:
             raise read_error(path, error) from error
     with np.errstate(over="ignore", invalid="ignore"):  # what hostile bounds make, `Gaussians.invalid` finds
-        return _unpacked(elements, degree, beat)
+        return _unpacked(rows, degree, beat)
 
 
 def write(path: Path, gaussians: Gaussians) -> None:
@@ -114,8 +115,8 @@ def _reach(means: np.ndarray) -> float:
 
 def _check(path: Path, header: ply_file.Header) -> int:
     """The degree, once the header holds what is needed."""
-    types = {name: element.types() for name, element in header.elements.items()}
-    count = {name: element.count for name, element in header.elements.items()}
+    types = {name: ply_file.types(element) for name, element in header.elements.items()}
+    count = header.counts
     bounds = types.get("chunk", {})
     have = dict.fromkeys(PACKED, "u4").items() <= types.get("vertex", {}).items()
     have &= dict.fromkeys(_BOUNDS + _SCALE_BOUNDS, "f4").items() <= bounds.items()

@@ -1,6 +1,6 @@
 """Reading 3D Gaussian PLY files in every dialect: any property order, degree 0 to 4, text or binary.
 
-``ply_file`` reads the container; here is what its columns mean. Writing is in ``ply_write``.
+``ply_file`` has the container read; here is what its columns mean. Writing is in ``ply_write``.
 """
 
 from __future__ import annotations
@@ -12,13 +12,11 @@ from threading import Event
 from typing import BinaryIO
 
 import numpy as np
-from plyfile import PlyElement
 
 from ft2os.errors import FileError
 from ft2os.files import open_regular, read_error
 from ft2os.formats import ply_file
 from ft2os.formats.columns import REQUIRED, activate, degree_of, read_group
-from ft2os.formats.ply_file import Element
 from ft2os.gaussians import Gaussians, Source
 from ft2os.pieces import Beat, no_beat
 
@@ -37,15 +35,15 @@ def read(path: str | Path, beat: Beat = no_beat) -> Gaussians:
     with open_regular(path) as stream:
         try:
             header = ply_file.read_header(path, stream)
-            _check(path, header.elements)
+            _check(path, header)
             ply_file.check_size(path, stream, header)
             elements = ply_file.read_elements(path, stream, header, beat)
-            columns = elements.pop("vertex")
+            columns = elements.pop("vertex").data
             gaussians, sha256 = _activated_and_hashed(columns, stream, beat)
         except OSError as error:
             raise read_error(path, error) from error
     group = read_group(columns["group"]) if "group" in columns.dtype.names else None
-    others = tuple(_other(header.elements[name], rows) for name, rows in elements.items())
+    others = tuple(elements.values())
     source = Source(columns, sha256, path.resolve(), header.comments, group=group, others=others)
     return gaussians.replace(group=group, source=source, row=np.arange(len(columns), dtype=np.int32))
 
@@ -72,31 +70,19 @@ def _sha256(stream: BinaryIO, stop: Event) -> str:
     return state.hexdigest()
 
 
-def _other(element: Element, rows: np.ndarray) -> PlyElement:
-    """A further element as plyfile, which writes it again, has it."""
-    lists = element.lists
-    return PlyElement.describe(
-        rows,
-        element.name,
-        {name: p.length for name, p in lists.items()},
-        {name: p.type for name, p in lists.items()},
-        element.comments,
-    )
-
-
-def _check(path: Path, elements: dict[str, Element]) -> None:
+def _check(path: Path, header: ply_file.Header) -> None:
     """Refuse a file that is not one of Gaussians."""
-    if "vertex" not in elements:
+    if "vertex" not in header.elements:
         raise FileError(f"{path.name} holds no points.", "Choose a PLY file of 3D Gaussians.")
-    vertex = elements["vertex"]
-    names = set(vertex.types())
+    types = ply_file.types(header.elements["vertex"])
+    names = set(types)
     missing = [n for n in REQUIRED if n not in names]
     if missing:
         raise FileError(
             f"{path.name} is not a file of 3D Gaussians: it has no property {', '.join(missing)}.",
             "Choose a PLY file that a 3D Gaussian splatting tool has written.",
         )
-    if vertex.lists:
+    if "list" in types.values():
         raise FileError(f"{path.name} has lists among its Gaussians.", "Export it again as a plain PLY.")
     if degree_of(names) is None:
         count = sum(n.startswith("f_rest_") for n in names)
@@ -104,5 +90,5 @@ def _check(path: Path, elements: dict[str, Element]) -> None:
             f"{path.name} has {count} f_rest properties, which make no spherical harmonics of degree 0 to 4.",
             "Export the file again; 0, 9, 24, 45 or 72 of them, numbered from 0, are expected.",
         )
-    if not vertex.count:
+    if not header.counts["vertex"]:
         raise FileError(f"{path.name} holds 0 Gaussians.", "Choose a file that has some.")
