@@ -134,3 +134,22 @@ def test_pictures_of_many_layers_are_split_coarser_and_refused_before_they_fill_
     monkeypatch.setenv(memory.MEMORY_ENV, str(4 << 20))
     with pytest.raises(RequestError, match="lie over each other"):
         canvas.prepare(faint, **how)
+
+
+@pytest.mark.parametrize("method", ["material", "image"])
+def test_an_object_that_nobody_can_see_is_told(method: str, tmp_path) -> None:
+    from PIL import Image
+
+    Image.fromarray(np.zeros((64, 64, 3), np.uint8)).save(tmp_path / "style.png")
+    clear = some(ball(20).means, 0.1).replace(opacities=np.zeros(20, np.float32))
+    request = StylizeRequest(
+        clear, "lava", method=method, preset="draft", style_image=tmp_path / "style.png", overrides=QUICK
+    )
+    with pytest.raises(RequestError, match="can be seen"):
+        stylize(request)
+
+
+@pytest.mark.parametrize(("name", "value"), [("opacities", -0.1), ("opacities", 1.5), ("scales", -1.0)])
+def test_values_that_no_gaussian_has_are_told(name: str, value: float) -> None:
+    with pytest.raises(RequestError, match="1 of the object's"):
+        StylizeRequest(with_one(some(ball(60).means, 0.3), name, value), "lava")

@@ -89,12 +89,19 @@ class StylizeRequest:
         if not len(self.target):
             raise RequestError("The object has no Gaussians.", "Choose another group.")
         for gaussians, whose in ((self.target, "the object's"), (self.context, "the surroundings'")):
-            bad = 0 if gaussians is None else int(gaussians.invalid().sum())
+            bad = 0 if gaussians is None else int(_unusable(gaussians).sum())
             if bad:
                 raise RequestError(
-                    f"{bad:,} of {whose} Gaussians hold no usable number (NaN, infinite) or no rotation.",
+                    f"{bad:,} of {whose} Gaussians hold no usable number (NaN, infinite, a negative size, "
+                    "an opacity beyond 0 to 1) or no rotation.",
                     "Delete those points, or import the file again.",
                 )
+
+
+def _unusable(gaussians: Gaussians) -> np.ndarray:
+    """True where a Gaussian is none: Blender's attributes may hold anything.  [N] bool"""
+    opacities = gaussians.opacities
+    return gaussians.invalid() | (opacities < 0) | (opacities > 1) | (gaussians.scales < 0).any(axis=1)
 
 
 @dataclass(frozen=True)

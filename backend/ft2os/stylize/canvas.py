@@ -14,6 +14,7 @@ from typing import TypeVar
 import numpy as np
 
 from ft2os.cameras.camera import Camera, stack
+from ft2os.errors import RequestError
 from ft2os.gaussians import C0, Gaussians
 from ft2os.looks import Look
 from ft2os.stylize import StylizeRequest, memory
@@ -171,11 +172,11 @@ def prepare(
     cameras = staged("split", lambda _: cameras_around(whole, views, pixels))
     fine, parent = staged("split", lambda _: _split(whole, largest * frame.extent, limit, cameras))
     if sketch:
-        first = staged("split", lambda _: [survey(fine, cameras[0])])
+        first = staged("split", lambda _: _seen([survey(fine, cameras[0])]))
         sketch(Canvas(rows, whole, fine, rows[parent], fine.base_colours, frame, first))
     wanted = staged("fit", lambda _: render(whole, *stack(cameras), pixels, pixels))
     fine = staged("fit", lambda share: refit_opacities(fine, cameras, wanted, refit, share))
-    surveys = staged("survey", lambda share: survey_all(fine, cameras, share))
+    surveys = staged("survey", lambda share: _seen(survey_all(fine, cameras, share)))
     neutral = staged("match", lambda _: _neutral(fine, surveys, wanted))
     return Canvas(rows, whole, fine, rows[parent], neutral, frame, surveys)
 
@@ -204,6 +205,16 @@ def _depth(gaussians: Gaussians, cameras: list[Camera]) -> float:
     """How many Gaussians a pixel shows, on average over one view from the front and one from above."""
     few = (cameras[0], cameras[-1])
     return sum(contributions(gaussians, camera) / (camera.width * camera.height) for camera in few) / len(few)
+
+
+def _seen(surveys: list[Survey]) -> list[Survey]:
+    """The surveys themselves, if any shows enough of the object to paint on."""
+    if not any(s.mask.any() for s in surveys):
+        raise RequestError(
+            "Nothing of the object can be seen: its Gaussians are transparent.",
+            "Choose another object, or raise their opacity.",
+        )
+    return surveys
 
 
 def _neutral(fine: Gaussians, surveys: list[Survey], wanted: Rendered) -> np.ndarray:
