@@ -4,4 +4,4 @@ Importing this package costs numpy only. The rooms that need numba (``tiles``, `
 (``render``, ``guidance``, ``losses``, ``stylize.clip``) are imported by whoever uses them, never here.
 """
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
