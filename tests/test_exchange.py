@@ -7,8 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ft2os import exchange
-from ft2os import npy as npy_module
+from ft2os import budget, exchange
 from ft2os.errors import FileError
 from ft2os.looks import Look
 from tests.scenes import ball, two_groups
@@ -63,6 +62,7 @@ def damaged(folder: Path) -> list[Path]:
         "more rows": head.replace(b"(50,)", b"(99,)") + data,
         "endless rows": head.replace(b"(50,)", b"(9" + b"0" * 20 + b",)").replace(b" " * 20, b"", 1) + data,
         "no rows": head.replace(b"(50,)", b"(-5,)") + data,
+        "half rows": head.replace(b"(50,)", b"(True,)").replace(b" " * 2, b"", 1) + data,
         "two axes": head.replace(b"(50,)", b"(5,5)") + data,
         "other columns": head.replace(b"scales", b"scalez") + data,
         "no header": npy("(((((", data),
@@ -87,7 +87,7 @@ def test_damage_is_an_error_in_words(tmp_path, read):
 
 def test_a_file_larger_than_the_memory_is_refused(tmp_path, monkeypatch):
     path = exchange.write(tmp_path / "a.npy", ball(50))
-    monkeypatch.setattr(npy_module, "_SMALL", 0)
+    monkeypatch.setattr(budget, "_NOTICED", 0)
     monkeypatch.setenv("FT2OS_MEMORY", "1000")
     with pytest.raises(FileError, match="memory"):
         exchange.read(path)

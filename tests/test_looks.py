@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -172,3 +173,31 @@ def test_a_look_of_another_object_is_refused():
     g = ball(60)
     with pytest.raises(RequestError):
         apply(g.subset(np.arange(30)), look_for(g, np.arange(60)), 1.0)
+
+
+WRONG = [
+    "[" * 100_000,
+    "[1]",
+    "5",
+    '{"stats": [1]}',
+    '{"prompt": null}',
+    '{"seed": "x"}',
+    '{"name": {}}',
+    "{",
+]
+
+
+@pytest.mark.parametrize("words", WRONG, ids=range(len(WRONG)))
+def test_words_of_another_kind_beside_a_look_are_an_error_in_words(tmp_path, words):
+    look_for(ball(20), np.arange(20)).save(tmp_path / "look.npy")
+    (tmp_path / "look.json").write_text(words)
+    with pytest.raises(FileError):
+        Look.load(tmp_path / "look.npy")
+
+
+def test_a_pipe_in_place_of_its_words_is_refused(tmp_path):
+    look_for(ball(20), np.arange(20)).save(tmp_path / "look.npy")
+    (tmp_path / "look.json").unlink()
+    os.mkfifo(tmp_path / "look.json")
+    with pytest.raises(FileError, match="it is a pipe"):
+        Look.load(tmp_path / "look.npy")

@@ -18,7 +18,7 @@ from ft2os.errors import FileError, RequestError
 from ft2os.files import replacing, write_array
 from ft2os.gaussians import Gaussians
 from ft2os.npy import read_rows
-from ft2os.strict_json import plain
+from ft2os.strict_json import plain, read_json
 
 FADE = 0.2
 """Below this strength the object's own Gaussians and the look's set are both drawn, thinned.
@@ -28,7 +28,7 @@ too, always small beside the look itself.
 """
 
 _OPACITY_MAX = 1 - 1e-6
-_WORDS = ("name", "prompt", "method", "seed", "stats")
+_WORDS = {"name": str, "prompt": str, "method": str, "seed": int, "stats": dict}
 _TARGETS = ("means", "quats", "scales", "opacities")
 _COLUMNS = {"dc": 3, "dc0": 3, "means": 3, "quats": 4, "scales": 3, "opacities": 1}
 
@@ -114,8 +114,7 @@ class Look:
             columns = read_rows(path)
             names = set(columns)
             beside = path.with_suffix(".json")
-            words = json.loads(beside.read_text("utf-8")) if beside.exists() else {}
-            words = {name: words[name] for name in _WORDS if name in words}
+            words = _checked_words(read_json(beside)) if beside.exists() else {}
             target = {n: columns.pop(f"target_{n}") for n in _TARGETS if f"target_{n}" in names}
             return _checked(Look(**{"dc0": None, **columns}, target=target or None, **words))
         except (OSError, ValueError, TypeError, KeyError) as error:
@@ -215,6 +214,17 @@ def _append(stay: Gaussians, own: Gaussians) -> Gaussians:
         first, second = getattr(stay, name), getattr(own, name)
         fields[name] = None if first is None else np.concatenate([first, second])
     return Gaussians(**fields, source=stay.source)
+
+
+def _checked_words(found: object) -> dict:
+    """What is beside a look, if each word is of its kind."""
+    if not isinstance(found, dict):
+        raise ValueError("its words are no object")
+    words = {name: found[name] for name in _WORDS if name in found}
+    for name, value in words.items():
+        if type(value) is not _WORDS[name]:
+            raise ValueError(f"{name} is {type(value).__name__}")
+    return words
 
 
 def _checked(look: Look) -> Look:

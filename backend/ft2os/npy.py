@@ -11,12 +11,10 @@ from typing import BinaryIO
 
 import numpy as np
 
-from ft2os.errors import FileError
+from ft2os import budget
 from ft2os.files import open_regular, read_error, size_of
-from ft2os.process import available_memory
 
 _BLOCK = 8 << 20  # bytes read at a time
-_SMALL = 256 << 20  # bytes that nobody needs to ask for
 
 
 def read_rows(path: str | Path) -> dict[str, np.ndarray]:
@@ -35,11 +33,7 @@ def read_rows(path: str | Path) -> dict[str, np.ndarray]:
         size = count * dtype.itemsize
         if size > size_of(stream) - stream.tell():
             raise ValueError(f"it is cut short: {count} rows do not fit into it")
-        if size > _SMALL and size > available_memory():
-            raise FileError(
-                f"{path.name} holds {size / 1e9:.1f} GB, more than there is memory.",
-                "Close other programs, or split the object.",
-            )
+        budget.check_memory(size, path.name)
         columns = {name: np.empty((count, *dtype[name].shape), dtype[name].base) for name in dtype.names}
         try:
             _fill(columns, stream, count, dtype)
@@ -56,7 +50,7 @@ def _header(stream: BinaryIO) -> tuple[int, np.dtype]:
         shape, _, dtype = parse[version[0]](stream)
     except Exception as error:  # a damaged header makes numpy raise about anything
         raise ValueError(f"its header is damaged ({error})") from error
-    if dtype.hasobject or not dtype.names or not dtype.itemsize or len(shape) != 1:
+    if dtype.hasobject or not dtype.names or not dtype.itemsize or [type(n) for n in shape] != [int]:
         raise ValueError("it holds something else")
     return shape[0], dtype
 

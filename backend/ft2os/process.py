@@ -73,8 +73,16 @@ def _free_cpu() -> int:
     try:
         import psutil
     except ImportError:  # comes with the extra ``lite``; Blender has none
-        return min([sys.maxsize, *_free_in_groups()])
+        return min([_whole_memory(), *_free_in_groups()])
     return min([psutil.virtual_memory().available, *_free_in_groups()])
+
+
+def _whole_memory() -> int:
+    """All that the machine has: as good as no limit where the system does not say."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):  # Windows
+        return sys.maxsize
 
 
 def _free_in_groups(proc: Path = Path("/proc/self/cgroup"), root: Path = Path("/sys/fs/cgroup")) -> list[int]:

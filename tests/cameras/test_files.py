@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from ft2os.cameras import Camera, load_cameras, look_at, save_cameras
-from ft2os.errors import Ft2osError, RequestError
+from ft2os.errors import FileError, Ft2osError, RequestError
 from ft2os.formats import load_scene
 from ft2os.transforms import quat_from_rotation
 from tests.scenes import ball, write_ply
@@ -233,3 +233,11 @@ def test_inrias_photos_lie_in_images(tmp_path, ending):
     photo = tmp_path / "images" / f"a{ending or '.jpg'}"
     photo.write_bytes(b"")
     assert load_cameras(tmp_path / "cameras.json")[0].photo == photo
+
+
+def test_a_text_of_remarks_without_end_is_refused(tmp_path):
+    """Forty megabytes of them took many seconds."""
+    for name in ("cameras.txt", "images.txt"):
+        (tmp_path / name).write_bytes(b"#\n" * 100_000)
+    with pytest.raises(FileError, match="lines"):
+        load_cameras(tmp_path)

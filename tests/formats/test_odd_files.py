@@ -191,3 +191,15 @@ def test_a_meta_json_of_something_else_is_no_second_scene(tmp_path):
     for name in ("meta.json", "my_meta.json"):
         (tmp_path / name).write_text("{}")
     assert len(load_scene(tmp_path).gaussians) == 20
+
+
+def test_a_scene_for_which_there_is_no_memory_is_refused(tmp_path: Path, monkeypatch) -> None:
+    """Also one that takes no room on the disk, being a hole."""
+    path = tmp_path / "hole.splat"
+    with path.open("wb") as stream:
+        stream.truncate(1 << 40)
+    with pytest.raises(FileError, match=r"1,?0?99\.5 GB of memory"):
+        load_scene(path)
+    monkeypatch.setenv("FT2OS_MEMORY", "1000")
+    write_ply(tmp_path / "small.ply", ball(20))
+    assert len(load_scene(tmp_path / "small.ply").gaussians) == 20

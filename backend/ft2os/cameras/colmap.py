@@ -52,6 +52,7 @@ _POINT = struct.calcsize("<ddq")  # x, y and the 3-D point of each feature of an
 _MAX_NAME = 4096
 _MOST_LENS = 200  # bytes of a camera: at most 16 numbers
 _MOST_LINE = 1 << 16
+_MOST_LINES = 3 * budget.MOST_CAMERAS  # two an image, and some remarks
 
 
 @dataclass(frozen=True)
@@ -213,10 +214,13 @@ def _text_images(path: Path, beat: Beat) -> Iterator[tuple]:
 def _lines(path: Path, beat: Beat) -> Iterator[str]:
     """Stripped lines; one longer than `_MOST_LINE` is cut, which only an image's features may be."""
     with open_regular(path) as stream:
+        count = 0
         while line := stream.readline(_MOST_LINE):
             beat()
+            budget.check(count := count + 1, _MOST_LINES, "lines")
             cut = line
             while cut and not cut.endswith(b"\n"):
+                beat()
                 cut = stream.readline(_MOST_LINE)
             yield line.decode("utf-8", "strict" if line.endswith(b"\n") else "ignore").strip()
 

@@ -72,6 +72,7 @@ def load_scene(
     file = find_file(Path(path))
     report("reading", 0, 3)
     form = registry.for_reading(file)
+    budget.check_memory(file.stat().st_size, file.name)
     try:
         gaussians = form.read(file, lambda: report("reading", 0, 3))
     except MemoryError as error:

@@ -13,7 +13,7 @@ import numpy as np
 from ft2os import transforms
 from ft2os.cameras.camera import Camera
 from ft2os.errors import FileError
-from ft2os.files import replacing
+from ft2os.files import check_writable, replacing
 from ft2os.gaussians import concatenate
 from ft2os.strict_json import plain
 from ft2os.worker.compose import Composer
@@ -42,6 +42,7 @@ def read_request(
     out = Path(params["out"])
     if not out.parent.is_dir():
         raise FileError(f"The folder {out.parent} does not exist.", "Choose a folder that exists.")
+    check_writable(out)
     frame = params["target"]["matrix"]
     composer.check_room([params["target"], *params["context"]], look)
     context = []
