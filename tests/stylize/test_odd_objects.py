@@ -145,7 +145,7 @@ def test_an_object_that_nobody_can_see_is_told(method: str, tmp_path) -> None:
     request = StylizeRequest(
         clear, "lava", method=method, preset="draft", style_image=tmp_path / "style.png", overrides=QUICK
     )
-    with pytest.raises(RequestError, match="can be seen"):
+    with pytest.raises(RequestError, match="too transparent"):
         stylize(request)
 
 

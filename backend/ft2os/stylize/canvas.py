@@ -211,8 +211,8 @@ def _seen(surveys: list[Survey]) -> list[Survey]:
     """The surveys themselves, if any shows enough of the object to paint on."""
     if not any(s.mask.any() for s in surveys):
         raise RequestError(
-            "Nothing of the object can be seen: its Gaussians are transparent.",
-            "Choose another object, or raise their opacity.",
+            "The object is too transparent to paint on: nowhere does it cover half of what is behind it.",
+            "Choose another object, or raise its Gaussians' opacity.",
         )
     return surveys
 
