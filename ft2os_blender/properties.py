@@ -17,8 +17,6 @@ from bpy.props import (
     StringProperty,
 )
 
-from ft2os import prompts
-
 from .scene import display
 
 METHODS = [  # the numbers are what a .blend stores
@@ -155,7 +153,6 @@ class FT2OS_Scene(bpy.types.PropertyGroup):
     prompt: StringProperty(
         name="Prompt",
         description="What the object shall become, in words: lava, old gold, truck made of ice",
-        maxlen=prompts.MAX_LENGTH,  # of bytes
         options={"TEXTEDIT_UPDATE"},
     )
     method: EnumProperty(name="Method", items=METHODS, default="material", update=_method_changed)

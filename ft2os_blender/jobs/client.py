@@ -18,7 +18,7 @@ from typing import Any
 
 import ft2os
 from ft2os import protocol
-from ft2os.errors import BackendError, Ft2osError
+from ft2os.errors import BackendError, Ft2osError, RequestError
 
 from . import process
 from .pending import Callback, Pending
@@ -119,15 +119,15 @@ class Client:
     ) -> Pending:
         """Send a request, starting the worker when it does not run.
 
-        Never raises for the backend's sake: a worker that cannot be started is the `Pending`'s error.
-        Callbacks get a notification's params, in `pump`.
+        Never raises for the backend's sake: a worker that cannot be started is the `Pending`'s error, and so
+        is what cannot be said in JSON. Callbacks get a notification's params, in `pump`.
         """
         with self._lock:
             try:
                 self.start()
+                return self._send(method, params, on_progress, on_preview)
             except BackendError as error:
                 return self._failed(error)
-            return self._send(method, params, on_progress, on_preview)
 
     def cancel(self, id: int) -> None:
         """Ask for the end of a request."""
@@ -189,14 +189,22 @@ class Client:
         self, method: str, params: dict, on_progress: Callback | None, on_preview: Callback | None
     ) -> Pending:
         pending = Pending(self, self._next_id, on_progress, on_preview)
+        try:
+            line = protocol.encode(protocol.request(pending.id, method, params))
+        except ValueError:
+            error = "The request holds a number that is none (NaN or infinite)."
+            return self._failed(RequestError(error, "Check the object's transform and the settings."))
         self._next_id += 1
         self._pendings[pending.id] = pending
-        self._write(protocol.request(pending.id, method, params))
+        self._put(line)
         return pending
 
     def _write(self, message: dict[str, Any]) -> None:
+        self._put(protocol.encode(message))
+
+    def _put(self, line: bytes) -> None:
         if self._writer is not None:
-            self._writer.put(protocol.encode(message))
+            self._writer.put(line)
 
     def _end(self, error: Ft2osError | None) -> None:
         """Kill and reap the process, fail what waits. Holds the lock."""

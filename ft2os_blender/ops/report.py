@@ -46,6 +46,10 @@ def guarded(execute: Callable) -> Callable:
         except Ft2osError as error:
             show_error(context, error)
             self.report({"ERROR"}, str(error))
+        except UnicodeError:
+            failure = FileError("A text in this file is damaged: it is no UTF-8.", "Type the prompt anew.")
+            show_error(context, failure)
+            self.report({"ERROR"}, str(failure))
         except OSError as error:
             failure = FileError(
                 f"The system refused: {error.strerror or error} ({error.filename or 'no file named'}).",

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import itertools
+from contextlib import suppress
 from pathlib import Path
 
 import bpy
 import numpy as np
 
-from ft2os import prompts
+from ft2os import prompts, transforms
 from ft2os.errors import RequestError
 
 from ..jobs import checkpoints
@@ -108,22 +109,37 @@ def _things(context: bpy.types.Context, obj: bpy.types.Object) -> dict:
     """The object, what is around it, and where the result goes."""
     context.view_layer.update()  # world matrices of what was moved a moment ago
     shown = [other for other in objects.splats(context.visible_objects) if other != obj]
+    around = []
+    for other in shown:
+        with suppress(RequestError):  # what cannot be drawn is not there to be seen
+            around.append(_instance(other))
     return {
         "target": {**_instance(obj), "look": None},
-        "context": [_instance(other) for other in shown if len(other.data.points)],
+        "context": around,
         "out": str(manager.folder() / f"stylize-{next(_number)}.npy"),
     }
 
 
 def _instance(obj: bpy.types.Object) -> dict:
-    """An object as the protocol's instance, with the look that it wears."""
+    """An object as the protocol's instance, with the look that it wears.
+
+    Raises
+    ------
+    RequestError
+        That names it, if it has no points, or stands in a way that cannot be drawn.
+    """
+    matrix = _to_rdf(obj)
+    try:
+        transforms.decompose(matrix)
+    except RequestError as error:
+        raise RequestError(f"{obj.name}: {error.message}", error.hint) from error
     item = looks.active_look(obj)
     worn = item is not None and item.strength > 0
     return {
         "data": manager.put(objects.read_gaussians(obj)),
         "look": manager.put_look(looks.read_look(item)) if worn else None,
         "strength": item.strength if worn else 1.0,
-        "matrix": _to_rdf(obj).reshape(-1).tolist(),
+        "matrix": matrix.reshape(-1).tolist(),
     }
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-from types import SimpleNamespace
 
 import bpy
 import numpy as np
@@ -121,9 +120,21 @@ def test_a_painting_goes_through_the_whole_chain(pair, data_dir, monkeypatch):
 
 
 def test_a_prompt_has_a_length(pair):
-    wanted().prompt = "lava " * 1000
-    assert len(wanted().prompt) <= 500
-    with pytest.raises(RequestError, match="500 are the limit"):
-        room("ops.request").new(
-            SimpleNamespace(scene=SimpleNamespace(ft2os=SimpleNamespace(prompt="lava " * 1000))), pair["ball"]
-        )
+    for prompt in ("lava " * 1000, "é" * 501):
+        wanted().prompt = prompt
+        with pytest.raises(RequestError, match="500 are the limit"):
+            room("ops.request").new(bpy.context, pair["ball"])
+    wanted().prompt = "é" * 500
+    room("ops.request").new(bpy.context, pair["ball"])
+
+
+def test_what_stands_around_and_cannot_be_placed_is_left_out(pair):
+    wanted().prompt = "lava"
+    request = room("ops.request")
+    assert len(request.new(bpy.context, pair["ball"])["context"]) == 2
+    pair["small ball"].scale = (1, 2, 1)
+    assert len(request.new(bpy.context, pair["ball"])["context"]) == 1
+    pair["small ball"].location = (float("nan"), 0, 0)
+    assert len(request.new(bpy.context, pair["ball"])["context"]) == 1
+    with pytest.raises(RequestError, match="small ball"):
+        request.new(bpy.context, pair["small ball"])
