@@ -15,6 +15,7 @@ from pathlib import Path
 
 from ft2os.errors import FileError
 from ft2os.files import replacing
+from ft2os.strict_json import read_json
 
 from .manager import user_folder
 
@@ -22,6 +23,7 @@ STALE_S = 14 * 86400  # nobody goes on after so long
 _STATE, _REQUEST = ".safetensors", ".json"
 _NAME = re.compile(r"[0-9a-f]{32}")
 _NEEDED = {"prompt": str, "method": str, "preset": str, "seed": int}  # what every request has
+_FURTHER = ("object_name", "overrides", "style_image", "cameras")  # which the backend checks
 
 
 def new() -> str:
@@ -80,12 +82,13 @@ def request(name: str) -> dict:
         If it is gone, or holds anything else.
     """
     try:
-        kept = json.loads(path(name).with_suffix(_REQUEST).read_text("utf-8"))
-    except (OSError, ValueError, RecursionError):
+        kept = read_json(path(name).with_suffix(_REQUEST))
+    except FileError:
         kept = None
-    if not isinstance(kept, dict) or any(type(kept.get(key)) is not kind for key, kind in _NEEDED.items()):
+    whole = isinstance(kept, dict) and all(type(kept.get(key)) is kind for key, kind in _NEEDED.items())
+    if not whole or type(kept.get("style_image", "")) is not str:
         raise FileError("The run that broke off can no longer go on.", "Stylize the object anew.")
-    return kept
+    return {key: kept[key] for key in (*_NEEDED, *_FURTHER) if key in kept}
 
 
 def drop(name: str) -> None:

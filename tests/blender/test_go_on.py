@@ -158,7 +158,10 @@ def test_a_file_cannot_name_what_is_deleted_or_gone_on_with(pair, tmp_path, evil
     assert victim.with_suffix(".json").exists()
 
 
-@pytest.mark.parametrize("kept", ["[1]", "5", "null", '{"prompt": 5}', "[" * 100_000, "{"])
+@pytest.mark.parametrize(
+    "kept",
+    ["[1]", "5", "null", '{"prompt": 5}', json.dumps(REQUEST | {"style_image": 5}), "[" * 100_000, "{"],
+)
 def test_a_request_of_another_shape_cannot_go_on(pair, kept):
     checkpoints = room("jobs.checkpoints")
     name = checkpoints.new()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+
 import numpy as np
 import pytest
 
@@ -11,6 +13,7 @@ from ft2os.gaussians import C0, Gaussians
 from ft2os.stylize import StylizeRequest, canvas, memory, stylize
 from ft2os.stylize.floaters import substantial
 from ft2os.stylize.split import most, split
+from ft2os.tiles.linear import LinearView
 from tests.scenes import ball
 
 QUICK = {"views": 3, "pixels": 64, "limit": 4000}
@@ -153,3 +156,9 @@ def test_an_object_that_nobody_can_see_is_told(method: str, tmp_path) -> None:
 def test_values_that_no_gaussian_has_are_told(name: str, value: float) -> None:
     with pytest.raises(RequestError, match="1 of the object's"):
         StylizeRequest(with_one(some(ball(60).means, 0.3), name, value), "lava")
+
+
+def test_a_run_leaves_none_of_its_pictures_behind() -> None:
+    """They are hundreds of megabytes, and a warm worker makes many runs."""
+    look_of(ball(60))
+    assert not any(isinstance(left, LinearView) for left in gc.get_objects())

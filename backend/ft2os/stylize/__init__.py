@@ -6,6 +6,7 @@ imported when they are asked for: ``material`` needs numba, ``clip`` needs torch
 
 from __future__ import annotations
 
+import gc
 import importlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -182,4 +183,9 @@ def stylize(
 
     # The first import of a process, with its kernels, takes seconds.
     method = patience.patiently(lambda _: importlib.import_module(METHODS[request.method]), look)
-    return units.in_own_units(method.run, request, progress, cancelled)
+    try:
+        return units.in_own_units(method.run, request, progress, cancelled)
+    finally:
+        # A run's parts refer to one another, and so its pictures, hundreds of megabytes, would stay until
+        # Python looks for such circles by itself.
+        gc.collect()
