@@ -1,10 +1,11 @@
 """Whether two commits make the same looks to the bit: ``python -m scripts.same_bytes --against COMMIT``.
 
-Every entry of `CASES` is a command line of ``ft2os stylize``. All run once with the commit's own code and
-once with this tree's, each tree in a process of its own, on the demo scene, judged by the tests' small CLIP
-and a VGG16 of random weights; the files that they write are compared by digest. Some five minutes on two
-cores. ``--tree`` names a commit in place of this tree: the same one twice shows that the machine repeats its
-bits. torch has one thread here, since some of its gradients add up in the order in which threads come.
+Every entry of `CASES` is a command line of ``ft2os stylize``. Each runs once with the commit's own code and
+once with this tree's, on the demo scene, judged by the tests' small CLIP and a VGG16 of random weights; the
+files that they write are compared by digest. Some eight minutes on two cores. ``--tree`` names a commit in
+place of this tree: the same one twice shows that the machine repeats its bits. What could make them differ by
+chance is kept away: torch has one thread, since some of its gradients add up in the order in which threads
+come, and every case a process, since its sums also depend on where in memory an array happens to lie.
 """
 
 from __future__ import annotations
@@ -52,7 +53,7 @@ CASES = {
 
 FAILED = "failed"
 KEPT = ROOT / "build" / "same_bytes"
-# What runs in a tree's own process; of the tree it uses the command line only.
+# What runs in a case's own process; of its tree it uses the command line only.
 _RUN = """
 import hashlib, itertools, json, pathlib, sys, time
 from ft2os.cli import main
@@ -78,10 +79,8 @@ def digest(words):
             break
     return task["failed"] + f" with exit code {code}"
 
-found = {}
-for name, words in task["cases"].items():
-    began = time.perf_counter()
-    found[name] = [digest(words), time.perf_counter() - began]
+began = time.perf_counter()
+found = [digest(task["words"]), time.perf_counter() - began]
 with open(task["found"], "w") as stream:
     json.dump(found, stream)
 """
@@ -119,6 +118,10 @@ def digests(
     tree: Path, cases: Mapping[str, Sequence[str]], folder: Path, judges: Mapping[str, str]
 ) -> dict[str, tuple[str, float]]:
     """By case, the SHA-256 of what a tree's code writes, or why there is none, and the seconds it took."""
+    return {name: _digest(tree, words, folder, judges) for name, words in cases.items()}
+
+
+def _digest(tree: Path, words: Sequence[str], folder: Path, judges: Mapping[str, str]) -> tuple[str, float]:
     found = folder / "found.json"
     found.unlink(missing_ok=True)
     task = {
@@ -128,7 +131,7 @@ def digests(
         "found": str(found),
         "failed": FAILED,
         "aliases": ALIASES,
-        "cases": cases,
+        "words": words,
     }
     settled = {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
     subprocess.run(
@@ -139,7 +142,7 @@ def digests(
         stdout=sys.stderr,  # the table alone goes to stdout
         check=True,
     )
-    return json.loads(found.read_text())
+    return tuple(json.loads(found.read_text()))
 
 
 def _tree(commit: str) -> Path:

@@ -16,7 +16,7 @@ import numpy as np
 
 from ft2os import prompts
 from ft2os.cameras.camera import Camera
-from ft2os.errors import CancelledError, RequestError
+from ft2os.errors import RequestError
 from ft2os.gaussians import Gaussians
 from ft2os.looks import Look
 from ft2os.stylize import patience, units
@@ -176,13 +176,8 @@ def stylize(
         raise RequestError(
             f"The seed {request.seed} is out of range.", f"Use a whole number from 0 to {MAX_SEED}."
         )
-
-    def look(_: float) -> None:
-        if cancelled and cancelled():
-            raise CancelledError
-
-    # The first import of a process, with its kernels, takes seconds.
-    method = patience.patiently(lambda _: importlib.import_module(METHODS[request.method]), look)
+    name = METHODS[request.method]
+    method = patience.until_cancelled(lambda: importlib.import_module(name), cancelled)
     try:
         return units.in_own_units(method.run, request, progress, cancelled)
     finally:

@@ -33,7 +33,7 @@ from ft2os.stylize.canvas import Canvas
 from ft2os.stylize.measure import measure
 from ft2os.stylize.overrides import number, whole
 from ft2os.stylize.painting import Brush, Painted
-from ft2os.stylize.patience import Tick, patiently
+from ft2os.stylize.patience import Tick, patiently, until_cancelled
 from ft2os.stylize.report import Reporter
 
 log = logging.getLogger(__name__)
@@ -112,7 +112,8 @@ def run(
     if settings["steps"]:
         from ft2os.stylize import feature_match
 
-        weights = feature_match.weights(f'The preset "{request.preset}" of the method "image"')
+        wanted_by = f'The preset "{request.preset}" of the method "image"'
+        weights = until_cancelled(lambda: feature_match.weights(wanted_by), cancelled)
     picture = _trimmed(style_image.load(request.style_image))
     return _Session(request, picture, weights, settings, progress, cancelled).run()
 

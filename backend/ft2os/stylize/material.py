@@ -20,7 +20,7 @@ from ft2os.stylize.canvas import Canvas
 from ft2os.stylize.measure import measure
 from ft2os.stylize.overrides import flag, number, one_of, optional, whole
 from ft2os.stylize.painting import Brush, Painted
-from ft2os.stylize.patience import Tick, patiently
+from ft2os.stylize.patience import Tick, patiently, until_cancelled
 from ft2os.stylize.report import Reporter
 
 SETTINGS = {
@@ -115,7 +115,7 @@ class _Session:
         if settings["refine"] and material:  # asked for before anything is computed
             from ft2os.stylize import feature_match
 
-            self.vgg = feature_match.weights("The preset 'high'")
+            self.vgg = until_cancelled(lambda: feature_match.weights("The preset 'high'"), cancelled)
         picture = memory.VGG_PIXEL * settings["pixels"] ** 2 if self.vgg else 0
         limit = settings["limit"] + (form.GROWN if asked.form else 0)
         job = memory.Job.of_canvas(len(request.target), {**settings, "limit": limit}, per_picture=picture)

@@ -55,3 +55,19 @@ def patiently(work: Callable[[Tick], T], look: Tick) -> T:
         return result
     finally:
         abandoned.set()
+
+
+def until_cancelled(work: Callable[[], T], cancelled: Callable[[], bool] | None) -> T:
+    """`patiently` where a run has nothing to tell yet: imports and weights, seconds in a new process.
+
+    Raises
+    ------
+    CancelledError
+        Once the client has cancelled.
+    """
+
+    def look(_: float) -> None:
+        if cancelled and cancelled():
+            raise CancelledError
+
+    return patiently(lambda _: work(), look)

@@ -13,10 +13,9 @@ from typing import TYPE_CHECKING
 
 from ft2os import threads  # noqa: F401  # isort: skip  (before torch)
 
-from ft2os.errors import CancelledError
 from ft2os.stylize import Progress, StylizeRequest, StylizeResult
 from ft2os.stylize.clip.settings import PaperSettings, resolve
-from ft2os.stylize.patience import Tick, patiently
+from ft2os.stylize.patience import until_cancelled
 
 if TYPE_CHECKING:
     from ft2os.stylize.clip import paper
@@ -57,7 +56,7 @@ def run(
     if progress and not isinstance(settings, PaperSettings):
         progress(Progress("loading CLIP", 0, 100))  # seconds, with torch, where no run came before
 
-    def loaded(_: Tick) -> Session | paper.Session:
+    def loaded() -> Session | paper.Session:
         if isinstance(settings, PaperSettings):
             from ft2os.stylize.clip import paper
 
@@ -66,8 +65,4 @@ def run(
 
         return Session(request, settings, progress, cancelled)
 
-    def look(_: float) -> None:
-        if cancelled and cancelled():
-            raise CancelledError
-
-    return patiently(loaded, look).run()
+    return until_cancelled(loaded, cancelled).run()
