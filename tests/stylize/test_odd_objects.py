@@ -161,4 +161,4 @@ def test_values_that_no_gaussian_has_are_told(name: str, value: float) -> None:
 def test_a_run_leaves_none_of_its_pictures_behind() -> None:
     """They are hundreds of megabytes, and a warm worker makes many runs."""
     look_of(ball(60))
-    assert not any(isinstance(left, LinearView) for left in gc.get_objects())
+    assert not any(type(left) is LinearView for left in gc.get_objects())
