@@ -194,6 +194,9 @@ class Client:
         except ValueError:
             error = "The request holds a number that is none (NaN or infinite)."
             return self._failed(RequestError(error, "Check the object's transform and the settings."))
+        if len(line) > protocol.MAX_LINE:  # the worker could not even tell which one it refuses
+            error = f"The request has {len(line):,} bytes; {protocol.MAX_LINE:,} is the most."
+            return self._failed(RequestError(error, "Use fewer objects or cameras."))
         self._next_id += 1
         self._pendings[pending.id] = pending
         self._put(line)

@@ -129,7 +129,7 @@ def group_names(root: bpy.types.Object | None) -> dict[int, str]:
     """Names of a scene's groups by id; empty where its Empty is gone or its note cannot be read."""
     try:
         noted = json.loads(root.ft2os.labels) if root is not None else {}
-        return {int(i): str(name) for i, name in noted.items()}
+        return {int(i): str(name) for i, name in noted.items() if 0 <= int(i) < 2**31}
     except (ValueError, AttributeError, RecursionError):
         return {}
 

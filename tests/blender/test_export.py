@@ -128,3 +128,10 @@ def test_an_unwritable_folder_is_reported_and_leaves_nothing(pair, tmp_path):
     with pytest.raises(RuntimeError, match="Cannot write"):
         export(tmp_path / "file" / "out.ply")
     assert bpy.context.window_manager.ft2os.hint
+
+
+def test_what_is_exported_can_be_opened_again_whatever_ids_a_file_holds(pair, tmp_path):
+    pair["ball"].ft2os.group_id = 2**31 - 1
+    pair["ball"].parent.ft2os.labels = '{"99999999999": "x", "-5": "y", "7": "small"}'
+    export(tmp_path / "out.ply")
+    assert len(load_scene(tmp_path / "out.ply").gaussians) == 230

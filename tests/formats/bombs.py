@@ -192,8 +192,21 @@ def _sogs() -> Iterator[tuple[str, str, bytes]]:
     for packing, what in ((zipfile.ZIP_BZIP2, "bzip2"), (zipfile.ZIP_LZMA, "lzma")):
         endless = sog(300, 20) | {"means_l.webp": bytes(2_000_000)}
         yield f"{what} in a zip", "a.sog", zipped(endless, packing)
+    named = ["means_l.webp", "means_u.webp", "pad.webp"]
+    for liar in ("pad.webp", "means_l.webp"):
+        yield f"a {liar} that the list calls 4 GB", "a.sog", _lying(sog(25_000_000, 5000, files=named), liar)
     many = {f"{i:060}": b"" for i in range(15_000)}
     yield "a zip of 15,000 files", "a.sog", zipped(many, zipfile.ZIP_STORED)
+
+
+def _lying(files: dict[str, bytes], liar: str) -> bytes:
+    """A zip whose list of files says of one that it is packed into four gigabytes."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        for name, content in (files | {"pad.webp": b"x"}).items():
+            archive.writestr(name, content)
+        archive.getinfo(liar).compress_size = 4_000_000_000
+    return out.getvalue()
 
 
 def _checkpoints() -> Iterator[tuple[str, str, bytes]]:

@@ -217,3 +217,10 @@ def test_a_worker_that_does_not_read_holds_nobody_up(tmp_path, connect):
         client.request("render", {"fill": "x" * 1_000_000})  # more than any pipe takes
     assert time.monotonic() - begun < 10
     client.kill()
+
+
+def test_a_message_that_no_worker_takes_is_refused_before_it_is_sent(connect):
+    client = connect()
+    pending = client.request("render", {"fill": "x" * 9_000_000})
+    assert isinstance(pending.error, RequestError)
+    assert client.hello().wait(TIMEOUT)

@@ -28,7 +28,7 @@ from ft2os.pieces import Beat, no_beat
 from ft2os.strict_json import read_json
 
 log = logging.getLogger(__name__)
-_ID = re.compile(r"-?\d{1,9}", re.ASCII)
+_ID = re.compile(r"-?\d{1,10}", re.ASCII)
 _ITERATION = re.compile(r"iteration_(\d+)")
 Progress = Callable[[str, int, int], None]
 
@@ -195,7 +195,7 @@ def _read_labels(path: Path) -> dict[int, str]:
 
 
 def _group_id(text: str) -> int:
-    if not _ID.fullmatch(text):
+    if not _ID.fullmatch(text) or abs(int(text)) >= 2**31:
         raise ValueError(f"{brief(text)!r} is no group")
     return int(text)
 

@@ -12,6 +12,7 @@ import io
 import json
 import os
 import struct
+import sys
 import warnings
 import zipfile
 from dataclasses import dataclass
@@ -23,7 +24,7 @@ from PIL import Image
 
 from ft2os import budget
 from ft2os.errors import FileError, MissingError
-from ft2os.files import damaged, read_bytes, read_error
+from ft2os.files import damaged, read_bytes, read_error, size_of
 from ft2os.formats import archive, columns
 from ft2os.formats.quantised import SMALLER, from_smallest_three
 from ft2os.gaussians import Gaussians
@@ -34,6 +35,7 @@ _COEFFICIENTS = {1: 3, 2: 8, 3: 15}
 _FIRST_TAG = 252  # of a rotation's fourth byte: which component is the largest
 _PALETTE_ROW = 64  # entries of the bands' palette side by side
 _PALETTE = 1 << 20  # pixels: 65,536 entries of 15 coefficients
+_PICTURES = {"means": 2, "scales": 1, "quats": 1, "sh0": 1, "shN": 2}  # of each attribute
 _MOST_META = 1 << 20
 _MOST_PICTURE = 256 << 20
 _BYTE = np.arange(256)[:, None]
@@ -55,6 +57,10 @@ class _Folder:
         """A file of at most ``most`` bytes."""
         return read_bytes(self._path(name), most)
 
+    def whole(self) -> int:
+        """No bound beside the files' own sizes."""
+        return sys.maxsize
+
     def _path(self, name: str) -> Path:
         return self.meta if name == META else self.meta.with_name(name)
 
@@ -68,6 +74,10 @@ class _Zip:
     def size(self, name: str) -> int:
         """Bytes of a file as it is packed."""
         return self.file.getinfo(self._inside(name)).compress_size
+
+    def whole(self) -> int:
+        """Bytes of all files together, whatever the zip says of each."""
+        return size_of(self.file.fp)
 
     def read(self, name: str, most: int) -> bytes:
         """A file of at most ``most`` bytes; a picture hardly packs further, so what does is a bomb."""
@@ -148,10 +158,11 @@ def _read(files: _Folder | _Zip, beat: Beat) -> Gaussians:
     if not isinstance(meta, dict):
         raise ValueError(f"its {META} is no object")
     old = meta.get("version") != 2
-    names = [name for name in ("means", "scales", "quats", "sh0", "shN") if name != "shN" or meta.get(name)]
+    names = [name for name in _PICTURES if name != "shN" or meta.get(name)]
     parts = {name: _part(meta, name) for name in names}
     count = _whole(parts["means"]["shape"][0] if old else meta["count"])
-    size = sum(files.size(file) for file in {file for part in parts.values() for file in part["files"]})
+    pictures = {file for name, part in parts.items() for file in part["files"][: _PICTURES[name]]}
+    size = min(sum(map(files.size, pictures)), files.whole())
     budget.check_gaussians(count, 3 if "shN" in parts else 0, size)
     low, high = (_pixels(files, name, count) for name in parts["means"]["files"][:2])
     scales, quats, colour = (_pixels(files, parts[name]["files"][0], count) for name in names[1:4])
