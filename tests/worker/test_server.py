@@ -17,10 +17,12 @@ from tests.scenes import ball
 from tests.worker.conftest import TIMEOUT, instance, pictures, view
 
 
-def drawn(gaussians, parameters: dict, background=(0.0, 0.0, 0.0)):
+def drawn(gaussians, parameters: dict, background=(0.0, 0.0, 0.0), antialiased: bool = False):
     viewmats = np.reshape(parameters["viewmats"], (-1, 4, 4)).astype(np.float32)
     Ks = np.reshape(parameters["Ks"], (-1, 3, 3)).astype(np.float32)
-    return tiles.render(gaussians, viewmats, Ks, *parameters["size"], background=background)
+    return tiles.render(
+        gaussians, viewmats, Ks, *parameters["size"], background=background, antialiased=antialiased
+    )
 
 
 def turned() -> np.ndarray:
@@ -146,16 +148,19 @@ def test_a_look_is_drawn_at_its_strength(tmp_path, peer):
         np.testing.assert_allclose(out[..., :3], expected.rgb, atol=1e-5)
 
 
-def test_a_depth_limit_hides_what_lies_behind(tmp_path, peer):
-    key = peer.put(tmp_path / "a.npy", ball(100))
-    limit = np.full((48, 48), 1e10, np.float32)
-    limit[:, :24] = 0.5  # a wall in front of the left half
-    limit.tofile(tmp_path / "limit")
+def test_antialiased_is_the_rasterizers(tmp_path, peer):
+    small = ball(100)
+    small = small.replace(scales=small.scales * np.float32(0.05))  # less than a pixel
+    key = peer.put(tmp_path / "a.npy", small)
     out = pictures(tmp_path / "out")
-    files = {"depth_limit": str(tmp_path / "limit"), "out": str(tmp_path / "out")}
-    assert "result" in peer.call("render", instances=[instance(key)], **files, **view())
-    assert (out[0, :, :24, 3] == 0).all()
-    assert out[0, :, 24:, 3].max() > 0.5
+    seen = {}
+    for antialiased in (False, True):
+        ask = {"antialiased": antialiased, "out": str(tmp_path / "out")}
+        assert "result" in peer.call("render", instances=[instance(key)], **ask, **view())
+        expected = drawn(small, view(), antialiased=antialiased)
+        np.testing.assert_allclose(out[..., :3], expected.rgb, atol=1e-5)
+        seen[antialiased] = out[..., 3].sum()
+    assert seen[True] < 0.7 * seen[False]
 
 
 def test_only_the_newest_revision_is_drawn(tmp_path, peer):
@@ -218,7 +223,6 @@ def test_garbage_is_answered_once_and_forgotten(peer, line):
         ("render", {"out": "x", "instances": []} | {"viewmats": [1], "Ks": [1], "size": [4, 4]}, "viewmats"),
         ("render", view() | {"out": "/absent/x", "instances": []}, "/absent/x"),
         ("data.put", {"key": "k", "path": "/absent.npy"}, "/absent.npy"),
-        ("scene.load", {"path": "/absent.ply"}, "/absent.ply"),
         ("stylize", {"out": "/absent/look.npy", "target": {"data": "k"}}, "/absent"),
         ("select", {}, "not available"),
     ],

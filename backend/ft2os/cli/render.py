@@ -44,6 +44,11 @@ def add(verbs: argparse._SubParsersAction) -> None:
     parser.add_argument(
         "--background", choices=("black", "white"), help="default: as the scene was trained, else black"
     )
+    parser.add_argument(
+        "--antialiased",
+        action="store_true",
+        help="for scenes trained so (Mip-Splatting, gsplat's antialiased)",
+    )
     parser.set_defaults(run=run)
 
 
@@ -60,7 +65,7 @@ def run(args: argparse.Namespace) -> None:
         written = []
         for i, (camera, name) in enumerate(zip(cameras, file_names(cameras), strict=True)):
             report("rendering", i, len(cameras), name)
-            picture = draw(scene.gaussians, camera, background)
+            picture = draw(scene.gaussians, camera, background, args.antialiased)
             with replacing(args.out / name) as temporary:
                 picture.save(temporary, format="PNG")
             written.append(args.out / name)
@@ -68,7 +73,9 @@ def run(args: argparse.Namespace) -> None:
         print(path)
 
 
-def draw(gaussians: Gaussians, camera: Camera, background: tuple[float, float, float]) -> Image:
+def draw(
+    gaussians: Gaussians, camera: Camera, background: tuple[float, float, float], antialiased: bool = False
+) -> Image:
     """The picture in 8 bits, of which no more than parts ever exist as floats.
 
     Raises
@@ -88,7 +95,13 @@ def draw(gaussians: Gaussians, camera: Camera, background: tuple[float, float, f
         )
     picture = Image.new("RGB", (camera.width, camera.height))
     for window, drawn in render_parts(
-        gaussians, camera.viewmat, camera.K, camera.width, camera.height, background=background
+        gaussians,
+        camera.viewmat,
+        camera.K,
+        camera.width,
+        camera.height,
+        background=background,
+        antialiased=antialiased,
     ):
         pixels = np.clip(drawn.rgb[0] * 255.0 + 0.5, 0, 255).astype(np.uint8)
         picture.paste(Image.fromarray(pixels), (window.columns.start, window.rows.start))

@@ -6,7 +6,6 @@ import importlib.util
 import logging
 import os
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,7 +28,6 @@ SOLID = 0.5  # alpha from which a pixel has a depth
 WHOLE_PIXELS = 1 << 24  # pictures larger than this are never drawn in one piece
 
 Drawn = tuple[np.ndarray, np.ndarray, np.ndarray]  # colour [h, w, 3] over black, alpha [h, w], depth [h, w]
-Limit = Callable[["Window"], np.ndarray]  # depths [h, w]
 
 
 def render(composer: Composer, params: dict[str, Any], look: Look = lambda: None) -> dict[str, Any]:
@@ -45,15 +43,10 @@ def render(composer: Composer, params: dict[str, Any], look: Look = lambda: None
     """
     views = params["views"]
     shape = (len(views), views[0].height, views[0].width)
-    with ExitStack() as files:
-        out = files.enter_context(Pictures(params["out"], (*shape, CHANNELS), writable=True))
-        limits = None
-        if params["depth_limit"] is not None:
-            limits = files.enter_context(Pictures(params["depth_limit"], (*shape, 1)))
+    with Pictures(params["out"], (*shape, CHANNELS)) as out:
         draw = _Drawing(*composer.scene(params["instances"], look), params["antialiased"])
         for i, view in enumerate(views):
-            limit = None if limits is None else lambda window, i=i: limits.read(i, window)[..., 0]
-            for window, pixels in draw(view, params["background"], limit):
+            for window, pixels in draw(view, params["background"]):
                 out.write(i, window, pixels)
                 look()
     return {"path": params["out"]}
@@ -77,12 +70,10 @@ class _Drawing:
             shown = np.where(held, -0.5, 0.5).astype(np.float32) / np.float32(C0)  # black or white
             self._share = scene.replace(sh=np.repeat(shown[:, None, None], 3, axis=2))
 
-    def __call__(
-        self, view: Camera, background: np.ndarray | None, limit: Limit | None
-    ) -> Iterator[tuple[Window, np.ndarray]]:
+    def __call__(self, view: Camera, background: np.ndarray | None) -> Iterator[tuple[Window, np.ndarray]]:
         """The picture's parts: where they lie, and their pixels [h, w, 5]."""
         scenes = [scene for scene in (self._scene, self._share) if scene is not None]
-        for window, ((rgb, total, depth), *share) in _parts(scenes, view, self._antialiased, limit):
+        for window, ((rgb, total, depth), *share) in _parts(scenes, view, self._antialiased):
             # What splats that are no holdouts contribute to a pixel: a picture in which they are white tells.
             alpha = share[0][0][..., 0] if share else total
             if background is not None:
@@ -92,9 +83,7 @@ class _Drawing:
             yield window, np.concatenate([rgb, alpha[..., None], far[..., None]], axis=2, dtype=np.float32)
 
 
-def _parts(
-    scenes: list[Gaussians], view: Camera, antialiased: bool, limit: Limit | None
-) -> Iterator[tuple[Window, list[Drawn]]]:
+def _parts(scenes: list[Gaussians], view: Camera, antialiased: bool) -> Iterator[tuple[Window, list[Drawn]]]:
     """Scenes of the same Gaussians in different colours, part by part; none at all is an empty picture."""
     from ft2os.tiles import Window, halved
 
@@ -104,22 +93,20 @@ def _parts(
             zeros = np.zeros(window.shape, np.float32)
             yield window, [(np.zeros((*window.shape, 3), np.float32), zeros, zeros)]
         return
-    if limit is None and view.width * view.height <= WHOLE_PIXELS:  # gsplat cannot stop at a depth
+    if view.width * view.height <= WHOLE_PIXELS:
         drawn = _on_gpu(scenes, view, antialiased)
         if drawn is not None:
             yield whole, drawn
             return
-    for parts in zip(*(_on_cpu(scene, view, antialiased, limit) for scene in scenes)):
+    for parts in zip(*(_on_cpu(scene, view, antialiased) for scene in scenes)):
         yield parts[0][0], [drawn for _, drawn in parts]
 
 
-def _on_cpu(
-    scene: Gaussians, view: Camera, antialiased: bool, limit: Limit | None
-) -> Iterator[tuple[Window, Drawn]]:
+def _on_cpu(scene: Gaussians, view: Camera, antialiased: bool) -> Iterator[tuple[Window, Drawn]]:
     from ft2os import tiles
 
     for window, drawn in tiles.render_parts(
-        scene, view.viewmat, view.K, view.width, view.height, antialiased=antialiased, depth_limit=limit
+        scene, view.viewmat, view.K, view.width, view.height, antialiased=antialiased
     ):
         yield window, (drawn.rgb[0], drawn.alpha[0], drawn.depth[0])
 

@@ -185,7 +185,6 @@ _instances = _list(_instance, MAX_INSTANCES)
 METHODS: dict[str, dict[str, Check]] = {
     "initialize": {"protocol": _text(_MAX_WORD)},
     "data.put": {"key": _text(_MAX_WORD), "path": _path},
-    "scene.load": {"path": _path},
     "scene.convert": {"path": _path, "drop_invalid": _optional(_flag, False), "out": _path},
     "render": {
         "out": _path,
@@ -193,7 +192,6 @@ METHODS: dict[str, dict[str, Check]] = {
         "instances": _instances,
         "background": _optional(_numbers(3)),
         "antialiased": _optional(_flag, False),
-        "depth_limit": _optional(_path),
     },
     "stylize": {
         "out": _path,

@@ -1,4 +1,4 @@
-"""The raw files of pictures that a client owns: written and read part by part, never mapped.
+"""The raw files of pictures that a client owns: written part by part, never mapped.
 
 A client may cut or replace its file at any time; in a mapped one that would kill the process.
 """
@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
-from ft2os.errors import FileError, RequestError
-from ft2os.files import open_regular, read_error, size_of, write_error
+from ft2os.errors import RequestError
+from ft2os.files import open_regular, size_of, write_error
 
 if TYPE_CHECKING:
     from ft2os.tiles import Window
@@ -26,7 +26,6 @@ class Pictures:
     ----------
     path : str
     shape : tuple of int
-    writable : bool
 
     Raises
     ------
@@ -36,9 +35,9 @@ class Pictures:
         If it is too small.
     """
 
-    def __init__(self, path: str, shape: tuple[int, int, int, int], writable: bool = False) -> None:
+    def __init__(self, path: str, shape: tuple[int, int, int, int]) -> None:
         self._path, self._shape = Path(path), shape
-        self._stream = _open_for_writing(self._path) if writable else open_regular(path)
+        self._stream = _open_for_writing(self._path)
         if size_of(self._stream) < 4 * np.prod(shape, dtype=np.int64):
             self._stream.close()
             raise RequestError(f"{path} is too small for pictures of shape {shape}.", "Make it larger first.")
@@ -62,18 +61,6 @@ class Pictures:
                     rest = rest[self._stream.write(rest) :]
         except OSError as error:
             raise write_error(self._path, error) from error
-
-    def read(self, index: int, window: Window) -> np.ndarray:
-        """The pixels [h, w, channels] of a window of picture ``index``."""
-        rows = np.empty((*window.shape, self._shape[3]), "<f4")
-        try:
-            for place, part in self._stretches(index, window, rows):
-                self._stream.seek(place)
-                if self._stream.readinto(memoryview(part).cast("B")) < part.nbytes:
-                    raise FileError(f"{self._path} became shorter while it was read.", "Make it again.")
-        except OSError as error:
-            raise read_error(self._path, error) from error
-        return rows
 
     def _stretches(self, index: int, window: Window, rows: np.ndarray) -> list[tuple[int, np.ndarray]]:
         """Where parts of ``rows`` lie in the file: all in one if the window is as wide as the picture."""

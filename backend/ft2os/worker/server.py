@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import ft2os
-from ft2os import exchange, protocol
+from ft2os import protocol
 from ft2os.errors import CancelledError, Ft2osError, MissingError, RequestError
 from ft2os.extras import extra_of
 from ft2os.process import NO_MEMORY_HINT
@@ -31,8 +31,8 @@ from ft2os.worker.store import Store
 
 log = logging.getLogger(__name__)
 
-# These may take seconds and never run inside another one; all other methods are served between steps.
-LONG = ("stylize", "scene.load")
+# These take long and never run inside another one; all other methods are served between steps.
+LONG = ("stylize",)
 ASIDE = ("scene.convert",)  # and these beside everything, one at a time
 PATIENCE_S = 1.0  # a picture that takes longer is given up for a newer one; before, it is nearly there
 
@@ -57,7 +57,6 @@ class Server:
         self._methods = {
             "initialize": self._initialize,
             "data.put": self._put,
-            "scene.load": self._load,
             "scene.convert": self._convert,
             "render": self._render,
             "stylize": self._stylize,
@@ -152,17 +151,6 @@ class Server:
 
     def _put(self, asked: dict[str, Any], id: Any) -> dict[str, Any]:
         return {"count": len(self._store.put(asked["key"], asked["path"]))}
-
-    def _load(self, asked: dict[str, Any], id: Any) -> dict[str, Any]:
-        from ft2os.formats import load_scene
-
-        with self._during("loading", id):
-            scene = load_scene(asked["path"], progress=self._teller(id, "scene.load"))
-            key = exchange.digest(scene.gaussians)
-            self._store.add(key, scene.gaussians.replace(source=None))
-        counts = {str(group): int(scene.mask(group).sum()) for group in scene.group_ids()}
-        names = {str(group): scene.labels.get(group, str(group)) for group in scene.group_ids()}
-        return {"key": key, "counts": {"gaussians": len(scene.gaussians), **counts}, "groups": names}
 
     def _convert(self, asked: dict[str, Any], id: Any) -> dict[str, Any]:
         from ft2os.formats import load_scene, save_scene
