@@ -5,10 +5,12 @@
 #   make test-blender   the Blender tests on 4.2, 4.5 and 5.0, each in an environment of its own
 #   make test-window    tests in a real window, with mouse and keys: WINDOW=a folder with Blender, or BLENDER=a program
 #   make extension      dist/ft2os_blender-<version>.zip
+#   make release        dist/: the zip, the wheel, an index for Blender, checksums; twice made, the same bytes
 #   make demo-scene     model, render and train the demo scene again (about half an hour on two cores)
 #   make gallery        docs/gallery: prompts × objects, before and after (about ten minutes on two cores)
 #   make fuzz           2,000 damaged files for every reader of files
 #   make lint           ruff
+#   make constraints    constraints.txt again, from what .venv holds: after `make clean` and `make CONSTRAINTS= test`
 #   make clean          everything that make made, environments included
 
 PYTHON ?= python3.11
@@ -16,25 +18,28 @@ PROMPT ?= lava
 GROUP ?= truck
 SEED ?= 0
 BLENDERS ?= 4.2 4.5 5.0
+# The tested versions of all that .venv holds; empty for whatever is newest.
+CONSTRAINTS ?= constraints.txt
 
 # torch and numba each bring an OpenMP runtime; passive waiting keeps them from spinning against each other.
 export OMP_WAIT_POLICY := PASSIVE
 
 VENV := .venv/bin/python
-VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml | head -n 1)
+VERSION := $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' backend/ft2os/__init__.py)
 SPLAT_TRANSFORM := $(if $(shell command -v npm),build/splat-transform/.installed)
 ZIP := dist/ft2os_blender-$(VERSION).zip
 ZIP_SOURCES := $(shell find ft2os_blender backend/ft2os -type f -not -path '*/__pycache__/*' 2>/dev/null) \
-               blender_manifest.toml pyproject.toml scripts/build_extension.py LICENSE
+               blender_manifest.toml pyproject.toml constraints.txt scripts/build_extension.py LICENSE
 
-.PHONY: demo test test-backend test-blender test-window extension demo-scene gallery fuzz lint clean
+.PHONY: demo test test-backend test-blender test-window extension release demo-scene gallery fuzz lint \
+        constraints clean
 .SECONDARY:
 
 demo: .venv/.installed .venv-blender/.installed $(ZIP)
 	@.venv-blender/bin/python scripts/demo.py --zip $(ZIP) --backend $(VENV) --out out/demo \
 		--prompt "$(PROMPT)" --group "$(GROUP)" --seed $(SEED)
 
-test: test-backend .venv-blender/.installed $(ZIP)
+test: lint test-backend .venv-blender/.installed $(ZIP)
 	.venv-blender/bin/python -m pytest tests/blender
 
 test-backend: .venv/.installed $(SPLAT_TRANSFORM)
@@ -57,6 +62,9 @@ extension: $(ZIP)
 $(ZIP): .venv/.installed .venv-blender/.installed $(ZIP_SOURCES)
 	$(VENV) scripts/build_extension.py --blender-python .venv-blender/bin/python --out $@
 
+release: $(ZIP)
+	$(VENV) scripts/release.py --zip $(ZIP) --blender-python .venv-blender/bin/python
+
 demo-scene: .venv/.installed .venv-blender/.installed
 	scripts/demo_scene/run.sh
 
@@ -71,13 +79,17 @@ lint: .venv/.installed
 	$(VENV) -m ruff check .
 	$(VENV) -m ruff format --check .
 
-.venv/.installed: pyproject.toml
+constraints:
+	@{ echo "# The versions that the tests ran with, for Python 3.11 on Linux x86-64. Made by \`make constraints\`."; \
+		$(VENV) -m pip list --format=freeze --exclude ft2os --exclude pip | sed 's/+.*//'; } > constraints.txt
+
+.venv/.installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "ft2os needs Python 3.11 or newer: make PYTHON=/path/to/python3.11"; exit 1; }
 	@echo "== Installing the backend into .venv (about 2 GB, a few minutes the first time)"
 	$(PYTHON) -m venv .venv
 	$(VENV) -m pip install --quiet --upgrade pip
-	$(VENV) -m pip install --quiet --editable '.[dev]'
+	$(VENV) -m pip install --quiet --editable '.[dev]' $(if $(CONSTRAINTS),--constraint $(CONSTRAINTS))
 	$(VENV) -m ft2os.warm
 	@touch $@
 

@@ -1,24 +1,28 @@
 """Build dist/ft2os_blender-<version>.zip: stage the extension with its wheels, validate and pack it.
 
 The wheels are ours, built from this tree, and plyfile's; both pure Python. The packing and the validation are
-Blender's own (``bl_pkg``), found in the environment that has bpy.
+Blender's own (``bl_pkg``), found in the environment that has bpy. The same tree gives the same bytes.
 """
 
 from __future__ import annotations
 
 import argparse
+import ast
+import os
 import shutil
 import subprocess
 import sys
 import tempfile
 import tomllib
+import zipfile
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 STAGE = REPOSITORY / "build" / "extension"
 WHEELHOUSE = REPOSITORY / "build" / "wheelhouse"
-PLYFILE = "plyfile>=1.0,<2"
-WHEELS_LINE = "# scripts/build_extension.py puts the list of wheels here"
+CONSTRAINTS = REPOSITORY / "constraints.txt"
+FILLED_IN = "# scripts/build_extension.py writes both below this line."
+EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest date that a zip can hold
 
 
 def main() -> None:
@@ -30,19 +34,28 @@ def main() -> None:
     )
     args = parser.parse_args()
 
-    manifest = tomllib.loads((REPOSITORY / "blender_manifest.toml").read_text("utf-8"))
-    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text("utf-8"))["project"]
-    if manifest["version"] != project["version"]:
-        sys.exit(f"blender_manifest.toml says {manifest['version']}, pyproject.toml {project['version']}.")
-    out = args.out or REPOSITORY / "dist" / f"{manifest['id']}-{manifest['version']}.zip"
-
+    out = args.out or default_zip()
     stage([own_wheel(args.dev), plyfile_wheel()])
-    packager = find_packager(args.blender_python)
-    pack(packager, out.resolve())
+    pack(find_packager(args.blender_python), out.resolve())
     print(f"{out} ({out.stat().st_size / 1024:.0f} KiB)")
 
 
-def own_wheel(dev: int | None) -> Path:
+def version() -> str:
+    """The version of ft2os, read without importing it: Blender's Python has none of ours."""
+    tree = ast.parse((REPOSITORY / "backend/ft2os/__init__.py").read_text("utf-8"))
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__version__":
+            return ast.literal_eval(node.value)
+    sys.exit("backend/ft2os/__init__.py has no __version__.")
+
+
+def default_zip() -> Path:
+    """Where ``make extension`` puts the zip of this version."""
+    manifest = tomllib.loads((REPOSITORY / "blender_manifest.toml").read_text("utf-8"))
+    return REPOSITORY / "dist" / f"{manifest['id']}-{version()}.zip"
+
+
+def own_wheel(dev: int | None = None) -> Path:
     """The ft2os wheel, built from a copy: setuptools would pick up stale files from ``build/``."""
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder) / "source"
@@ -60,16 +73,21 @@ def own_wheel(dev: int | None) -> Path:
             _set_dev_version(source, dev)
         made = Path(folder) / "wheels"
         _run([sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "-w", made, source])
-        return _keep(next(made.glob("ft2os-*.whl")))
+        wheel = next(made.glob("ft2os-*.whl"))
+        normalise(wheel)
+        return _keep(wheel)
 
 
 def plyfile_wheel() -> Path:
-    """plyfile's wheel, downloaded once and kept."""
-    kept = sorted(WHEELHOUSE.glob("plyfile-*-none-any.whl"))
-    if kept:
-        return kept[-1]
+    """plyfile's wheel of the tested version, downloaded once and kept."""
+    pinned = next(
+        line for line in CONSTRAINTS.read_text("utf-8").splitlines() if line.startswith("plyfile==")
+    )
+    kept = WHEELHOUSE / f"plyfile-{pinned.partition('==')[2]}-py3-none-any.whl"
+    if kept.exists():
+        return kept
     with tempfile.TemporaryDirectory() as folder:
-        _run([sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "-w", folder, PLYFILE])
+        _run([sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "-w", folder, pinned])
         return _keep(next(Path(folder).glob("plyfile-*.whl")))
 
 
@@ -85,8 +103,8 @@ def stage(wheels: list[Path]) -> None:
         shutil.copy(wheel, STAGE / "wheels")
     listed = ", ".join(f'"./wheels/{wheel.name}"' for wheel in wheels)
     lines = (REPOSITORY / "blender_manifest.toml").read_text("utf-8").splitlines()
-    at = next(i for i, line in enumerate(lines) if line.startswith(WHEELS_LINE))
-    lines[at] = f"wheels = [{listed}]"
+    at = lines.index(FILLED_IN) + 1
+    lines[at:at] = [f'version = "{version()}"', f"wheels = [{listed}]"]
     (STAGE / "blender_manifest.toml").write_text("\n".join(lines) + "\n", "utf-8")
 
 
@@ -109,7 +127,25 @@ def pack(packager: Path, out: Path) -> None:
     out.parent.mkdir(parents=True, exist_ok=True)
     _run([sys.executable, packager, "validate", STAGE])
     _run([sys.executable, packager, "build", "--source-dir", STAGE, "--output-filepath", out])
+    normalise(out)
     _run([sys.executable, packager, "validate", out])
+
+
+def normalise(path: Path) -> None:
+    """Write a zip anew in one order, with one date and one mode, so that only its content makes its bytes.
+
+    The folder's order, the clock and the umask differ from machine to machine. A wheel's ``.dist-info`` stays
+    at the end, where the standard of wheels wants it.
+    """
+    fresh = path.with_name(f".{path.name}")
+    with zipfile.ZipFile(path) as old, zipfile.ZipFile(fresh, "w") as new:
+        for entry in sorted(old.infolist(), key=lambda e: (".dist-info/" in e.filename, e.filename)):
+            clean = zipfile.ZipInfo(entry.filename, EPOCH)
+            clean.compress_type = entry.compress_type
+            clean.create_system = 3  # Unix, wherever this runs
+            clean.external_attr = 0o100644 << 16
+            new.writestr(clean, old.read(entry), compresslevel=9)
+    os.replace(fresh, path)
 
 
 def _keep(wheel: Path) -> Path:
@@ -118,18 +154,15 @@ def _keep(wheel: Path) -> Path:
 
 
 def _set_dev_version(source: Path, dev: int) -> None:
-    for path, key in (
-        (source / "pyproject.toml", "version"),
-        (source / "backend/ft2os/__init__.py", "__version__"),
-    ):
-        lines = path.read_text("utf-8").splitlines()
-        at = next(i for i, line in enumerate(lines) if line.startswith(f"{key} = "))
-        lines[at] = f'{lines[at][:-1]}.dev{dev}"'
-        path.write_text("\n".join(lines) + "\n", "utf-8")
+    path = source / "backend/ft2os/__init__.py"
+    now = version()
+    path.write_text(path.read_text("utf-8").replace(f'"{now}"', f'"{now}.dev{dev}"'), "utf-8")
 
 
 def _run(command: list) -> None:
-    done = subprocess.run([str(word) for word in command], capture_output=True, text=True)
+    """Run a command; the tools that build a wheel are those of the tested set too (pip 25.3 and newer)."""
+    told = {**os.environ, "PIP_BUILD_CONSTRAINT": str(CONSTRAINTS)}
+    done = subprocess.run([str(word) for word in command], capture_output=True, text=True, env=told)
     if done.returncode != 0:
         sys.exit(f"{' '.join(map(str, command))}\n{done.stdout}{done.stderr}")
 

@@ -4,4 +4,5 @@ Importing this package costs numpy only. The rooms that need numba (``tiles``, `
 (``render``, ``guidance``, ``losses``, ``stylize.clip``) are imported by whoever uses them, never here.
 """
 
+# The one place: the distribution, the extension's manifest and the Makefile read this line.
 __version__ = "0.2.0"

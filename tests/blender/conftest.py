@@ -15,6 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from scripts.build_extension import default_zip
+
 ROOT = Path(__file__).resolve().parents[2]
 MODULE = "bl_ext.user_default.ft2os_blender"
 HAS_BPY = importlib.util.find_spec("bpy") is not None
@@ -30,13 +32,9 @@ def _backend_python() -> Path:
 
 def _zip() -> Path:
     """The built extension, made anew where a source is younger."""
-    version = next(
-        line.split('"')[1]
-        for line in (ROOT / "pyproject.toml").read_text("utf-8").splitlines()
-        if line.startswith("version")
-    )
-    built = ROOT / "dist" / f"ft2os_blender-{version}.zip"
-    sources = [ROOT / "blender_manifest.toml", ROOT / "pyproject.toml"]
+    built = default_zip()
+    named = ("blender_manifest.toml", "pyproject.toml", "constraints.txt", "scripts/build_extension.py")
+    sources = [ROOT / name for name in named]
     for folder in ("ft2os_blender", "backend/ft2os"):
         sources += [p for p in (ROOT / folder).rglob("*") if p.is_file() and "__pycache__" not in p.parts]
     if not built.exists() or built.stat().st_mtime < max(p.stat().st_mtime for p in sources):
