@@ -1,4 +1,4 @@
-"""How long the CPU rasterizer takes, and what the linear colour form saves.
+"""How long the CPU rasterizer takes, and what the linear rendering saves.
 
 ``python -m benchmarks.rasterizer``. Each size is drawn forward, and forward with gradients to every
 parameter, and compared with the same pipeline around a textbook blending loop (``benchmarks.textbook``).

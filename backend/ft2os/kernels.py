@@ -45,7 +45,7 @@ def run(kernel: Callable[..., None], *args: object, shares: int | None = None) -
     if shares == 1:
         kernel(0, 1, *args)
         return
-    for done in [threads.pool().submit(kernel, share, shares, *args) for share in range(shares)]:
+    for done in [threads.executor().submit(kernel, share, shares, *args) for share in range(shares)]:
         done.result()
 
 

@@ -18,7 +18,7 @@ from ft2os.errors import FileError, RequestError
 from ft2os.files import replacing, write_array
 from ft2os.gaussians import Gaussians
 from ft2os.npy import read_rows
-from ft2os.strict_json import plain, read_json
+from ft2os.strict_json import read_json, to_json
 
 FADE = 0.2
 """Below this strength the object's own Gaussians and the look's set are both drawn, thinned.
@@ -98,7 +98,7 @@ class Look:
         with replacing(path) as temporary:
             write_array(temporary, rows)
             with replacing(path.with_suffix(".json")) as words_file:
-                words_file.write_text(json.dumps(plain(words), allow_nan=False), encoding="utf-8")
+                words_file.write_text(json.dumps(to_json(words), allow_nan=False), encoding="utf-8")
 
     @staticmethod
     def load(path: Path) -> Look:

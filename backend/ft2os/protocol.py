@@ -8,7 +8,7 @@ method         params                                                     result
 =============  =========================================================  ==============================
 initialize     protocol, client                                           protocol, version, device,
                                                                           rasterizer, guidance, editors
-data.put       key, path (``ft2os.exchange``)                             count
+data.put       key, path (``ft2os.gaussians_npy``)                        count
 scene.convert  path, drop_invalid, out (the endings name the formats)     path, format, count
 render         instances, viewmats, Ks, size, background, antialiased,    path
                revision, out

@@ -2,8 +2,8 @@
 
 torch and numba each bring a thread pool. Two OpenMP runtimes whose idle threads spin collapse each other
 under load (a step of 4 s took 19–26 s), so torch's are told to sleep, and our kernels do not use numba's at
-all: they release the interpreter's lock and run on the plain threads of ``pool``. Any number of callers may
-do so at once, and a forked child makes a pool of its own.
+all: they release the interpreter's lock and run on the plain threads of ``executor``. Any number of callers
+may do so at once, and a forked child starts threads of its own.
 
 Import this module before numba and before torch. It imports neither.
 """
@@ -27,8 +27,8 @@ _KERNELS = (
     "tiles/*.py",
 )  # ``render`` and ``stylize`` hold none
 
-_pool: ThreadPoolExecutor | None = None
-_pool_lock = threading.Lock()
+_executor: ThreadPoolExecutor | None = None
+_executor_lock = threading.Lock()
 
 
 def workers() -> int:
@@ -41,23 +41,23 @@ def workers() -> int:
     return os.cpu_count() or 1
 
 
-def pool() -> ThreadPoolExecutor:
+def executor() -> ThreadPoolExecutor:
     """The threads that kernels run on, started at the first call."""
-    global _pool
-    with _pool_lock:
-        if _pool is None:
-            _pool = ThreadPoolExecutor(workers(), thread_name_prefix="ft2os-kernel")
-        return _pool
+    global _executor
+    with _executor_lock:
+        if _executor is None:
+            _executor = ThreadPoolExecutor(workers(), thread_name_prefix="ft2os-kernel")
+        return _executor
 
 
-def _forget_pool() -> None:
+def _forget_executor() -> None:
     """In a forked child: threads do not survive a fork."""
-    global _pool, _pool_lock
-    _pool, _pool_lock = None, threading.Lock()
+    global _executor, _executor_lock
+    _executor, _executor_lock = None, threading.Lock()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget_pool)
+    os.register_at_fork(after_in_child=_forget_executor)
 
 
 def _kernel_sources() -> str:

@@ -277,7 +277,7 @@ _TITLES = {
     "paper": "The paper: its own loop, and its method in our batches",
     "presets": "Our presets",
     "sizes": "By size of the object (synthetic: resampled from the real one; a view of the judge's size)",
-    "batch": "By batch (a colour step: linear form, judge, and back)",
+    "batch": "By batch (a colour step: linear rendering, judge, and back)",
     "judges": "By judge (random weights, batch of 8, no drawing)",
     "scene": "By size of the scene (synthetic surroundings; ours look at the object alone)",
     "worker": "A warm worker with the scene loaded (synthetic object, through the extension's client)",

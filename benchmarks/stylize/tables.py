@@ -28,7 +28,7 @@ _VIEWS = 4
 
 
 class Views:
-    """A few square views of an object, in their linear form and for the rasterizer, and its colours."""
+    """A few square views of an object, as linear renderings and for the rasterizer, and its colours."""
 
     def __init__(self, gaussians: Gaussians, pixels: int, device: str) -> None:
         self.gaussians, self._device = gaussians, device
@@ -41,7 +41,7 @@ class Views:
         self._viewmats, self._Ks = (torch.from_numpy(a).to(device) for a in stack(self.cameras))
 
     def build(self) -> None:
-        """Make the linear form again."""
+        """Make the linear rendering again."""
         linear.build(self.gaussians, self.cameras, device=self._device)
 
     def linear(self, batch: int) -> torch.Tensor:
@@ -108,7 +108,7 @@ def by_scene(subject: Subject, contexts: tuple[int, ...] = CONTEXTS, steps: int 
 
 
 def by_batch(subject: Subject, batches: tuple[int, ...] = BATCHES) -> Iterator[dict]:
-    """A judged step in colour, so many views at once: linear form, judge and the way back."""
+    """A judged step in colour, so many views at once: linear rendering, judge and the way back."""
     views = Views(subject.target, subject.judge.image_size, subject.device)
     for batch in batches:
 

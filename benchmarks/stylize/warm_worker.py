@@ -12,9 +12,9 @@ import time
 from pathlib import Path
 
 from benchmarks.stylize.subject import PROMPT, ROOT, SEED, Subject, resized
-from ft2os import exchange
+from ft2os import gaussians_npy
 from ft2os.gaussians import Gaussians
-from ft2os.strict_json import plain
+from ft2os.strict_json import to_json
 
 GAUSSIANS = 40_000
 FIRST_PICTURE_GOAL_S, END_GOAL_S = 2.0, 5.0
@@ -48,7 +48,7 @@ def measure(subject: Subject, method: str, count: int = GAUSSIANS) -> dict:
         try:
             asked = {"method": method, "preset": "draft", "prompt": PROMPT, "seed": SEED}
             asked |= _scene(client, subject, target, Path(folder))
-            asked["overrides"] = plain(subject.request(method, "draft").overrides)
+            asked["overrides"] = to_json(subject.request(method, "draft").overrides)
             _run(client, asked)
             row = _run(client, asked)
         finally:
@@ -65,8 +65,8 @@ def _scene(client, subject: Subject, target: Gaussians, folder: Path) -> dict:
     """Put object and surroundings into the worker; the parameters that name them."""
     keys = []
     for gaussians in (target, subject.context):
-        keys.append(exchange.digest(gaussians))
-        path = exchange.write(folder / f"{keys[-1]}.npy", gaussians)
+        keys.append(gaussians_npy.digest(gaussians))
+        path = gaussians_npy.write(folder / f"{keys[-1]}.npy", gaussians)
         client.request("data.put", {"key": keys[-1], "path": str(path)}).wait(_TIMEOUT_S)
     matrix = [float(i % 5 == 0) for i in range(16)]
     instances = [{"data": key, "look": None, "strength": 1.0, "matrix": matrix} for key in keys]

@@ -19,7 +19,7 @@ from pathlib import Path
 import bpy
 import numpy as np
 
-from ft2os import exchange
+from ft2os import gaussians_npy
 from ft2os.errors import BackendError
 from ft2os.files import write_error
 from ft2os.gaussians import Gaussians
@@ -121,9 +121,9 @@ class Manager:
         ------
         BackendError, FileError
         """
-        key = exchange.digest(gaussians)
+        key = gaussians_npy.digest(gaussians)
         with self._lock:
-            self._give(key, self._file(f"{key}.npy", lambda path: exchange.write(path, gaussians)))
+            self._give(key, self._file(f"{key}.npy", lambda path: gaussians_npy.write(path, gaussians)))
         return key
 
     def give_again(self, keys: set[str]) -> bool:

@@ -16,7 +16,7 @@ import numpy as np
 
 from ft2os.errors import BackendError, FileError, Ft2osError, MissingError
 from ft2os.formats import Scene, load_scene, registry, save_ply, save_scene
-from ft2os.formats.load import find_file, with_neighbours
+from ft2os.formats.load import find_file, with_sidecars
 from ft2os.gaussians import Gaussians
 
 from ..jobs.client import Callback, Pending
@@ -94,7 +94,7 @@ def load(path: Path, *, drop_invalid: bool = False, progress: Callable | None = 
 
     def finish() -> Scene:
         gaussians = _in_memory(load_scene(between).gaussians)
-        return with_neighbours(gaussians, file, form.name, size_of)
+        return with_sidecars(gaussians, file, form.name, size_of)
 
     params = {"path": str(file), "drop_invalid": drop_invalid, "out": str(between)}
     return Conversion(form, file, params, between, finish)

@@ -11,7 +11,17 @@ from plyfile import PlyData, PlyElement
 pytest.importorskip("numba")
 
 from ft2os.errors import RequestError
-from ft2os.evaluate import Question, consistency, evaluate, form, gaussians, matching, record, spill, views
+from ft2os.evaluate import (
+    EvaluationRequest,
+    consistency,
+    evaluate,
+    gaussians,
+    matching,
+    preservation,
+    record,
+    spill,
+    views,
+)
 from ft2os.formats import load_scene, save_ply
 from ft2os.gaussians import C0
 from tests.evaluate.scenes import BALL, OBJECT, OTHER, cameras, grouped, loaded, recoloured
@@ -39,7 +49,7 @@ def drawn(found):
 
 
 def test_a_scene_and_itself_differ_in_nothing(before):
-    report = evaluate(before, before, Question(BALL, "lava", views=3)).report
+    report = evaluate(before, before, EvaluationRequest(BALL, "lava", views=3)).report
     assert report["spill"]["identical"]
     assert report["spill"]["psnr_db"] is None
     assert (report["spill"]["changed"], report["spill"]["added"], report["spill"]["others"]) == (0, 0, 200)
@@ -143,7 +153,7 @@ def test_a_shift_in_depth_has_its_size():
     picture = np.full((40, 40, 3), 0.5, np.float32)
     camera = cameras(1)[0].cropped(0, 0, 40, 40)
     d = views.Drawn(camera, picture, picture, full, full, plane, plane + 0.3)
-    measured = form.measure([d])
+    measured = preservation.measure([d])
     assert measured["depth_change"] == pytest.approx(0.06, rel=1e-4)
     assert measured["depth_change_of_size"] == pytest.approx(0.3 / (5 * 40 / camera.K[0, 0]), rel=1e-4)
 
@@ -153,7 +163,7 @@ def test_a_moved_object_changes_depth_and_outline(tmp_path, before):
     means = before.gaussians.means.copy()
     means[inside] += np.array([0, -0.5, 0], np.float32)
     found = both(before, changed_to(tmp_path, before.gaussians.replace(means=means)))
-    measured = form.measure(views.windows(found, cameras(), QUIET))
+    measured = preservation.measure(views.windows(found, cameras(), QUIET))
     assert 0.4 < measured["outline_iou"] < 0.8
     assert measured["depth_change_of_size"] > 0.01
 
@@ -164,7 +174,7 @@ def test_blown_whites_are_counted():
     white[:3] = 1.0
     white[3, :, 0] = 1.0
     full = np.ones((10, 10), np.float32)
-    measured = form.clipped([views.Drawn(cameras(1)[0], half, white, full, full, full, full)])
+    measured = preservation.clipped([views.Drawn(cameras(1)[0], half, white, full, full, full, full)])
     assert measured["white"] == {"before": 0, "after": pytest.approx(0.3)}
     assert measured["any"] == {"before": 0, "after": pytest.approx(0.4)}
 

@@ -12,7 +12,7 @@ import pytest
 pytest.importorskip("numba")
 
 from ft2os.cli import main
-from ft2os.evaluate import Question, charts, evaluate, page, rows, table
+from ft2os.evaluate import EvaluationRequest, charts, evaluate, page, rows, table
 from tests.evaluate.scenes import BALL, OBJECT, grouped, loaded, recoloured, written
 
 HOSTILE = "<script>alert('x')</script>\"&amp;[red]\x00\x1b[2J\u202e]]>"
@@ -26,7 +26,7 @@ def found(tmp_path_factory):
     run = {"prompt": "x", "method": HOSTILE, "preset": "high", "losses": [3.0, 2.5, 1.0], "seconds": 5.0}
     run["terms"] = {HOSTILE: [1.0, 0.5], "none": []}
     (folder / "b" / "scene.ply.run.json").write_text(json.dumps(run))
-    return evaluate(before, after, Question(BALL, HOSTILE, views=2))
+    return evaluate(before, after, EvaluationRequest(BALL, HOSTILE, views=2))
 
 
 def tree(html: str) -> ET.Element:
@@ -146,7 +146,7 @@ def test_end_to_end(tmp_path, capsys):
 
 def test_the_whole_scene_has_nothing_outside(tmp_path):
     scene = loaded(tmp_path, "scene", grouped())
-    report = evaluate(scene, scene, Question("all", "lava", views=2)).report
+    report = evaluate(scene, scene, EvaluationRequest("all", "lava", views=2)).report
     assert report["spill"]["psnr_db"] is None
     assert "nothing outside" in report["spill"]["reason"]
-    assert page.build(evaluate(scene, scene, Question("all", "lava", views=1)))
+    assert page.build(evaluate(scene, scene, EvaluationRequest("all", "lava", views=1)))

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from ft2os import exchange
+from ft2os import gaussians_npy
 from ft2os.errors import CancelledError, FileError
 from ft2os.formats import aside, load_scene, registry, save_scene
 from tests.conftest import ROOT
@@ -82,7 +82,7 @@ def test_what_goes_wrong_there_is_told_here(tmp_path, monkeypatch):
     with pytest.raises(FileError, match="converter ended") as caught:
         aside.write(replace(registry.SOG, name="absent"), tmp_path / "a.sog", ball(3), lambda: None)
     assert caught.value.hint
-    monkeypatch.setattr(exchange, "write", lambda path, gaussians: (path.write_bytes(b"hello"), path)[1])
+    monkeypatch.setattr(gaussians_npy, "write", lambda path, gaussians: (path.write_bytes(b"hello"), path)[1])
     with pytest.raises(FileError, match="does not hold Gaussians"):
         aside.write(registry.SOG, tmp_path / "a.sog", ball(3), lambda: None)
     assert not list(tmp_path.iterdir())

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
+import ft2os
 from tests.scenes import two_groups, write_ply
 
-ROOMS = "ft2os, ft2os.formats, ft2os.cameras, ft2os.protocol, ft2os.exchange, ft2os.looks, ft2os.cli"
+ROOMS = "ft2os, ft2os.formats, ft2os.cameras, ft2os.protocol, ft2os.gaussians_npy, ft2os.looks, ft2os.cli"
 BLOCKER = """
 import sys
 class Refuse:
@@ -29,7 +30,8 @@ def without(request, tmp_path: Path):
     folder = tmp_path / "site"
     folder.mkdir()
     (folder / "sitecustomize.py").write_text(BLOCKER.format(blocked=set(request.param.split())))
-    environment = os.environ | {"PYTHONPATH": str(folder)}
+    package = Path(ft2os.__file__).parents[1]  # the one under test, wherever another is installed
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(folder), str(package)])}
 
     def run(*words: str | Path) -> subprocess.CompletedProcess:
         return subprocess.run(

@@ -12,7 +12,7 @@ torch = pytest.importorskip("torch")
 
 from ft2os.errors import MissingError, RequestError  # noqa: E402
 from ft2os.guidance import clip_judge, weights  # noqa: E402
-from ft2os.guidance.compute import Compute, kept_bytes  # noqa: E402
+from ft2os.guidance.precision import FrozenNetwork, kept_bytes  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -177,7 +177,7 @@ def test_float16_keeps_gradients_that_it_cannot_hold():
     small = 1e-8  # float16's smallest number is 6e-8
     found = {}
     for precision in ("fp32", "fp16"):
-        run = Compute(convolution, convolution, precision)
+        run = FrozenNetwork(convolution, convolution, precision)
         (found[precision],) = torch.autograd.grad((run(pictures) * small).sum(), pictures)
     assert found["fp32"].abs().min() > 0
     torch.testing.assert_close(found["fp16"], found["fp32"], rtol=0.05, atol=0)
@@ -197,30 +197,12 @@ def test_an_unknown_precision_is_refused(folder):
 
 def test_convolutional_towers_are_laid_out_channels_last():
     def last(network):
-        Compute(network, network)
+        FrozenNetwork(network, network)
         return network[0].weight.is_contiguous(memory_format=torch.channels_last)
 
     first, second = torch.nn.Conv2d(3, 8, 3), torch.nn.Conv2d(8, 8, 3)
     assert last(torch.nn.Sequential(first, second))
     assert not last(torch.nn.Sequential(torch.nn.Conv2d(3, 8, 3), torch.nn.Flatten()))
-
-
-def test_a_machine_without_a_compiler_judges_all_the_same(folder, monkeypatch, caplog):
-    def no_compiler(function):
-        def fail(*args):
-            raise RuntimeError("no C++ compiler\nand a long story")
-
-        return fail
-
-    monkeypatch.setattr(torch, "compile", no_compiler)
-    images = torch.rand(1, 3, 32, 32)
-    plain = clip_judge.load(str(folder)).embed_images(images)
-    judge = clip_judge.load(str(folder), compiled=True)
-    assert torch.equal(judge.embed_images(images), plain)
-    assert torch.equal(judge.embed_images(images), plain)
-    assert [record.getMessage() for record in caplog.records] == [
-        "the judge runs uncompiled: no C++ compiler"
-    ]
 
 
 def test_nothing_is_kept_for_gradients_of_weights(folder):
@@ -245,7 +227,7 @@ def test_on_cuda_it_judges_in_half_precision_and_agrees(folder):
     try:
         judge.to("cuda")
         found = judge.embed_images(images.cuda())
-        assert judge._compute.dtype(found.device) in (torch.bfloat16, torch.float16)
+        assert judge._encode.dtype(found.device) in (torch.bfloat16, torch.float16)
         torch.testing.assert_close(found.cpu(), plain, atol=0.02, rtol=0)
     finally:
         judge.to("cpu")

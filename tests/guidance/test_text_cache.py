@@ -4,7 +4,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from ft2os.guidance import clip_judge, short_texts, templates, text_cache  # noqa: E402
+from ft2os.guidance import clip_judge, templates, text_cache, truncated_text_encoder  # noqa: E402
 from ft2os.guidance.negatives import Bank  # noqa: E402
 from tests import tiny_clip  # noqa: E402
 
@@ -24,15 +24,17 @@ def cache(tmp_path, monkeypatch):
 
 def test_short_encoding_is_the_models_own(judge):
     tokens = judge._tokenizer(TEXTS)
-    assert short_texts._fits(judge.model)
+    assert truncated_text_encoder._fits(judge.model)
     with torch.no_grad():
         own = judge.model.encode_text(tokens, normalize=True)
-        torch.testing.assert_close(short_texts.encode(judge.model, tokens), own, rtol=1e-5, atol=1e-6)
+        torch.testing.assert_close(
+            truncated_text_encoder.encode(judge.model, tokens), own, rtol=1e-5, atol=1e-6
+        )
 
 
 def test_a_tower_that_pools_otherwise_is_left_to_itself(judge, monkeypatch):
     monkeypatch.setattr(judge.model, "text_pool_type", "last")
-    assert not short_texts._fits(judge.model)
+    assert not truncated_text_encoder._fits(judge.model)
 
 
 def test_what_was_encoded_once_comes_from_the_disk(judge, cache, monkeypatch):

@@ -5,7 +5,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from ft2os.losses import direction_loss, form_loss, smoothness_loss  # noqa: E402
+from ft2os.losses import direction_loss, smoothness_loss, structure_loss  # noqa: E402
 from ft2os.stylize.clip import augment  # noqa: E402
 
 
@@ -46,24 +46,24 @@ def _stripes(low, high, size=24):
 
 def test_form_is_kept_by_other_brightness_and_contrast_and_lost_by_the_negative():
     original = _stripes(0.2, 0.8)
-    assert float(form_loss(original, original)) == pytest.approx(0.0, abs=1e-5)
-    assert float(form_loss(_stripes(0.1, 0.4), original)) < 0.02
-    assert float(form_loss(_stripes(0.8, 0.2), original)) > 1.9
-    assert 0.9 < float(form_loss(torch.full_like(original, 0.5), original)) < 1.0
+    assert float(structure_loss(original, original)) == pytest.approx(0.0, abs=1e-5)
+    assert float(structure_loss(_stripes(0.1, 0.4), original)) < 0.02
+    assert float(structure_loss(_stripes(0.8, 0.2), original)) > 1.9
+    assert 0.9 < float(structure_loss(torch.full_like(original, 0.5), original)) < 1.0
 
 
 def test_form_pulls_towards_the_originals_light_and_dark():
     original = _stripes(0.2, 0.8)
     flat = 0.5 + 0.02 * torch.randn(original.shape, generator=torch.Generator().manual_seed(0))
     flat.requires_grad_()
-    form_loss(flat, original).backward()
+    structure_loss(flat, original).backward()
     bright = original > 0.5
     assert flat.grad[bright].mean() < 0 < flat.grad[~bright].mean()
 
 
 def test_an_even_original_has_no_form_to_keep():
     even = torch.full((1, 3, 24, 24), 0.5)
-    assert torch.isfinite(form_loss(torch.rand(1, 3, 24, 24), even))
+    assert torch.isfinite(structure_loss(torch.rand(1, 3, 24, 24), even))
 
 
 def test_smoothness_counts_what_sticks_out_and_pulls_it_back():

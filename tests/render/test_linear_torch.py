@@ -1,4 +1,4 @@
-"""The torch operation over the linear form: the rasterizer's picture and its colour gradient."""
+"""The torch operation over the linear rendering: the rasterizer's picture and its colour gradient."""
 
 import torch
 

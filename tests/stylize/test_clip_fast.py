@@ -14,7 +14,7 @@ from ft2os import looks  # noqa: E402
 from ft2os.cameras import orbit  # noqa: E402
 from ft2os.errors import CancelledError, FileError, RequestError  # noqa: E402
 from ft2os.gaussians import C0, concatenate  # noqa: E402
-from ft2os.strict_json import plain  # noqa: E402
+from ft2os.strict_json import to_json  # noqa: E402
 from ft2os.stylize import StylizeRequest, stylize  # noqa: E402
 from ft2os.stylize.relief import CEILING  # noqa: E402
 from ft2os.stylize.survey import cameras_around  # noqa: E402
@@ -74,7 +74,7 @@ def _bits(look):
 
 def test_the_figures_are_there_and_are_json(make):
     stats = stylize(make()).stats
-    assert json.loads(json.dumps(plain(stats), allow_nan=False)) == plain(stats)
+    assert json.loads(json.dumps(to_json(stats), allow_nan=False)) == to_json(stats)
     assert {"method", "preset", "seconds", "losses", "terms", "gaussians", "stages"} <= stats.keys()
     assert len(stats["losses"]) == stats["steps"] == 4
     assert {"nce", "direction", "patch", "form", "smooth", "anchor"} == stats["terms"].keys()

@@ -1,4 +1,4 @@
-"""The linear colour form is the rasterizer, and the solve inverts it."""
+"""The linear rendering is the rasterizer, and the solve inverts it."""
 
 import numpy as np
 import pytest

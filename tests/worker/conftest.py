@@ -13,7 +13,7 @@ import threading
 import numpy as np
 import pytest
 
-from ft2os import exchange
+from ft2os import gaussians_npy
 from tests.conftest import ROOT
 
 TIMEOUT = 120  # a cold numba cache compiles for half a minute on a busy machine
@@ -76,8 +76,8 @@ class Peer:
         return self.call("initialize", protocol="1.0", client="test")["result"]
 
     def put(self, path, gaussians) -> str:
-        key = exchange.digest(gaussians)
-        answer = self.call("data.put", key=key, path=str(exchange.write(path, gaussians)))
+        key = gaussians_npy.digest(gaussians)
+        answer = self.call("data.put", key=key, path=str(gaussians_npy.write(path, gaussians)))
         assert answer["result"] == {"count": len(gaussians)}
         return key
 

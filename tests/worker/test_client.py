@@ -15,7 +15,7 @@ from ft2os_jobs import client as client_module
 from ft2os_jobs import process
 from ft2os_jobs.client import Client
 
-from ft2os import exchange
+from ft2os import gaussians_npy
 from ft2os.errors import BackendError, RequestError
 from tests.scenes import ball
 from tests.worker.conftest import TIMEOUT, instance, pictures, view
@@ -49,8 +49,8 @@ def python_script(path, code: str) -> str:
 
 def test_it_greets_and_draws(tmp_path, connect):
     client, gaussians = connect(), ball(50)
-    key = exchange.digest(gaussians)
-    client.request("data.put", {"key": key, "path": str(exchange.write(tmp_path / "a.npy", gaussians))})
+    key = gaussians_npy.digest(gaussians)
+    client.request("data.put", {"key": key, "path": str(gaussians_npy.write(tmp_path / "a.npy", gaussians))})
     out = pictures(tmp_path / "out")
     client.request("render", {"instances": [instance(key)], "out": str(tmp_path / "out"), **view()}).wait(
         TIMEOUT

@@ -12,7 +12,7 @@ import time
 import numpy as np
 import pytest
 
-from ft2os import exchange, protocol
+from ft2os import gaussians_npy, protocol
 from ft2os.looks import Look
 from ft2os.worker import compose, server
 from ft2os.worker.channel import Channel
@@ -59,7 +59,7 @@ def here() -> Here:
 def asked(tmp_path, here) -> dict[str, dict]:
     """A good request of each method."""
     gaussians = ball(20)
-    exchange.write(tmp_path / "a.npy", gaussians)
+    gaussians_npy.write(tmp_path / "a.npy", gaussians)
     write_ply(tmp_path / "a.ply", gaussians)
     pictures(tmp_path / "out", size=8)
     here.ask("data.put", {"key": "k", "path": str(tmp_path / "a.npy")})
@@ -132,7 +132,7 @@ def test_a_refusal_names_what_is_wrong(here, asked, method, change, word):
 
 def test_instances_of_the_same_data_have_a_budget(here, asked, monkeypatch):
     monkeypatch.setattr(compose, "_SMALL", 0)
-    monkeypatch.setenv("FT2OS_MEMORY", str(20 * exchange.read(asked["data.put"]["path"]).sh.nbytes))
+    monkeypatch.setenv("FT2OS_MEMORY", str(20 * gaussians_npy.read(asked["data.put"]["path"]).sh.nbytes))
     many = asked["render"] | {"instances": [instance("k")] * 100}
     assert "memory" in here.ask("render", many)["error"]["message"]
     assert not kind(here.ask("render", asked["render"]))
@@ -150,7 +150,7 @@ def test_a_name_of_other_data_is_drawn_anew(tmp_path, here, asked):
     out = np.memmap(tmp_path / "out", np.float32, "r", shape=(8, 8, 5))
     here.ask("render", asked["render"])
     before = out.copy()
-    exchange.write(tmp_path / "b.npy", ball(20, seed=7, centre=(0.5, 0, 0)))
+    gaussians_npy.write(tmp_path / "b.npy", ball(20, seed=7, centre=(0.5, 0, 0)))
     here.ask("data.put", {"key": "k", "path": str(tmp_path / "b.npy")})
     here.ask("render", asked["render"])
     assert not np.array_equal(before, out)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from ft2os_jobs.client import Client
 
-from ft2os import exchange, looks, tiles, transforms
+from ft2os import gaussians_npy, looks, tiles, transforms
 from ft2os.errors import BackendError
 from ft2os.formats import load_scene
 from ft2os.gaussians import concatenate
@@ -114,7 +114,7 @@ def test_cancelling_ends_the_job_and_not_the_worker(tmp_path, peer):
 
 def test_a_job_that_waits_can_be_cancelled_before_it_begins(tmp_path, peer):
     first = begin(peer, tmp_path)
-    key = exchange.digest(ball(1500, 1))
+    key = gaussians_npy.digest(ball(1500, 1))
     second = peer.message("stylize", **job(tmp_path, key, out=str(tmp_path / "second.npy")))
     peer.send(second, {"jsonrpc": "2.0", "method": "$/cancel", "params": {"id": second["id"]}})
     assert "result" in peer.answer(first)
@@ -224,8 +224,8 @@ def test_a_worker_killed_in_the_middle_is_reported_and_replaced(tmp_path):
     client = Client(sys.executable, log_path=tmp_path / "log" / "worker.log")
     try:
         gaussians = ball(1500, 1)
-        key = exchange.digest(gaussians)
-        put = {"key": key, "path": str(exchange.write(tmp_path / "a.npy", gaussians))}
+        key = gaussians_npy.digest(gaussians)
+        put = {"key": key, "path": str(gaussians_npy.write(tmp_path / "a.npy", gaussians))}
         client.request("data.put", put)
         seen = []
         pending = client.request("stylize", job(tmp_path, key), on_progress=seen.append)

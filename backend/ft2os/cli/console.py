@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 
 from ft2os.extras import PACKAGES, extra_of
 from ft2os.process import open_standard_streams
-from ft2os.strict_json import plain
+from ft2os.strict_json import to_json
 
 Report = Callable[[str, int, int, str], None]
 INTERRUPTED = 130  # 128 + SIGINT, the exit code that shells expect after Ctrl-C
@@ -66,7 +66,7 @@ def _one_line(text: str) -> str:
 
 def print_json(value: object) -> None:
     """Strict JSON on stdout; what is not finite becomes null."""
-    print(json.dumps(plain(value), indent=1, ensure_ascii=False, allow_nan=False))
+    print(json.dumps(to_json(value), indent=1, ensure_ascii=False, allow_nan=False))
 
 
 def add_scene(parser: argparse.ArgumentParser) -> None:

@@ -36,10 +36,10 @@ def run(args: argparse.Namespace) -> None:
     """Measure, print the table, write the files."""
     from ft2os import prompts
     from ft2os.cameras import load_cameras
-    from ft2os.evaluate import Question, evaluate, page, table
+    from ft2os.evaluate import EvaluationRequest, evaluate, page, table
     from ft2os.files import check_writable, replacing
     from ft2os.formats import load_scene
-    from ft2os.strict_json import plain
+    from ft2os.strict_json import to_json
 
     console.allow_download(args)
     prompts.checked(args.prompt)
@@ -52,7 +52,7 @@ def run(args: argparse.Namespace) -> None:
             load_scene(path, drop_invalid=args.drop_invalid, progress=report)
             for path in (args.before, args.after)
         ]
-        question = Question(
+        request = EvaluationRequest(
             group=args.group,
             prompt=args.prompt,
             source=args.source,
@@ -60,17 +60,17 @@ def run(args: argparse.Namespace) -> None:
             cameras=load_cameras(args.cameras) if args.cameras else None,
             views=args.views,
         )
-        found = evaluate(*scenes, question, tick=report)
+        evaluation = evaluate(*scenes, request, tick=report)
         if args.json:
-            text = json.dumps(plain(found.report), indent=1, ensure_ascii=False, allow_nan=False)
+            text = json.dumps(to_json(evaluation.report), indent=1, ensure_ascii=False, allow_nan=False)
             with replacing(args.json) as temporary:
                 temporary.write_text(text + "\n", encoding="utf-8", errors="backslashreplace")
         if args.html:
             report("writing the page", 0, 1)
-            text = page.build(found)
+            text = page.build(evaluation)
             with replacing(args.html) as temporary:
                 temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
-    table.show(found.report)
+    table.show(evaluation.report)
     for path in (args.json, args.html):
         if path:
             print(path)

@@ -10,7 +10,7 @@ import json
 from pathlib import Path
 
 from ft2os.files import replacing
-from ft2os.strict_json import plain
+from ft2os.strict_json import to_json
 
 
 def build(run: dict[str, object], objects: list[dict[str, object]]) -> dict[str, object]:
@@ -34,7 +34,7 @@ def write(out: Path, record: dict[str, object]) -> Path:
     """
     path = out.with_name(f"{out.name}.run.json")
     with replacing(path) as temporary:
-        text = json.dumps(plain(record), indent=1, ensure_ascii=False, allow_nan=False)
+        text = json.dumps(to_json(record), indent=1, ensure_ascii=False, allow_nan=False)
         # What is not UTF-8 in a file's name becomes the escape that JSON has for it.
         temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
     return path

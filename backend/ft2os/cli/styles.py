@@ -32,7 +32,7 @@ class Style:
 
 
 @dataclass(frozen=True)
-class Order:
+class StyleTarget:
     """A style and the object it is for: ``mask`` [N] of the scene, ``name`` None for the whole scene."""
 
     style: Style
@@ -81,7 +81,7 @@ def method_of(style: Style, method: str | None) -> str:
     return method
 
 
-def place(styles: list[Style], scene: Scene) -> list[Order]:
+def place(styles: list[Style], scene: Scene) -> list[StyleTarget]:
     """Find each style's object.
 
     Raises
@@ -89,13 +89,13 @@ def place(styles: list[Style], scene: Scene) -> list[Order]:
     RequestError
         If a group does not exist, or a Gaussian would take two styles.
     """
-    orders = [Order(style, *choose_object(scene, style.group)) for style in styles]
+    targets = [StyleTarget(style, *choose_object(scene, style.group)) for style in styles]
     taken = np.zeros(len(scene.gaussians), np.int32)
-    for order in orders:
-        taken += order.mask
+    for target in targets:
+        taken += target.mask
     if (taken > 1).any():
         raise RequestError("Two styles are for the same group.", "Give each group one --style.")
-    return orders
+    return targets
 
 
 def choose_object(scene: Scene, group: str | None) -> tuple[np.ndarray, str | None]:
@@ -110,16 +110,16 @@ def choose_object(scene: Scene, group: str | None) -> tuple[np.ndarray, str | No
     return scene.mask(group_id), scene.group_name(group_id)
 
 
-def check(order: Order, method: str) -> None:
+def check(target: StyleTarget, method: str) -> None:
     """Refuse before any work what would fail in the middle of it: pictures and words that say nothing."""
-    if order.style.picture:
+    if target.style.picture:
         from ft2os.guidance import style_image
 
-        style_image.load(order.style.picture)
+        style_image.load(target.style.picture)
     if method == "material":
         from ft2os.materials import match
         from ft2os.stylize import form
 
-        asked = form.asked(order.style.prompt, order.name)
+        asked = form.asked(target.style.prompt, target.name)
         if asked.coloured:  # a form alone keeps the object's own colours
-            match(asked.rest, object_name=order.name)
+            match(asked.rest, object_name=target.name)

@@ -20,7 +20,7 @@ from ft2os.errors import CancelledError
 from ft2os.process import peak_memory
 
 if TYPE_CHECKING:
-    from ft2os.cli.styles import Order
+    from ft2os.cli.styles import StyleTarget
     from ft2os.formats import Scene
     from ft2os.gaussians import Gaussians
     from ft2os.looks import Look
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-Done = list[tuple["Order", "StylizeResult"]]
+Done = list[tuple["StyleTarget", "StylizeResult"]]
 
 
 def add(verbs: argparse._SubParsersAction) -> None:
@@ -105,11 +105,11 @@ def run(args: argparse.Namespace) -> int:
     started = time.perf_counter()
     with console.progress() as report:
         scene = load_scene(args.scene, drop_invalid=args.drop_invalid, progress=report)
-        orders = styles.place(asked, scene)
-        for order, method in zip(orders, methods):
-            styles.check(order, method)
-        done, stopped = _stylize_all(scene, orders, methods, args, report)
-        looks = [(order.mask, result.look) for order, result in done]
+        targets = styles.place(asked, scene)
+        for target, method in zip(targets, methods):
+            styles.check(target, method)
+        done, stopped = _stylize_all(scene, targets, methods, args, report)
+        looks = [(target.mask, result.look) for target, result in done]
         gaussians, inherit = blend_in(scene.gaussians, looks, args.strength)
         save_scene(args.out, gaussians, labels=scene.labels, inherit=inherit, progress=report)
     facts = {
@@ -120,12 +120,12 @@ def run(args: argparse.Namespace) -> int:
         "peak_memory": peak_memory(),
         "stopped": stopped,
     }
-    record = run_record.build(facts, [_facts(order, result, args) for order, result in done])
+    record = run_record.build(facts, [_facts(target, result, args) for target, result in done])
     run_record.write(args.out, record)
     if args.json:
         console.print_json(record)
     else:
-        looks = "; ".join(f"{order.name or 'the whole scene'}: {order.style}" for order, _ in done)
+        looks = "; ".join(f"{target.name or 'the whole scene'}: {target.style}" for target, _ in done)
         print(f"{args.out}  ({looks}, {facts['seconds']:.1f} s)")
     if stopped:
         console.complain(f"Stopped; what there was is in {args.out}.")
@@ -164,7 +164,11 @@ def blend_in(
 
 
 def _stylize_all(
-    scene: Scene, orders: list[Order], methods: list[str], args: argparse.Namespace, report: console.Report
+    scene: Scene,
+    targets: list[StyleTarget],
+    methods: list[str],
+    args: argparse.Namespace,
+    report: console.Report,
 ) -> tuple[Done, bool]:
     """The results in order, and whether Ctrl-C cut them short; the last one is then what there was of it.
 
@@ -175,12 +179,12 @@ def _stylize_all(
     """
     done: Done = []
     with console.interruptible() as interrupted:
-        for order, method in zip(orders, methods):
+        for target, method in zip(targets, methods):
             try:
-                done.append((order, _stylize(scene, order, method, args, report, interrupted)))
+                done.append((target, _stylize(scene, target, method, args, report, interrupted)))
             except CancelledError as error:
                 if error.partial is not None:
-                    done.append((order, error.partial))
+                    done.append((target, error.partial))
                 if not done:
                     raise
                 return done, True
@@ -189,7 +193,7 @@ def _stylize_all(
 
 def _stylize(
     scene: Scene,
-    order: Order,
+    target: StyleTarget,
     method: str,
     args: argparse.Namespace,
     report: console.Report,
@@ -201,9 +205,9 @@ def _stylize(
 
     def show(p: Progress) -> None:
         left = "" if p.eta_s is None else f"{p.eta_s:.0f} s left"
-        report(f"{order.name}: {p.stage}" if several else p.stage, p.step, p.total, left)
+        report(f"{target.name}: {p.stage}" if several else p.stage, p.step, p.total, left)
 
-    mask, checkpoint = order.mask, args.checkpoint
+    mask, checkpoint = target.mask, args.checkpoint
     if args.resume and checkpoint is None:
         checkpoint = args.out.with_name(f"{args.out.name}.checkpoint")
     if checkpoint and method != "clip":
@@ -213,26 +217,26 @@ def _stylize(
     request = StylizeRequest(
         target=scene.gaussians.subset(mask),
         context=None if mask.all() else scene.gaussians.subset(~mask),
-        prompt=order.style.prompt,
-        object_name=order.name,
+        prompt=target.style.prompt,
+        object_name=target.name,
         method=method,
         preset=args.preset,
         seed=args.seed,
         overrides=dict(args.set),
         cameras=scene.cameras or None,
-        style_image=order.style.picture,
+        style_image=target.style.picture,
         checkpoint=checkpoint,
         resume=args.resume,
     )
     return stylize(request, progress=show, cancelled=interrupted)
 
 
-def _facts(order: Order, result: StylizeResult, args: argparse.Namespace) -> dict[str, object]:
+def _facts(target: StyleTarget, result: StylizeResult, args: argparse.Namespace) -> dict[str, object]:
     """What the record says of one object."""
     return {
-        "group": order.name or "all",
-        "prompt": order.style.prompt,
-        "style_image": str(order.style.picture) if order.style.picture else None,
+        "group": target.name or "all",
+        "prompt": target.style.prompt,
+        "style_image": str(target.style.picture) if target.style.picture else None,
         "method": result.look.method,
         "preset": args.preset,
         "seed": args.seed,

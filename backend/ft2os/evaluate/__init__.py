@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from ft2os import prompts
 from ft2os.cameras import Camera
 from ft2os.errors import RequestError
-from ft2os.evaluate import consistency, form, gaussians, likeness, record, spill, text, views
+from ft2os.evaluate import consistency, gaussians, likeness, preservation, record, spill, text, views
 from ft2os.evaluate.matching import ALL, Pair, match
 from ft2os.evaluate.record import Record
 from ft2os.evaluate.views import Drawn, Tick
@@ -25,7 +25,7 @@ VIEWS = 12
 
 
 @dataclass(frozen=True)
-class Question:
+class EvaluationRequest:
     """What to evaluate.
 
     Parameters
@@ -62,13 +62,13 @@ class Evaluation:
     record: Record | None = None
 
 
-def evaluate(before: Scene, after: Scene, question: Question, tick: Tick | None = None) -> Evaluation:
+def evaluate(before: Scene, after: Scene, request: EvaluationRequest, tick: Tick | None = None) -> Evaluation:
     """Measure what changed between two scenes.
 
     Parameters
     ----------
     before, after : Scene
-    question : Question
+    request : EvaluationRequest
     tick : callable, optional
         Called as ``tick(stage, step, total)``.
 
@@ -83,15 +83,15 @@ def evaluate(before: Scene, after: Scene, question: Question, tick: Tick | None 
     """
     started = time.perf_counter()
     tick = tick or (lambda stage, step, total: None)
-    both = match(before, after, question.group)
+    both = match(before, after, request.group)
     run = record.read(record.beside(after.path), both.name)
-    prompt = prompts.checked(question.prompt or (run.prompt if run else ""))
+    prompt = prompts.checked(request.prompt or (run.prompt if run else ""))
     if not prompt:
         raise RequestError("The prompt is empty.", "Say with --prompt what the object should have become.")
-    source = prompts.checked(question.source, "source") or (run.source if run else "") or _noun(both, before)
+    source = prompts.checked(request.source, "source") or (run.source if run else "") or _noun(both, before)
     objects = both.objects
     cameras, kind = views.choose(
-        objects[0], before.cameras if question.cameras is None else question.cameras, question.views
+        objects[0], before.cameras if request.cameras is None else request.cameras, request.views
     )
     white = before.settings.get("white_background") is True
     drawn = views.scenes(both, cameras, tick, background=float(white))
@@ -108,13 +108,13 @@ def evaluate(before: Scene, after: Scene, question: Question, tick: Tick | None 
         "prompt": prompt,
         "source": source,
         "views": {"count": len(cameras), "kind": kind, "names": [c.name for c in cameras]},
-        "text": text.measure(windows, prompt, source, judge=question.judge, guide=guide),
+        "text": text.measure(windows, prompt, source, judge=request.judge, guide=guide),
         "spill": spill.measure(drawn, both),
-        "form": form.measure(windows) | likeness.measure(windows),
+        "form": preservation.measure(windows) | likeness.measure(windows),
         "consistency": moved,
-        "clipped": form.clipped(windows),
+        "clipped": preservation.clipped(windows),
         "gaussians": {"before": gaussians.measure(objects[0]), "after": gaussians.measure(objects[1])},
-        "run": _told(run),
+        "run": _run_facts(run),
     }
     report["evaluation"] = {"seconds": time.perf_counter() - started, "peak_memory": peak_memory()}
     return Evaluation(report, both, drawn, run)
@@ -128,7 +128,7 @@ def _noun(both: Pair, before: Scene) -> str:
     return f"{'an' if label[:1].casefold() in 'aeiou' else 'a'} {label}"
 
 
-def _told(run: Record | None) -> dict | None:
+def _run_facts(run: Record | None) -> dict | None:
     """What the run's record says, without the curves."""
     if run is None:
         return None

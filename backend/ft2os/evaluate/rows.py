@@ -42,7 +42,7 @@ def sections(report: dict) -> list[tuple[str, list[Row]]]:
     return [
         ("Does it fit the words?", _text(report["text"], report["run"] is not None)),
         ("Did anything else change?", _spill(report["spill"])),
-        ("Is the form kept?", _form(report["form"])),
+        ("Are shape and detail kept?", _preservation(report["form"])),
         ("Does it hold as the camera moves?", _consistency(report["consistency"])),
         ("Is it clean?", _clean(report["gaussians"], report["clipped"])),
         ("What did it take?", _cost(report["run"], report["evaluation"])),
@@ -108,7 +108,7 @@ def _spill(s: dict) -> list[Row]:
     ]
 
 
-def _form(f: dict) -> list[Row]:
+def _preservation(f: dict) -> list[Row]:
     lacking = f"Not measured: {f['reason']}" if f["reason"] else ""
     return [
         Row(

@@ -18,7 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import ft2os
-from ft2os import exchange, protocol
+from ft2os import gaussians_npy, protocol
 from ft2os.errors import FileError, Ft2osError
 from ft2os.formats import registry
 from ft2os.gaussians import Gaussians
@@ -41,7 +41,7 @@ def write(form: registry.Format, path: Path, gaussians: Gaussians, look: Callabl
     """
     folder = Path(tempfile.mkdtemp(prefix=f"{path.name}.", dir=path.parent))
     try:
-        rows, made = exchange.write(folder / "rows.npy", gaussians), folder / f"made{form.suffixes[0]}"
+        rows, made = gaussians_npy.write(folder / "rows.npy", gaussians), folder / f"made{form.suffixes[0]}"
         _run(["-m", __name__, form.name, str(rows), str(made)], form, look)
         os.replace(made, path)
     finally:
@@ -101,13 +101,13 @@ def _apart() -> dict[str, object]:
 
 
 def main(name: str, rows: str, out: str) -> int:
-    """Write the Gaussians in an exchange file in the format of that name; say what went wrong."""
+    """Write the Gaussians of a ``gaussians_npy`` file in the format of that name; say what went wrong."""
     end_with_parent()
     answer = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what the library prints is for the log
     try:
         form = next(form for form in registry.FORMATS if form.name == name)
-        form.write(Path(out), exchange.read(rows))
+        form.write(Path(out), gaussians_npy.read(rows))
     except Ft2osError as error:
         json.dump(protocol.failure(None, error), answer)
         answer.close()

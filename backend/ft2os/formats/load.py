@@ -84,12 +84,12 @@ def load_scene(
     report("finding groups", 2, 3)
     beat = lambda: report("finding groups", 2, 3)  # noqa: E731
     gaussians, kind = _grouped(gaussians, file, beat) if form is registry.PLY else (gaussians, form.name)
-    scene = with_neighbours(gaussians, file, kind, size_of, beat)
+    scene = with_sidecars(gaussians, file, kind, size_of, beat)
     report("done", 3, 3)
     return scene
 
 
-def with_neighbours(
+def with_sidecars(
     gaussians: Gaussians, file: Path, kind: str, size_of: SizeOf | None = None, beat: Beat = no_beat
 ) -> Scene:
     """The scene of Gaussians that were read from ``file``, with all that lies beside it and belongs to it."""

@@ -21,8 +21,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ft2os.errors import MissingError, RequestError
-from ft2os.guidance import short_texts, torchvision_shim, weights
-from ft2os.guidance.compute import Compute, kept_bytes
+from ft2os.guidance import torchvision_shim, truncated_text_encoder, weights
+from ft2os.guidance.precision import FrozenNetwork, kept_bytes
 
 log = logging.getLogger(__name__)
 
@@ -54,12 +54,12 @@ class ClipJudge:
         self._mean = torch.tensor(mean).view(1, 3, 1, 1)
         self._std = torch.tensor(std).view(1, 3, 1, 1)
         self._texts: dict[str, Tensor] = {}
-        self._compute = Compute(model.visual, model.encode_image)
+        self._encode = FrozenNetwork(model.visual, model.encode_image)
 
-    def using(self, precision: str = "auto", compiled: bool = False) -> ClipJudge:
-        """The same model and memory, its pictures computed otherwise: see ``ft2os.guidance.compute``."""
+    def using(self, precision: str) -> ClipJudge:
+        """The same model and texts, judging at another of ``precision.PRECISIONS``."""
         other = copy.copy(self)
-        other._compute = Compute(self.model.visual, self.model.encode_image, precision, compiled)
+        other._encode = FrozenNetwork(self.model.visual, self.model.encode_image, precision)
         other.__dict__.pop("bytes_per_picture", None)  # which was counted for this one
         return other
 
@@ -98,7 +98,7 @@ class ClipJudge:
         if images.shape[-2:] != (size, size):
             images = F.interpolate(images, (size, size), mode="bicubic", antialias=True)
         images = (images - self._mean.to(images)) / self._std.to(images)
-        return F.normalize(self._compute(images), dim=-1)
+        return F.normalize(self._encode(images), dim=-1)
 
     @torch.no_grad()
     def embed_texts(self, texts: list[str]) -> Tensor:  # [T, D]
@@ -106,7 +106,7 @@ class ClipJudge:
         fresh = [text for text in dict.fromkeys(texts) if text not in self._texts]
         if fresh:
             tokens = self._tokenizer(fresh).to(self.device)
-            self._texts.update(zip(fresh, short_texts.encode(self.model, tokens)))
+            self._texts.update(zip(fresh, truncated_text_encoder.encode(self.model, tokens)))
         return torch.stack([self._texts[text] for text in texts])
 
 
@@ -115,7 +115,6 @@ def load(
     pretrained: str | None = None,
     *,
     precision: str = "auto",
-    compiled: bool = False,
 ) -> ClipJudge:
     """The judge of that name, loaded once a process.
 
@@ -127,8 +126,8 @@ def load(
         else ViT-B-32, which the paper uses.
     pretrained : str, optional
         A pretrained tag ("openai"), a checkpoint file, or "random". Ignored for a folder.
-    precision, compiled
-        How it computes, see ``ft2os.guidance.compute``; the defaults pay on every machine.
+    precision : str
+        In which numbers it computes, see ``ft2os.guidance.precision``; "auto" chooses by the device.
 
     Raises
     ------
@@ -139,7 +138,7 @@ def load(
     """
     model = model or os.environ.get(MODEL_ENV) or DEFAULT_MODEL
     judge = _load(model, pretrained or DEFAULT_WEIGHTS)
-    return judge if precision == "auto" and not compiled else judge.using(precision, compiled)
+    return judge if precision == "auto" else judge.using(precision)
 
 
 @lru_cache(maxsize=2)

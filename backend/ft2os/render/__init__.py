@@ -1,4 +1,4 @@
-"""The differentiable rasterizer: one ``rasterize``, two engines; and the linear colour form for torch.
+"""The differentiable rasterizer: one ``rasterize``, two engines; and the linear rendering for torch.
 
 gsplat draws where CUDA is, ``ft2os.tiles`` elsewhere. Both follow gsplat 1.5.3's semantics.
 """

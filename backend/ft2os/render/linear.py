@@ -1,4 +1,4 @@
-"""The linear colour form for torch: pictures from colours by a sparse product, with its gradient.
+"""The linear rendering for torch: pictures from colours by a sparse product, with its gradient.
 
 On the CPU the matrices come from ``ft2os.tiles.linear``; on CUDA from gsplat's own list of which Gaussian
 touches which pixel, weighed here. Either way ``apply`` is one product forward and one backward.
@@ -72,7 +72,7 @@ def build(
     antialiased: bool = False,
     device: str | torch.device = "cpu",
 ) -> list[LinearView] | list[CudaView]:
-    """The linear form of every camera, on ``device``; see ``ft2os.tiles.linear.build``."""
+    """The linear rendering of every camera, on ``device``; see ``ft2os.tiles.linear.build``."""
     if torch.device(device).type != "cuda":
         return tiles_linear.build(gaussians, cameras, prune=prune, antialiased=antialiased)
     from ft2os.render import cuda

@@ -49,7 +49,7 @@ class Job:
         Views for the judge that are kept in their linear form too, and their side.
     per_picture : int
         Bytes that a network keeps of one picture until the gradient has come back, as
-        ``guidance.compute.kept_bytes`` and a judge's ``bytes_per_picture`` say.
+        ``guidance.precision.kept_bytes`` and a judge's ``bytes_per_picture`` say.
     pictures : int
         How many pictures the network sees for each of a batch: itself and what is cut from it.
     moved : int

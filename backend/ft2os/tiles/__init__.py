@@ -1,4 +1,4 @@
-"""The CPU rasterizer: numba kernels over tiles, the linear colour form, the linear colour solve. No torch."""
+"""The CPU rasterizer: numba kernels over tiles, the linear rendering, the linear colour solve. No torch."""
 
 from ft2os.tiles.binning import Window, halved
 from ft2os.tiles.projection import Projected, project

@@ -2,7 +2,7 @@
 
 ``build`` computes W, pixels × Gaussians, with the rasterizer's own blending, so that picture and product
 agree to rounding. Whatever moves colours only (a solve, a style loop) then never rasterizes again. Colours
-are those of one view, max(SH·Y + ½, 0): the form is linear in them, not in spherical harmonics.
+are those of one view, max(SH·Y + ½, 0): the picture is linear in them, not in spherical harmonics.
 """
 
 from __future__ import annotations
@@ -228,7 +228,7 @@ def view_colours(gaussians: Gaussians, camera: Camera) -> np.ndarray:
 def build(
     gaussians: Gaussians, cameras: Sequence[Camera], *, prune: float = 0.0, antialiased: bool = False
 ) -> list[LinearView]:
-    """The linear form of every camera.
+    """The linear rendering of every camera.
 
     Parameters
     ----------
@@ -242,7 +242,7 @@ def build(
 
 
 def contributions(gaussians: Gaussians, camera: Camera) -> int:
-    """How many weights a view's form would hold: what its memory goes by, known before any is taken."""
+    """How many weights a view's matrix would hold. They are counted before any memory is taken for them."""
     weigh, counts = _weigher(_splats(gaussians, camera, False), camera, 0.0)
     weigh(*_NOTHING)
     return int(counts.sum(dtype=np.int64))
@@ -282,7 +282,7 @@ def _build_one(gaussians: Gaussians, camera: Camera, prune: float, antialiased: 
     np.cumsum(counts.reshape(-1), out=indptr[1:])
     if indptr[-1] > np.iinfo(np.int32).max:  # before allocating; the kernels index with int32
         raise RequestError(
-            f"A picture of {width}×{height} pixels has too many contributions for its linear form.",
+            f"A picture of {width}×{height} pixels has too many contributions for its linear rendering.",
             "Choose a smaller picture.",
         )
     check_room(_ENTRY * int(indptr[-1]))

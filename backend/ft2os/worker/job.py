@@ -15,7 +15,7 @@ from ft2os.cameras.camera import Camera
 from ft2os.errors import FileError
 from ft2os.files import check_writable, replacing
 from ft2os.gaussians import concatenate
-from ft2os.strict_json import plain
+from ft2os.strict_json import to_json
 from ft2os.worker.compose import Composer
 
 if TYPE_CHECKING:
@@ -122,12 +122,12 @@ def save(result: StylizeResult, out: str) -> dict[str, Any]:
     """Write the look where the client asked; returns the method's result."""
     path = Path(out)
     result.look.save(path)
-    return {"path": str(path), "stats": plain(result.stats)}
+    return {"path": str(path), "stats": to_json(result.stats)}
 
 
 def _progress(id: int | str, progress: Progress) -> dict[str, Any]:
     facts = {name: getattr(progress, name) for name in ("stage", "step", "total", "eta_s", "loss", "metrics")}
-    return {"id": id, **plain(facts)}
+    return {"id": id, **to_json(facts)}
 
 
 def _path(text: str | None) -> Path | None:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ft2os import exchange
+from ft2os import gaussians_npy
 from ft2os.errors import FileError
 from ft2os.files import read_error
 from ft2os.gaussians import Gaussians
@@ -77,11 +77,11 @@ class Store:
         self._paths: OrderedDict[str, str] = OrderedDict()
 
     def put(self, key: str, path: str) -> Gaussians:
-        """Read an exchange file and hold it under ``key``, which names its content."""
+        """Read a ``gaussians_npy`` file and hold it under ``key``, which names its content."""
         held = self.cache.get(("data", key))
         if held is not None and self._paths.get(key) == path:
             return held
-        gaussians = exchange.read(path)
+        gaussians = gaussians_npy.read(path)
         self._paths[key] = path
         if len(self._paths) > _MOST_PATHS:
             self._paths.popitem(last=False)
@@ -104,7 +104,7 @@ class Store:
         if held is not None:
             return held
         try:
-            gaussians = exchange.read(self._paths[key])
+            gaussians = gaussians_npy.read(self._paths[key])
         except (KeyError, FileError):
             self._paths.pop(key, None)
             raise UnknownDataError(

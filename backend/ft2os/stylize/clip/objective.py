@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ft2os.guidance.clip_judge import ClipJudge
-from ft2os.losses import contrastive_loss, direction_loss, form_loss, similarity_loss, smoothness_loss
+from ft2os.losses import contrastive_loss, direction_loss, similarity_loss, smoothness_loss, structure_loss
 from ft2os.stylize.clip import augment
 from ft2os.stylize.clip.settings import Settings
 from ft2os.stylize.clip.texts import Texts
@@ -103,7 +103,7 @@ def keeping_terms(
     """The terms that hold the object together, unweighted; those of weight 0 are not computed."""
     found = {}
     if settings.form:
-        found["form"] = form_loss(images, originals)
+        found["form"] = structure_loss(images, originals)
     if settings.smooth:
         found["smooth"] = smoothness_loss(own, neighbours)
     if settings.anchor:

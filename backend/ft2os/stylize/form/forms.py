@@ -61,9 +61,9 @@ class Formed:
 def spikes(body: Body) -> Formed:
     """Cones all over, of uneven height, standing on flared feet."""
     surface, rng, extent = body.surface, body.rng, body.extent
-    at = spread(surface, 0.056 * extent, rng, surface.drawing < 0.85)
+    at = spread(surface, 0.056 * extent, rng, surface.detail < 0.85)
     count = len(at)
-    spared = 1 - 0.6 * surface.drawing[at, None]
+    spared = 1 - 0.6 * surface.detail[at, None]
     height = 0.108 * body.amount * extent * rng.uniform(0.6, 1.25, (count, 1)) * spared
     wide = 0.018 * extent * rng.uniform(0.8, 1.2, (count, 1)) * min(body.amount, 1.0) ** 0.3 * spared**0.5
     t = np.linspace(0.0, 1.0, 9)
@@ -88,7 +88,7 @@ def fur(body: Body) -> Formed:
     fall -= (fall * normals).sum(axis=1, keepdims=True) * normals
     long = 0.066 * body.amount * extent
     tips = surface.points[locks][lock] + long * unit(0.75 * normals + fall)
-    length = long * rng.uniform(0.65, 1.15, (count, 1)) * (1 - 0.75 * surface.drawing[at, None])
+    length = long * rng.uniform(0.65, 1.15, (count, 1)) * (1 - 0.75 * surface.detail[at, None])
     way = unit(0.8 * normals + fall + 0.6 * unit(tips - points) + rng.normal(scale=0.16, size=(count, 3)))
     t = np.linspace(0.08, 1.0, 5)
     lift = unit(normals + 0.35 * way)[:, None] * (t * (1 - t))[:, None] * 0.6
@@ -123,7 +123,7 @@ def melting(body: Body) -> Formed:
     surface = body.surface.moved(body.surface.points + by[body.surface.rows])
     rng, normals = body.rng, surface.normals
     high = surface.points[:, 1] < frame.bottom - 0.18 * (frame.bottom - frame.top)
-    clear = high & (normals[:, 1] < 0.45) & (surface.drawing < 0.7)
+    clear = high & (normals[:, 1] < 0.45) & (surface.detail < 0.7)
     at = spread(surface, 0.068 * extent, rng, clear)
     length = extent * body.amount * np.clip(rng.gamma(2.2, 0.05, len(at)), 0.04, 0.26)
     paths = _run_down(surface, at, length, body)

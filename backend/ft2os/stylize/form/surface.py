@@ -32,7 +32,7 @@ class Surface:
         World; the normals are outward, smoothed and of unit length.
     colours : ndarray, [S, 3]
         Display-referred, as seen: the mean of the pixels that each fills.
-    drawing : ndarray, [S]
+    detail : ndarray, [S]
         How much is drawn there, from 0 where the colour is even to 1 at eyes and mouths, which a form spares.
     tree : cKDTree
         Of the points.
@@ -42,7 +42,7 @@ class Surface:
     points: np.ndarray
     normals: np.ndarray
     colours: np.ndarray
-    drawing: np.ndarray
+    detail: np.ndarray
     tree: cKDTree
 
     def moved(self, points: np.ndarray) -> Surface:
@@ -76,8 +76,8 @@ def surface_of(gaussians: Gaussians, surveys: list[Survey], extent: float) -> Su
     busy = np.linalg.norm(colours[near].std(axis=1), axis=1)[near].mean(axis=1)
     # Where much is drawn everywhere, no more than the busier half is spared.
     even = max(_EVEN, float(np.median(busy)))
-    drawing = np.clip((busy - even) / max(_BUSY - even, 0.05), 0, 1)
-    return Surface(rows, points, smooth, colours, drawing, tree)
+    detail = np.clip((busy - even) / max(_BUSY - even, 0.05), 0, 1)
+    return Surface(rows, points, smooth, colours, detail, tree)
 
 
 def _centres(gaussians: Gaussians, surveys: list[Survey]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

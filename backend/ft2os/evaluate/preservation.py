@@ -1,4 +1,4 @@
-"""Form: whether the object still has its shape, its details and its outline under the new look. No torch."""
+"""Preservation: whether the object keeps its shape, details and outline under the new look. No torch."""
 
 from __future__ import annotations
 

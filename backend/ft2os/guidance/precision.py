@@ -1,4 +1,4 @@
-"""How a frozen network judges: at which precision, in which memory layout, compiled or not.
+"""How a frozen network judges: at which precision and in which memory layout.
 
 Only the gradient to the pictures is wanted, so the weights are frozen and autograd keeps what the way back to
 the input needs and nothing for theirs. The choices rest on measurements; forward and backward of 8 pictures,
@@ -18,14 +18,12 @@ converts more than it saves. So a CPU judges in float32. A GPU judges in bfloat1
 else in float16 with scaled gradients; TF32 is not switched on, because every card that has it has bfloat16,
 and the switch would reach the camera matrices too. ``torch.compile`` takes 43 CPU seconds for ViT-B-32 and
 saves 0.09 of 2.04 for 8 pictures, 88 for MobileCLIP2-S0 and saves 0.19 of 0.87: either pays after some 470
-steps, more than a run has. It is off unless asked for, also on a GPU, where nobody has measured it yet. On
-the CPU the same pictures give the same bits; a GPU's bicubic, attention and blending gradients add in the
-order they come.
+steps, more than a run has, so it is not used. On the CPU the same pictures give the same bits; a GPU's
+bicubic, attention and blending gradients add in the order they come.
 """
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 
@@ -34,14 +32,12 @@ from torch import Tensor, nn
 
 from ft2os.errors import RequestError
 
-log = logging.getLogger(__name__)
-
 PRECISIONS = ("auto", "fp32", "bf16", "fp16")
 _SCALE = 4096.0  # lifts gradients over float16's smallest numbers; float16 holds up to 16 times the loss's 1
 
 
-class Compute:
-    """How to run a frozen network.
+class FrozenNetwork:
+    """A network whose weights stay as they are, run at one precision.
 
     Parameters
     ----------
@@ -51,9 +47,6 @@ class Compute:
         What runs it: pictures [B, 3, H, W] to one tensor.
     precision : str
         One of `PRECISIONS`; "auto" chooses by the device.
-    compiled : bool
-        Run it through ``torch.compile``. Where that fails (no C++ compiler, no Triton) it runs as it is, and
-        the log says so.
 
     Raises
     ------
@@ -66,7 +59,6 @@ class Compute:
         network: nn.Module,
         function: Callable[[Tensor], Tensor],
         precision: str = "auto",
-        compiled: bool = False,
     ) -> None:
         if precision not in PRECISIONS:
             raise RequestError(
@@ -74,7 +66,6 @@ class Compute:
             )
         self.precision = precision
         self._function = function
-        self._compiled = torch.compile(function) if compiled else None
         if _is_convolutional(network):
             network.to(memory_format=torch.channels_last)
 
@@ -82,15 +73,15 @@ class Compute:
         self,
         pictures: Tensor,  # [B, 3, H, W]
     ) -> Tensor:
-        """What the network says, float32 whatever it was computed in."""
+        """The network's answer, float32 whatever it was computed in."""
         kind = self.dtype(pictures.device)
         scaled = kind is torch.float16 and pictures.requires_grad
         if scaled:
             pictures = _ScaleGradient.apply(pictures, 1 / _SCALE)
         with _autocast(pictures.device, kind):
-            found = self._run(pictures)
-        found = found.float()
-        return _ScaleGradient.apply(found, _SCALE) if scaled else found
+            answer = self._function(pictures)
+        answer = answer.float()
+        return _ScaleGradient.apply(answer, _SCALE) if scaled else answer
 
     def dtype(self, device: torch.device) -> torch.dtype | None:
         """What matrices are multiplied in on that device; None is float32."""
@@ -100,17 +91,6 @@ class Compute:
             ampere = torch.cuda.get_device_capability(device)[0] >= 8
             return torch.bfloat16 if ampere else torch.float16
         return {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}[self.precision]
-
-    def _run(self, pictures: Tensor) -> Tensor:
-        if self._compiled is None:
-            return self._function(pictures)
-        try:
-            return self._compiled(pictures)
-        except Exception as error:  # the compiler's errors share no class, and none may end a run
-            reason = str(error).strip().splitlines()
-            log.warning("the judge runs uncompiled: %s", reason[0] if reason else type(error).__name__)
-            self._compiled = None
-            return self._function(pictures)
 
 
 def kept_bytes(network: Callable[[Tensor], Tensor], side: int, device: torch.device | str = "cpu") -> int:

@@ -1,4 +1,4 @@
-"""Form: the light and dark that makes a face a face, kept whatever colours it comes in."""
+"""Luminance structure: the light and dark that makes a face a face, kept whatever colours it comes in."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ import torch.nn.functional as F
 from torch import Tensor
 
 WINDOW = 9
-_FLOOR = 2e-4  # of a variance: 1.4 % of the range, which nobody sees as form
+_FLOOR = 2e-4  # of a variance: 1.4 % of the range, which nobody sees as structure
 _LUMA = (0.299, 0.587, 0.114)  # Rec. 601, on display-referred values
 
 
-def form_loss(
+def structure_loss(
     images: Tensor,  # [B, 3, H, W]
     originals: Tensor,  # [B, 3, H, W]
     *,
     window: int = WINDOW,
 ) -> Tensor:  # []
-    """1 − the local correlation of luminance with the original's, weighed by how much form there is.
+    """1 − the local correlation of luminance with the original's, weighed by how much structure there is.
 
     SSIM's structure term (Wang et al. 2004) without its brightness and contrast: a material may be darker or
     flatter, but what was a line should not end up as its opposite. Windows in which the original is even

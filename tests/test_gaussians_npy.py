@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ft2os import budget, exchange
+from ft2os import budget, gaussians_npy
 from ft2os.errors import FileError
 from ft2os.looks import Look
 from tests.scenes import ball, two_groups
@@ -17,16 +17,16 @@ from tests.scenes import ball, two_groups
 def test_what_is_written_is_read_bit_for_bit(tmp_path, degree):
     gaussians = two_groups(degree=degree)
     gaussians = gaussians.replace(row=np.arange(len(gaussians), dtype=np.int32))
-    back = exchange.read(exchange.write(tmp_path / "a.npy", gaussians))
+    back = gaussians_npy.read(gaussians_npy.write(tmp_path / "a.npy", gaussians))
     for name in ("means", "quats", "scales", "opacities", "sh", "group", "row"):
         array = getattr(back, name)
         assert array.tobytes() == getattr(gaussians, name).tobytes(), name
         assert array.flags.c_contiguous
-    assert exchange.digest(back) == exchange.digest(gaussians)
+    assert gaussians_npy.digest(back) == gaussians_npy.digest(gaussians)
 
 
 def test_absent_columns_stay_absent_and_nothing_is_left_over(tmp_path):
-    back = exchange.read(exchange.write(tmp_path / "a.npy", ball(5)))
+    back = gaussians_npy.read(gaussians_npy.write(tmp_path / "a.npy", ball(5)))
     assert back.group is None
     assert back.row is None
     assert [path.name for path in tmp_path.iterdir()] == ["a.npy"]
@@ -34,15 +34,17 @@ def test_absent_columns_stay_absent_and_nothing_is_left_over(tmp_path):
 
 def test_no_gaussians_pass_too(tmp_path):
     nothing = ball(5).subset(np.zeros(5, bool))
-    assert len(exchange.read(exchange.write(tmp_path / "a.npy", nothing))) == 0
+    assert len(gaussians_npy.read(gaussians_npy.write(tmp_path / "a.npy", nothing))) == 0
 
 
 def test_digest_follows_the_content():
     gaussians = ball(5)
     changed = gaussians.replace(opacities=np.nextafter(gaussians.opacities, 1, dtype=np.float32))
-    assert exchange.digest(gaussians) == exchange.digest(ball(5))
-    assert exchange.digest(gaussians) != exchange.digest(changed)
-    assert exchange.digest(gaussians) != exchange.digest(gaussians.replace(group=np.zeros(5, np.int32)))
+    assert gaussians_npy.digest(gaussians) == gaussians_npy.digest(ball(5))
+    assert gaussians_npy.digest(gaussians) != gaussians_npy.digest(changed)
+    assert gaussians_npy.digest(gaussians) != gaussians_npy.digest(
+        gaussians.replace(group=np.zeros(5, np.int32))
+    )
 
 
 def npy(header: str, data: bytes = b"") -> bytes:
@@ -51,7 +53,7 @@ def npy(header: str, data: bytes = b"") -> bytes:
 
 def damaged(folder: Path) -> list[Path]:
     """Files that claim to be what they are not."""
-    whole = exchange.write(folder / "a.npy", ball(50)).read_bytes()
+    whole = gaussians_npy.write(folder / "a.npy", ball(50)).read_bytes()
     head, data = whole[: whole.index(b"\n") + 1], whole[whole.index(b"\n") + 1 :]
     contents = {
         "plain": npy("{'descr': '<f8', 'fortran_order': False, 'shape': (3,), }", bytes(24)),
@@ -76,7 +78,7 @@ def damaged(folder: Path) -> list[Path]:
     return [folder / f"{name}.npy" for name in (*contents, "absent")]
 
 
-@pytest.mark.parametrize("read", [exchange.read, Look.load])
+@pytest.mark.parametrize("read", [gaussians_npy.read, Look.load])
 def test_damage_is_an_error_in_words(tmp_path, read):
     for path in damaged(tmp_path):
         with pytest.raises(FileError) as caught:
@@ -86,14 +88,14 @@ def test_damage_is_an_error_in_words(tmp_path, read):
 
 
 def test_a_file_larger_than_the_memory_is_refused(tmp_path, monkeypatch):
-    path = exchange.write(tmp_path / "a.npy", ball(50))
+    path = gaussians_npy.write(tmp_path / "a.npy", ball(50))
     monkeypatch.setattr(budget, "_NOTICED", 0)
     monkeypatch.setenv("FT2OS_MEMORY", "1000")
     with pytest.raises(FileError, match="memory"):
-        exchange.read(path)
+        gaussians_npy.read(path)
 
 
 def test_a_place_that_cannot_be_written_is_an_error_in_words(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(FileError, match="Cannot write"):
-        exchange.write(tmp_path / "file" / "a.npy", ball(3))
+        gaussians_npy.write(tmp_path / "file" / "a.npy", ball(3))
