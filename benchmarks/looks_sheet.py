@@ -24,7 +24,7 @@ from ft2os.cameras.camera import Camera
 from ft2os.formats import load_scene
 from ft2os.gaussians import Gaussians, concatenate
 from ft2os.stylize import StylizeRequest, stylize
-from ft2os.stylize.floaters import substantial
+from ft2os.stylize.floaters import keep_connected
 from ft2os.stylize.framing import crop_to_object
 
 OBJECTS = {"robot": 75, "plant": 34}
@@ -65,7 +65,7 @@ def main() -> None:
 
 def figure(name: str, prompt: str, target: Gaussians, look: looks.Look, seconds: float) -> dict:
     """What the numbers say of one look."""
-    solid = substantial(target)
+    solid = keep_connected(target)
     styled = looks.apply(target, look, 1.0)
     kept = styled.subset(np.arange(len(styled) - len(look)))
     specks = target.subset(~solid)
@@ -100,7 +100,7 @@ def split_psnr(solid: Gaussians, target: Gaussians, look: looks.Look) -> float:
 def rows(rest: Gaussians, now: Gaussians, original: Gaussians, cameras: list[Camera]) -> np.ndarray:
     """The whole scene, and under it the object alone.  [H, 4 · SIDE, 3]"""
     whole = draw(concatenate([rest, now]), cameras)
-    alone = draw(now, square_views(original.subset(substantial(original))))
+    alone = draw(now, square_views(original.subset(keep_connected(original))))
     return np.concatenate([np.concatenate(list(whole), axis=1), np.concatenate(list(alone), axis=1)])
 
 

@@ -28,10 +28,10 @@ from ft2os.formats import load_scene
 from ft2os.formats.scene import Scene
 from ft2os.gaussians import C0, Gaussians, concatenate
 from ft2os.stylize import StylizeRequest, stylize
-from ft2os.stylize.floaters import substantial
+from ft2os.stylize.floaters import keep_connected
 from ft2os.stylize.framing import crop_to_object
 from ft2os.stylize.measure import CLIPPED, luminance_ssim
-from ft2os.stylize.survey import LUMA
+from ft2os.stylize.view_buffers import LUMA
 from scripts.gallery_page import Entry, page, sheet
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -224,7 +224,7 @@ class Stage:
 
 def windows(scene: Scene, target: Gaussians, subject: Subject) -> list[Camera]:
     """The subject's views, square: the first wide enough to see the neighbours, the others near."""
-    solid = target.subset(substantial(target))
+    solid = target.subset(keep_connected(target))
     margins = (subject.wide, NEAR, NEAR, NEAR)
     cut = [crop_to_object(solid, scene.cameras[i], SIDE, m) for i, m in zip(subject.views, margins)]
     return [camera for camera in cut if camera is not None]

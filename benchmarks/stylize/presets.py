@@ -61,7 +61,7 @@ def warm_up(subject: Subject) -> None:
     """Compile or load the kernels and let the judge look once, so that no preset pays for the others."""
     few = {"views": 6, "pixels": 64, "limit": 1000, "iterations": 2}
     stylize(subject.request("material", "draft", overrides=few))
-    steps = {"steps": 1, "candidates": 1, "views": 1, "survey_views": 6, "survey_pixels": 64}
+    steps = {"steps": 1, "candidates": 1, "views": 1, "surface_views": 6, "surface_pixels": 64}
     stylize(subject.request("clip", "draft", overrides=steps))
 
 

@@ -17,7 +17,7 @@ from ft2os.gaussians import Gaussians
 from ft2os.guidance import clip_judge
 from ft2os.render import linear, rasterize
 from ft2os.stylize import stylize
-from ft2os.stylize.survey import cameras_around
+from ft2os.stylize.view_buffers import cameras_around
 
 SIZES = (5_000, 10_000, 25_000, 50_000, 100_000, 200_000)
 CONTEXTS = (0, 100_000, 1_000_000)

@@ -18,7 +18,7 @@ from ft2os.guidance import clip_judge  # noqa: E402
 from tests import tiny_clip  # noqa: E402
 from tests.scenes import ball  # noqa: E402
 
-SMALL = {"survey_views": 6, "survey_pixels": 48, "limit": 900, "views": 4, "candidates": 2}
+SMALL = {"surface_views": 6, "surface_pixels": 48, "limit": 900, "views": 4, "candidates": 2}
 WANTED = (("clip", "draft"), ("clip", "standard"), ("material", "draft"), ("image", "standard"))
 
 

@@ -123,7 +123,7 @@ def test_an_output_without_room_is_said(scene, capsys, monkeypatch, words):
 
 
 @pytest.mark.parametrize(
-    "setting", ["views=abc", "views=0", "pixels=1e99", "scale=NaN", "refine=3", "keep=2"]
+    "setting", ["views=abc", "views=0", "pixels=1e99", "scale=NaN", "refine=3", "luminance_keep=2"]
 )
 def test_a_setting_that_makes_no_sense(scene, tmp_path, capsys, setting):
     said = refused(capsys, *draft(scene, tmp_path / "o.ply", "--set", setting))

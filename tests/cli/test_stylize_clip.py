@@ -58,8 +58,8 @@ def test_the_shell_and_the_api_give_the_same_look(scene, tmp_path, capsys, monke
     monkeypatch.setenv("FT2OS_CACHE", str(tmp_path / "cache"))
     settings = {
         "model": str(tiny_clip.write(tmp_path / "judge")),
-        "survey_views": 4,
-        "survey_pixels": 48,
+        "surface_views": 4,
+        "surface_pixels": 48,
         "limit": 500,
         "refit": 0,
         "views": 4,

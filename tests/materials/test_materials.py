@@ -34,7 +34,7 @@ def test_there_are_many_and_no_word_has_two_owners() -> None:
     for material in MATERIALS.values():
         assert len(material.words) >= 2
         assert all(w == w.lower().strip() and w for w in material.words)
-        assert 0 < material.keep <= 1
+        assert 0 < material.luminance_keep <= 1
         assert material.detail_gain > 0
 
 

@@ -206,7 +206,7 @@ def test_only_colour_free_leaves_the_geometry_to_the_parent(make):
 
 
 def test_the_default_preset_fades_the_bands(make, target):
-    small = {"survey_views": 4, "survey_pixels": 48, "limit": 400, "views": 4, "bank": 32}
+    small = {"surface_views": 4, "surface_pixels": 48, "limit": 400, "views": 4, "bank": 32}
     after = looks.apply(target, clip.run(make(preset="standard", **small)).look, 1.0)
     assert not after.sh[:, 1:].any()
 

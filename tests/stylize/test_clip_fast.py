@@ -16,14 +16,14 @@ from ft2os.errors import CancelledError, FileError, RequestError  # noqa: E402
 from ft2os.gaussians import C0, concatenate  # noqa: E402
 from ft2os.strict_json import to_json  # noqa: E402
 from ft2os.stylize import StylizeRequest, stylize  # noqa: E402
-from ft2os.stylize.relief import CEILING  # noqa: E402
-from ft2os.stylize.survey import cameras_around  # noqa: E402
+from ft2os.stylize.luminance import CEILING  # noqa: E402
+from ft2os.stylize.view_buffers import cameras_around  # noqa: E402
 from tests import tiny_clip  # noqa: E402
 from tests.scenes import ball  # noqa: E402
 
 SMALL = {
-    "survey_views": 4,
-    "survey_pixels": 48,
+    "surface_views": 4,
+    "surface_pixels": 48,
     "limit": 400,
     "refit": 0,
     "views": 4,
@@ -97,8 +97,8 @@ def test_the_judge_moves_the_colours_from_the_start_and_the_loss_falls(make):
 
 
 def test_without_steps_the_start_is_the_material_methods_own_solve(make, target):
-    fast = stylize(make("gold", steps=0, scale=1.15, keep=0.5, candidates=1)).look
-    size = {"views": 4, "pixels": 48, "limit": 400, "refit": 0, "keep": 0.5, "scale": 1.15}
+    fast = stylize(make("gold", steps=0, scale=1.15, luminance_keep=0.5, candidates=1)).look
+    size = {"views": 4, "pixels": 48, "limit": 400, "refit": 0, "luminance_keep": 0.5, "scale": 1.15}
     draft = stylize(StylizeRequest(target, "gold", overrides=size)).look
     white = (CEILING - 0.5) / C0  # the CLIP method keeps channels below it, as painting does
     np.testing.assert_allclose(fast.dc, np.minimum(draft.dc, white), atol=1e-5)
@@ -190,12 +190,12 @@ def test_where_no_word_names_a_material_the_object_itself_is_shown_first(make):
 
 
 def test_a_draft_neither_ranks_what_is_named_nor_builds_views_of_its_own(make, target):
-    small = {"survey_views": 4, "survey_pixels": 48, "limit": 400, "bank": 32}
+    small = {"surface_views": 4, "surface_pixels": 48, "limit": 400, "bank": 32}
     request = make(preset="draft")
     overrides = {"model": request.overrides["model"], **small}
     stats = stylize(dataclasses.replace(request, overrides=overrides)).stats
     assert stats["start"] == {"from": "lava", "how": "name", "scores": {}} | {
-        key: stats["start"][key] for key in ("scale", "keep")
+        key: stats["start"][key] for key in ("scale", "luminance_keep")
     }
     assert stats["views"] == len(cameras_around(target, 4, 48))
     assert stats["judged_views"] <= 12

@@ -9,7 +9,7 @@ torch = pytest.importorskip("torch")
 
 from ft2os.errors import MissingError  # noqa: E402
 from ft2os.guidance import perceptual  # noqa: E402
-from ft2os.stylize import canvas, feature_match  # noqa: E402
+from ft2os.stylize import feature_match, prepare  # noqa: E402
 from ft2os.stylize.feature_match import Matcher, Schedule, Terms  # noqa: E402
 from tests.scenes import ball  # noqa: E402
 
@@ -26,7 +26,7 @@ def network():
 
 @pytest.fixture(scope="module")
 def made():
-    return canvas.prepare(ball(150, 0, 3), views=4, pixels=64, largest=0.02, limit=2000)
+    return prepare.prepare(ball(150, 0, 3), views=4, pixels=64, max_split_scale=0.02, limit=2000)
 
 
 def stripes(size=64, width=8, seed=0) -> np.ndarray:
@@ -86,9 +86,9 @@ def run(made, network, terms, steps=16, **more):
     start = np.full_like(made.neutral, 0.5)
     said = []
     colours = feature_match.run(
-        made.surveys,
+        made.surface_views,
         start,
-        [s.original for s in made.surveys],
+        [s.original for s in made.surface_views],
         Matcher(network, [stripes()]),
         terms,
         Schedule(steps, 0.03, shrink=2, seed=4),
@@ -126,7 +126,7 @@ def test_holding_and_smoothness_do_what_they_say(made, network):
 
     def roughness(colours):
         return np.mean(
-            [np.abs(np.diff(s.view.image(colours), axis=0))[s.mask[1:]].mean() for s in made.surveys]
+            [np.abs(np.diff(s.view.image(colours), axis=0))[s.mask[1:]].mean() for s in made.surface_views]
         )
 
     assert roughness(smooth) < roughness(free)

@@ -8,12 +8,12 @@ import pytest
 from ft2os import looks
 from ft2os.errors import RequestError, UnknownPromptError
 from ft2os.gaussians import C0, Gaussians, concatenate
-from ft2os.stylize import StylizeRequest, canvas, form, stylize
+from ft2os.stylize import StylizeRequest, form, prepare, stylize
 from ft2os.stylize.form.forms import REACH
 from tests.scenes import ball
 
 RADIUS = 0.5
-SMALL = {"views": 8, "pixels": 96, "largest": 0.02, "limit": 4000}
+SMALL = {"views": 8, "pixels": 96, "max_split_scale": 0.02, "limit": 4000}
 
 
 def sphere(n: int = 1500) -> Gaussians:
@@ -34,13 +34,13 @@ def sphere(n: int = 1500) -> Gaussians:
 
 
 @pytest.fixture(scope="module")
-def plain() -> canvas.Canvas:
-    return canvas.prepare(sphere(), **SMALL)
+def plain() -> prepare.PreparedObject:
+    return prepare.prepare(sphere(), **SMALL)
 
 
 @pytest.fixture(scope="module")
-def made(plain) -> dict[str, canvas.Canvas]:
-    return {name: form.shaped(plain, name, 1.0, 3) for name in form.FORMS}
+def made(plain) -> dict[str, prepare.PreparedObject]:
+    return {name: form.give_form(plain, name, 1.0, 3) for name in form.FORMS}
 
 
 def radii(gaussians: Gaussians) -> np.ndarray:
@@ -91,7 +91,9 @@ def test_what_is_inflated_swells_everywhere_and_closes(plain, made):
     assert np.percentile(gain, 2) > 1.06
     assert np.percentile(gain, 98) < 1.3
     assert 1.05 < np.median(shown.scales / plain.fine.scales) < 1.3
-    holes = [1 - s.view.alpha.reshape(s.mask.shape)[40:56, 40:56].min() for s in made["inflated"].surveys]
+    holes = [
+        1 - s.view.alpha.reshape(s.mask.shape)[40:56, 40:56].min() for s in made["inflated"].surface_views
+    ]
     assert max(holes) < 0.1
 
 
@@ -109,12 +111,12 @@ def test_a_form_keeps_its_bounds_and_its_parents(plain, made, name):
         return (ordered[:, 2] > 10.001 * ordered[:, 1]).sum()
 
     assert needles(m.shown) <= needles(plain.fine)
-    again = form.shaped(plain, name, 1.0, 3)
+    again = form.give_form(plain, name, 1.0, 3)
     assert again.shown.means.tobytes() == m.shown.means.tobytes()
 
 
 def test_another_seed_grows_elsewhere_and_more_grows_farther(plain, made):
-    other, more = form.shaped(plain, "spikes", 1.0, 4), form.shaped(plain, "spikes", 1.8, 3)
+    other, more = form.give_form(plain, "spikes", 1.0, 4), form.give_form(plain, "spikes", 1.8, 3)
     assert other.shown.means.tobytes() != made["spikes"].shown.means.tobytes()
     assert radii(more.shown).max() > radii(made["spikes"].shown).max() + 0.04
 
@@ -126,7 +128,7 @@ def test_eyes_are_spared():
     dark = np.floor(g.means[:, 0] * 10) % 2 == 0
     sh[face & dark] = -0.5 / C0
     sh[face & ~dark] = 0.5 / C0
-    m = form.shaped(canvas.prepare(g.replace(sh=sh), **SMALL), "spikes")
+    m = form.give_form(prepare.prepare(g.replace(sh=sh), **SMALL), "spikes")
     grown = m.shown.means[m.fine.opacities < 0.03]
     high = grown[np.linalg.norm(grown, axis=1) > RADIUS + 0.06]
     side = high[:, 2] / np.linalg.norm(high, axis=1)
@@ -186,10 +188,10 @@ def test_overrides_choose_a_form_or_none():
     ],
 )
 def test_the_form_is_found_in_the_prompt(prompt, name, rest, coloured):
-    found = form.asked(prompt)
+    found = form.parse_form(prompt)
     assert (found.form, found.rest, found.coloured) == (name, rest, coloured)
 
 
 def test_the_objects_own_noun_is_no_form():
-    assert form.asked("golden hedgehog", "hedgehog").form is None
-    assert form.asked("a melting robot", "robot") == form.Asked("melting", 1.0, "a robot", False)
+    assert form.parse_form("golden hedgehog", "hedgehog").form is None
+    assert form.parse_form("a melting robot", "robot") == form.FormRequest("melting", 1.0, "a robot", False)

@@ -104,13 +104,20 @@ def imitate(target, views):
     return judge
 
 
-def run(start, target, *, context=None, shape=None, seed=0, tick=None, state=None, **changes):
+def run(start, target, *, context=None, shape=None, seed=0, on_progress=None, state=None, **changes):
     shape = shape or Shape(start, extent=2 * RADIUS)
     views = cameras()
     settings = Settings(**{"steps": 80, "background": GREY, **changes})
     rng = np.random.default_rng(seed)
     report = deform(
-        shape, views, imitate(target, views), settings, rng, context=context, tick=tick, state=state
+        shape,
+        views,
+        imitate(target, views),
+        settings,
+        rng,
+        context=context,
+        on_progress=on_progress,
+        state=state,
     )
     return shape, report
 
@@ -178,7 +185,7 @@ def test_no_spill_whatever_the_judge_wants():
 
 
 def test_under_a_judge_of_noise_neighbours_move_together():
-    # Such a judge pulls every Gaussian its own way; followed singly they leave no surface.
+    # Such a judge screen_gradients every Gaussian its own way; followed singly they leave no surface.
     start = sphere(900)
     views = cameras(32)
     noise = torch.from_numpy(np.random.default_rng(5).normal(size=(len(views), 3, 32, 32)).astype(np.float32))
@@ -220,11 +227,11 @@ def test_the_same_seed_gives_the_same_bits_and_another_seed_others():
 def test_a_resumed_run_ends_with_the_same_bits(tmp_path):
     start, target = sphere(150), spiky(150)
 
-    def tick(step):
+    def on_progress(step):
         if step.number == 7:  # between the two splits of 12 steps
             torch.save(step.state(), tmp_path / "state.pt")
 
-    whole, report = run(start, target, steps=12, tick=tick, split_share=0.1)
+    whole, report = run(start, target, steps=12, on_progress=on_progress, split_share=0.1)
     state = torch.load(tmp_path / "state.pt", weights_only=True)
     rest, rest_report = run(start, target, steps=12, state=state, split_share=0.1)
     assert rest_report.losses == report.losses
@@ -263,7 +270,7 @@ def test_a_cancelled_run_leaves_a_valid_look():
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        run(start, swollen(150), shape=shape, tick=stop)
+        run(start, swollen(150), shape=shape, on_progress=stop)
     assert not np.array_equal(finished(shape, start).means, start.means)
 
 
@@ -342,13 +349,13 @@ def test_needles_and_oversized_ones_are_split_before_the_start():
     scales[7] = (0.2, 0.01, 0.01)  # a needle
     scales[9] = (0.15, 0.15, 0.01)  # a disc as wide as a third of the sphere
     shape = Shape(start.replace(scales=scales))
-    assert split_long(shape, extent=1.0, most=400) > 10
+    assert split_long(shape, extent=1.0, max_gaussians=400) > 10
     ordered = np.sort(shape.look_parts()["target"]["scales"], axis=1)
     assert ordered[:, 2].max() <= 0.06 + 1e-6
     assert (ordered[:, 2] / ordered[:, 1]).max() <= 6
     assert set(shape.look_parts()["parent"][300:].tolist()) == {7, 9}
     capped = Shape(start.replace(scales=scales))
-    assert split_long(capped, extent=1.0, most=302) == 2
+    assert split_long(capped, extent=1.0, max_gaussians=302) == 2
 
 
 def test_the_look_shows_the_original_at_none_and_the_target_at_full_strength():

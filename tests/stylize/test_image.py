@@ -11,9 +11,9 @@ import pytest
 from ft2os import looks
 from ft2os.errors import CancelledError, FileError, MissingError, RequestError
 from ft2os.gaussians import concatenate
-from ft2os.stylize import StylizeRequest, canvas, picture_paint, stylize
+from ft2os.stylize import StylizeRequest, picture_paint, prepare, stylize
 from ft2os.stylize.picture_paint import Strokes, own_colours, palette
-from ft2os.stylize.survey import LUMA
+from ft2os.stylize.view_buffers import LUMA
 from tests.scenes import ball
 
 SMALL = {"views": 4, "pixels": 64, "limit": 3000}
@@ -56,8 +56,8 @@ def asked(target, picture, preset="draft", prompt="", seed=0, **overrides) -> St
 def shown(target, look, views=3) -> np.ndarray:
     """Un-premultiplied pixels of the object.  [M, 3]"""
     g = looks.apply(target, look, 1.0)
-    made = canvas.prepare(g, views=views, pixels=64, largest=1.0, limit=1)
-    return np.concatenate([own_colours(s) for s in made.surveys])
+    made = prepare.prepare(g, views=views, pixels=64, max_split_scale=1.0, limit=1)
+    return np.concatenate([own_colours(s) for s in made.surface_views])
 
 
 def test_the_palette_moves_mean_and_covariance_to_the_pictures():
@@ -118,7 +118,7 @@ def test_a_run_with_a_network(picture, vgg):
     stats = result.stats
     assert len(stats["losses"]) == 12
     assert set(stats["terms"]) == {"match", "content", "statistics", "smooth"}
-    assert set(stats["stages"]) >= {"survey", "paint", "strokes", "settle"}
+    assert set(stats["stages"]) >= {"views", "paint", "strokes", "settle"}
     steps = [p.step for p in seen]
     assert steps == sorted(steps)
     assert (seen[-1].step, seen[-1].eta_s) == (seen[-1].total, 0)
@@ -209,18 +209,18 @@ def test_a_draft_runs_where_torch_cannot_be_imported(picture):
 
 
 def test_the_last_coat_holds_the_palette_and_the_form():
-    made = canvas.prepare(ball(200, 0, 1), views=4, pixels=64, largest=0.05, limit=3000)
+    made = prepare.prepare(ball(200, 0, 1), views=4, pixels=64, max_split_scale=0.05, limit=3000)
     rng = np.random.default_rng(0)
     noise = rng.uniform(0, 1, (len(made), 3)).astype(np.float32)
     goal = rng.uniform(0, 1, (64, 64, 1)).astype(np.float32) * np.array([1.0, 0.8, 0.2], np.float32)
-    colours = picture_paint.solve(made, picture_paint.settle(made, noise, goal, keep=0.5))
+    colours = picture_paint.solve(made, picture_paint.settle(made, noise, goal, luminance_keep=0.5))
 
     def chroma(values):  # how far from the picture's only hue
         gold = np.array([1.0, 0.8, 0.2]) / np.linalg.norm([1.0, 0.8, 0.2])
         return np.linalg.norm(values - (values @ gold)[:, None] * gold, axis=1).mean()
 
     before, after = (
-        chroma(np.concatenate([own_colours(s, s.view.image(c)) for s in made.surveys]))
+        chroma(np.concatenate([own_colours(s, s.view.image(c)) for s in made.surface_views]))
         for c in (noise, colours)
     )
     assert after < 0.4 * before
@@ -242,7 +242,7 @@ def test_real_weights_bring_a_real_object_to_the_painting(data_dir, monkeypatch,
     match = result.stats["terms"]["match"]
     assert np.mean(match[-6:]) < np.mean(match[:6])
     picture = style_image.load(path, 256).reshape(-1, 3)
-    looked = canvas.prepare(g, views=3, pixels=64, largest=1.0, limit=1).surveys
+    looked = prepare.prepare(g, views=3, pixels=64, max_split_scale=1.0, limit=1).surface_views
     before, after = np.concatenate([own_colours(s) for s in looked]), shown(g, result.look)
     for figure in (lambda x: x.mean(0), lambda x: np.cov(x.T)):
         off = [np.abs(figure(x) - figure(picture)).max() for x in (before, after)]

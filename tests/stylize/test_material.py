@@ -12,7 +12,7 @@ from ft2os.errors import CancelledError, MissingError, RequestError, UnknownProm
 from ft2os.gaussians import concatenate
 from ft2os.looks import apply
 from ft2os.stylize import StylizeRequest, stylize
-from ft2os.stylize.floaters import substantial
+from ft2os.stylize.floaters import keep_connected
 from tests.scenes import ball
 
 SMALL = {"views": 5, "pixels": 64, "limit": 3000}
@@ -28,7 +28,7 @@ def speck(centre=(4.0, 0.0, 0.0)):
 
 def test_specks_are_no_part_of_the_object_and_stay_as_they_were():
     g = concatenate([ball(300), speck()])
-    np.testing.assert_array_equal(substantial(g), np.arange(303) < 300)
+    np.testing.assert_array_equal(keep_connected(g), np.arange(303) < 300)
     look = stylize(request(g)).look
     assert look.parent.max() < 300
     shown = apply(g, look, 1.0)
@@ -38,7 +38,7 @@ def test_specks_are_no_part_of_the_object_and_stay_as_they_were():
 
 def test_a_large_separate_part_belongs_to_the_object():
     g = concatenate([ball(300), ball(60, 0, 5, centre=(3.0, 0.0, 0.0), radius=0.3)])
-    assert substantial(g).all()
+    assert keep_connected(g).all()
 
 
 def test_the_same_seed_gives_the_same_look():
@@ -63,7 +63,7 @@ def test_a_first_picture_comes_before_the_object_was_seen_from_all_around():
     result = stylize(request(ball(200), "ice"), progress=seen.append)
     pictures = [p for p in seen if p.preview is not None]
     assert [p.stage for p in pictures] == ["split", "solve", "solve"]
-    assert seen.index(pictures[0]) < next(i for i, p in enumerate(seen) if p.stage == "survey")
+    assert seen.index(pictures[0]) < next(i for i, p in enumerate(seen) if p.stage == "views")
     last = pictures[-1].preview.astype(float)
     errors = [np.abs(p.preview - last).mean() for p in pictures[:2]]
     shown = np.abs(last - 127.5).mean()

@@ -198,7 +198,7 @@ def test_a_clip_run_with_less_memory_lowers_its_batch_and_gives_the_same_kind_of
     from tests.scenes import ball
 
     overrides = {"model": str(tiny_clip.write(tmp_path / "judge")), "steps": 2, "candidates": 1, "views": 2}
-    overrides |= {"survey_views": 6, "survey_pixels": 32, "limit": 500, "start": "lava"}
+    overrides |= {"surface_views": 6, "surface_pixels": 32, "limit": 500, "start": "lava"}
     request = StylizeRequest(target=ball(300), prompt="lava", method="clip", overrides=overrides)
     plain = stylize(request)
     wanted = plain.stats["memory"]

@@ -10,9 +10,9 @@ import pytest
 from ft2os import looks
 from ft2os.errors import RequestError
 from ft2os.gaussians import C0, Gaussians
-from ft2os.stylize import StylizeRequest, canvas, memory, stylize
-from ft2os.stylize.floaters import substantial
-from ft2os.stylize.split import most, split
+from ft2os.stylize import StylizeRequest, memory, prepare, stylize
+from ft2os.stylize.floaters import keep_connected
+from ft2os.stylize.split import max_gaussians, split
 from ft2os.tiles.linear import LinearView
 from tests.scenes import ball
 
@@ -67,7 +67,7 @@ ODD = {
 def test_an_odd_object_takes_the_look(name: str) -> None:
     target = ODD[name]
     look = look_of(target)
-    assert len(look) <= most(len(target), QUICK["limit"])
+    assert len(look) <= max_gaussians(len(target), QUICK["limit"])
     styled = looks.apply(target, look, 0.5)
     assert all(np.isfinite(getattr(styled, part)).all() for part in ("means", "quats", "scales", "sh"))
     red, _, blue = np.average(0.5 + C0 * look.dc, axis=0, weights=look.opacities)
@@ -95,7 +95,7 @@ def test_size_and_place_make_no_difference() -> None:
 def test_what_is_out_of_proportion_is_left_alone() -> None:
     for name in ("means", "scales"):
         target = with_one(some(ball(60).means, 0.3), name, 1e18)
-        assert np.flatnonzero(~substantial(target)).tolist() == [3]
+        assert np.flatnonzero(~keep_connected(target)).tolist() == [3]
         assert 3 not in look_of(target).parent
 
 
@@ -129,14 +129,14 @@ def test_pictures_of_many_layers_are_split_coarser_and_refused_before_they_fill_
     monkeypatch,
 ) -> None:
     deep = some([[0, 0, 0]] * 200, 0.03)
-    how = {"views": 4, "pixels": 64, "largest": 0.006, "limit": 20_000}
-    made = canvas.prepare(deep, **how)
-    weights = [s.view.W.nnz / s.mask.size for s in made.surveys]
+    how = {"views": 4, "pixels": 64, "max_split_scale": 0.006, "limit": 20_000}
+    made = prepare.prepare(deep, **how)
+    weights = [s.view.W.nnz / s.mask.size for s in made.surface_views]
     assert max(weights) < 100
     faint = some(np.zeros((3000, 3)), 0.1).replace(opacities=np.full(3000, 0.03, np.float32))
     monkeypatch.setenv(memory.MEMORY_ENV, str(4 << 20))
     with pytest.raises(RequestError, match="lie over each other"):
-        canvas.prepare(faint, **how)
+        prepare.prepare(faint, **how)
 
 
 @pytest.mark.parametrize("method", ["material", "image"])

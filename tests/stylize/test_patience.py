@@ -15,24 +15,24 @@ from tests.scenes import ball
 def test_what_work_gives_and_says_arrives() -> None:
     shares: list[float] = []
 
-    def work(tick) -> str:
-        tick(0.5)
+    def work(on_progress) -> str:
+        on_progress(0.5)
         return "done"
 
     assert patiently(work, shares.append) == "done"
     assert shares[-1] == 0.5
     with pytest.raises(ZeroDivisionError):
-        patiently(lambda tick: 1 / 0, shares.append)
+        patiently(lambda on_progress: 1 / 0, shares.append)
 
 
 def test_who_cancels_does_not_wait_and_the_work_is_told() -> None:
     begun, told, go_on = threading.Event(), threading.Event(), threading.Event()
 
-    def work(tick) -> None:
+    def work(on_progress) -> None:
         begun.set()
         go_on.wait(10)
         try:
-            tick(0.1)
+            on_progress(0.1)
         except CancelledError:
             told.set()
 
@@ -48,10 +48,10 @@ def test_who_cancels_does_not_wait_and_the_work_is_told() -> None:
 
 def test_a_stage_without_an_end_can_be_cancelled(monkeypatch) -> None:
     """The search for what hangs together takes seconds on a million Gaussians; here it takes for ever."""
-    from ft2os.stylize import canvas
+    from ft2os.stylize import prepare
 
     asked, never = [], threading.Event()
-    monkeypatch.setattr(canvas, "substantial", lambda target: never.wait(30))
+    monkeypatch.setattr(prepare, "keep_connected", lambda target: never.wait(30))
 
     def cancelled() -> bool:
         asked.append(True)

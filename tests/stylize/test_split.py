@@ -11,9 +11,9 @@ from ft2os.cameras import orbit
 from ft2os.cameras.camera import stack
 from ft2os.formats import load_scene
 from ft2os.gaussians import Gaussians
-from ft2os.stylize.floaters import substantial
+from ft2os.stylize.floaters import keep_connected
 from ft2os.stylize.split import split
-from ft2os.stylize.survey import frame_of, visibility
+from ft2os.stylize.view_buffers import frame_of, visibility
 from ft2os.tiles import render
 
 DEMO_SCENE = Path(__file__).parents[2] / "demo" / "scene" / "scene.ply"
@@ -55,7 +55,7 @@ def test_one_gaussian_covers_from_all_sides_what_it_did(scales, opacity):
 def test_a_real_object_hardly_changes(data_dir, group, most):
     scene = load_scene(data_dir / "grouped" / "composite_gg")
     g = scene.gaussians.subset(scene.mask(group))
-    g = g.subset(substantial(g))
+    g = g.subset(keep_connected(g))
     fine, parent = split(g, 0.006 * frame_of(g).extent, 72_000, visibility(g))
     assert len(fine) > 2 * len(g)
     assert parent.min() >= 0

@@ -64,7 +64,7 @@ def test_the_solve_finds_the_colours_that_made_the_pictures():
     wanted = rng.uniform(0.05, 0.95, (len(scene), 3)).astype(np.float32)
     targets = [v.image(wanted, BACKGROUND) for v in views]
     found = solve.solve_colours(
-        views, targets, np.full_like(wanted, 0.5), background=BACKGROUND, pull=1e-4, iterations=200
+        views, targets, np.full_like(wanted, 0.5), background=BACKGROUND, prior_weight=1e-4, iterations=200
     )
     error = [np.abs(v.image(found, BACKGROUND) - t).max() for v, t in zip(views, targets)]
     assert max(error) < 0.02
@@ -80,7 +80,7 @@ def test_the_solve_keeps_to_its_box_its_pull_and_its_weights():
     bright = [np.full((52, 70, 3), 3.0, np.float32)]
     assert solve.solve_colours(views, bright, start).max() <= 1.0
     assert solve.solve_colours(views, bright, start, bounds=None).max() > 1.0
-    np.testing.assert_allclose(solve.solve_colours(views, bright, start, pull=1e6), start, atol=1e-3)
+    np.testing.assert_allclose(solve.solve_colours(views, bright, start, prior_weight=1e6), start, atol=1e-3)
     nothing = [np.zeros((52, 70), np.float32)]
     np.testing.assert_array_equal(solve.solve_colours(views, bright, start, weights=nothing), start)
     with pytest.raises(ValueError):
@@ -98,7 +98,8 @@ def test_the_solve_never_makes_the_fit_worse():
         return sum(float(((v.image(colours) - t) ** 2).sum()) for v, t in zip(views, targets))
 
     errors = [
-        misfit(solve.solve_colours(views, targets, start, pull=1e-3, iterations=k)) for k in (0, 5, 20, 60)
+        misfit(solve.solve_colours(views, targets, start, prior_weight=1e-3, iterations=k))
+        for k in (0, 5, 20, 60)
     ]
     assert errors[0] > errors[1] >= errors[2] >= errors[3] * (1 - 1e-4)
 

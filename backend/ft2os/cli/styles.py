@@ -120,6 +120,6 @@ def check(target: StyleTarget, method: str) -> None:
         from ft2os.materials import match
         from ft2os.stylize import form
 
-        asked = form.asked(target.style.prompt, target.name)
-        if asked.coloured:  # a form alone keeps the object's own colours
-            match(asked.rest, object_name=target.name)
+        wanted = form.parse_form(target.style.prompt, target.name)
+        if wanted.coloured:  # a form alone keeps the object's own colours
+            match(wanted.rest, object_name=target.name)

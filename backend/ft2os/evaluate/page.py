@@ -1,7 +1,7 @@
 """The report as one HTML page that needs nothing else: style, pictures and curves are all inside.
 
 Whatever comes from a file or from the user is escaped, and the page forbids itself scripts and requests. It
-is well-formed XML too, so that any tool can take it apart.
+is well-deformed XML too, so that any tool can take it apart.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ def _hair(s: Surface, salt: int, freq: float = 70.0) -> np.ndarray:
     return s.fbm((freq, freq / 7, freq), 3, salt=salt + 1, at=q)
 
 
-@material("zebra", "Zebra", "zebra stripe, stripe, striped", detail_gain=1.3, keep=0.55)
+@material("zebra", "Zebra", "zebra stripe, stripe, striped", detail_gain=1.3, luminance_keep=0.55)
 def zebra(s: Surface) -> np.ndarray:
     """Forking black stripes with soft brown shadows on cream hair."""
     q = s.warp(2.0, 0.12, salt=1, octaves=2)
@@ -34,7 +34,7 @@ def zebra(s: Surface) -> np.ndarray:
     return mix(cream, black, stripe)
 
 
-@material("tiger", "Tiger", "tiger stripe, bengal, tigerskin", detail_gain=1.3, keep=0.55)
+@material("tiger", "Tiger", "tiger stripe, bengal, tigerskin", detail_gain=1.3, luminance_keep=0.55)
 def tiger(s: Surface) -> np.ndarray:
     """Burnt-orange coat, pale belly, tapering black flames of stripes."""
     q = s.warp(2.4, 0.13, salt=11, octaves=3)
@@ -56,7 +56,7 @@ def tiger(s: Surface) -> np.ndarray:
     "Leopard",
     "cheetah, jaguar, leopard print, animal print",
     detail_gain=1.3,
-    keep=0.55,
+    luminance_keep=0.55,
     scale=1.2,
 )
 def leopard(s: Surface) -> np.ndarray:
@@ -81,7 +81,7 @@ def leopard(s: Surface) -> np.ndarray:
     return mix(colour, black, ring * gaps)
 
 
-@material("giraffe", "Giraffe", "giraffe pattern, cracked earth", detail_gain=1.3, keep=0.55)
+@material("giraffe", "Giraffe", "giraffe pattern, cracked earth", detail_gain=1.3, luminance_keep=0.55)
 def giraffe(s: Surface) -> np.ndarray:
     """Chestnut patches, darker in the middle, parted by cream lines."""
     patch = s.cells((6.2, 5.2, 6.2), salt=31, at=s.warp(9, 0.014, salt=32), jitter=0.85)
@@ -121,7 +121,7 @@ def _scales(s: Surface, count: float) -> tuple[np.ndarray, ...]:
     "Snake scales",
     "snakeskin, reptile, scaly, viper, lizard, crocodile, serpent",
     detail_gain=1.3,
-    keep=0.55,
+    luminance_keep=0.55,
     scale=1.4,
 )
 def snake(s: Surface) -> np.ndarray:
@@ -154,7 +154,12 @@ def snake(s: Surface) -> np.ndarray:
 
 
 @material(
-    "dragon", "Dragon scales", "mermaid, dragon scale, fish scale", detail_gain=0.9, keep=0.55, scale=1.25
+    "dragon",
+    "Dragon scales",
+    "mermaid, dragon scale, fish scale",
+    detail_gain=0.9,
+    luminance_keep=0.55,
+    scale=1.25,
 )
 def dragon(s: Surface) -> np.ndarray:
     """Overlapping round scales, teal to violet, each with a bright rim, a keel and its neighbour's shadow."""
@@ -169,7 +174,13 @@ def dragon(s: Surface) -> np.ndarray:
     return mix(colour, "#06131a", 0.8 * smooth(0.05, 0.0, rise))
 
 
-@material("fur", "Fur", "furry, fluffy, hairy, plush, teddy bear, yeti, shaggy", detail_gain=0.85, keep=0.55)
+@material(
+    "fur",
+    "Fur",
+    "furry, fluffy, hairy, plush, teddy bear, yeti, shaggy",
+    detail_gain=0.85,
+    luminance_keep=0.55,
+)
 def fur(s: Surface) -> np.ndarray:
     """Long tufted hair in layers, dark at the roots and golden at the tips."""
     comb = s.warp(2.2, 0.05, salt=71, octaves=2)

@@ -18,7 +18,7 @@ def _flat(s: Surface, code: str) -> np.ndarray:
     "Knitted wool",
     "knit, knitted, yarn, sweater, crochet, woolen, woollen, knitwear, jumper",
     detail_gain=1.3,
-    keep=0.55,
+    luminance_keep=0.55,
     scale=1.5,
 )
 def wool(s: Surface) -> np.ndarray:
@@ -46,7 +46,7 @@ def wool(s: Surface) -> np.ndarray:
     return shade(colour, light)
 
 
-@material("denim", "Denim", "jeans, jean, canvas cloth, dungarees", detail_gain=0.9, keep=0.6)
+@material("denim", "Denim", "jeans, jean, canvas cloth, dungarees", detail_gain=0.9, luminance_keep=0.6)
 def denim(s: Surface) -> np.ndarray:
     """Indigo twill, washed pale where it is worn, with double orange seams."""
     across, up = s.unrolled()
@@ -74,7 +74,12 @@ _SETT = (
 
 
 @material(
-    "tartan", "Tartan", "plaid, kilt, flannel, checkered, gingham", detail_gain=1.3, keep=0.55, scale=1.3
+    "tartan",
+    "Tartan",
+    "plaid, kilt, flannel, checkered, gingham",
+    detail_gain=1.3,
+    luminance_keep=0.55,
+    scale=1.3,
 )
 def tartan(s: Surface) -> np.ndarray:
     """Red sett with green and navy bands, white and yellow guard lines, woven as twill."""
@@ -95,7 +100,7 @@ def tartan(s: Surface) -> np.ndarray:
     )
 
 
-@material("camouflage", "Camouflage", "camo, woodland camo", detail_gain=1.3, keep=0.6)
+@material("camouflage", "Camouflage", "camo, woodland camo", detail_gain=1.3, luminance_keep=0.6)
 def camouflage(s: Surface) -> np.ndarray:
     """Woodland pattern: four colours in layered blobs on ripstop cloth."""
     colour = _flat(s, "#8a8455")
@@ -110,7 +115,7 @@ def camouflage(s: Surface) -> np.ndarray:
     return shade(colour, weave + 0.3 * s.detail)
 
 
-@material("leather", "Leather", "suede, rawhide, cowhide", detail_gain=0.85, keep=0.6)
+@material("leather", "Leather", "suede, rawhide, cowhide", detail_gain=0.85, luminance_keep=0.6)
 def leather(s: Surface) -> np.ndarray:
     """Brown hide: pebbled grain, creases, dark oil in the folds, pale rubbed edges."""
     q = s.warp(9, 0.012, salt=51)
@@ -127,7 +132,7 @@ def leather(s: Surface) -> np.ndarray:
     "Newspaper",
     "paper, papery, origami, papier mache, cardboard",
     detail_gain=1.3,
-    keep=0.65,
+    luminance_keep=0.65,
 )
 def newspaper(s: Surface) -> np.ndarray:
     """Torn sheets pasted over each other, with columns of print, headlines and grey pictures."""

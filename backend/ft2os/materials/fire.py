@@ -21,7 +21,7 @@ def _spark(s: Surface) -> np.ndarray:
     "Lava",
     "magma, volcano, volcanic, molten rock, molten, eruption",
     detail_gain=0.25,
-    keep=0.55,
+    luminance_keep=0.55,
     emissive=True,
 )
 def lava(s: Surface) -> np.ndarray:
@@ -49,7 +49,7 @@ def lava(s: Surface) -> np.ndarray:
     "Flames",
     "flame, fire, fiery, burning, inferno, ablaze, wildfire, flaming",
     detail_gain=0.2,
-    keep=0.55,
+    luminance_keep=0.55,
     emissive=True,
 )
 def flames(s: Surface) -> np.ndarray:
@@ -72,7 +72,7 @@ def flames(s: Surface) -> np.ndarray:
     "Embers and charcoal",
     "charcoal, ember, coal, ash, burnt, charred, scorched, smouldering",
     detail_gain=0.5,
-    keep=0.5,
+    luminance_keep=0.5,
     emissive=True,
 )
 def embers(s: Surface) -> np.ndarray:
@@ -96,7 +96,7 @@ def embers(s: Surface) -> np.ndarray:
     "Lightning",
     "electric, electricity, plasma, thunder, thunderbolt, thunderstorm",
     detail_gain=0.4,
-    keep=0.55,
+    luminance_keep=0.55,
     emissive=True,
 )
 def lightning(s: Surface) -> np.ndarray:

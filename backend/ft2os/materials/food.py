@@ -10,7 +10,11 @@ from ft2os.materials.surface import Surface
 
 
 @material(
-    "chocolate", "Chocolate", "cocoa, fudge, brownie, truffle, nutella, choco", detail_gain=0.9, keep=0.65
+    "chocolate",
+    "Chocolate",
+    "cocoa, fudge, brownie, truffle, nutella, choco",
+    detail_gain=0.9,
+    luminance_keep=0.65,
 )
 def chocolate(s: Surface) -> np.ndarray:
     """Glossy dark chocolate that runs in folds, with soft highlights and milk swirls."""
@@ -47,7 +51,7 @@ def _comb(s: Surface, count: float) -> tuple[np.ndarray, np.ndarray]:
     "Honey",
     "amber, syrup, maple syrup, honeycomb, caramel, beeswax, resin, golden syrup",
     detail_gain=0.8,
-    keep=0.6,
+    luminance_keep=0.6,
 )
 def honey(s: Surface) -> np.ndarray:
     """Liquid amber in slow drips over comb that shimmers through, with bubbles and bright edges."""
@@ -70,7 +74,7 @@ def honey(s: Surface) -> np.ndarray:
     "Candy",
     "candy cane, lollipop, bubblegum, cotton candy, jelly bean, peppermint, gummy, sugar, sugary",
     detail_gain=0.75,
-    keep=0.55,
+    luminance_keep=0.55,
 )
 def candy(s: Surface) -> np.ndarray:
     """Pulled sugar: twisting stripes of pink, white, mint and yellow under a glaze."""
@@ -93,7 +97,7 @@ def candy(s: Surface) -> np.ndarray:
     "Cheese",
     "cheddar, swiss cheese, cheesy, gouda, emmental, parmesan",
     detail_gain=0.9,
-    keep=0.6,
+    luminance_keep=0.6,
     scale=1.2,
 )
 def cheese(s: Surface) -> np.ndarray:
@@ -115,7 +119,7 @@ def cheese(s: Surface) -> np.ndarray:
     return colour
 
 
-@material("watermelon", "Watermelon", "melon, watermelon rind", detail_gain=0.85, keep=0.55)
+@material("watermelon", "Watermelon", "melon, watermelon rind", detail_gain=0.85, luminance_keep=0.55)
 def watermelon(s: Surface) -> np.ndarray:
     """Striped rind that gives way to red flesh with black seeds in bitten patches."""
     turn = np.arctan2(s.p[:, 2], s.p[:, 0]) / (2 * np.pi) * 9 + 0.55 * s.fbm(5, 4, salt=41)
@@ -142,7 +146,7 @@ def watermelon(s: Surface) -> np.ndarray:
     "Frosting and sprinkles",
     "icing, sprinkles, doughnut, donut, cupcake, cake, birthday cake, ice cream, gelato",
     detail_gain=0.85,
-    keep=0.6,
+    luminance_keep=0.6,
     scale=1.7,
 )
 def frosting(s: Surface) -> np.ndarray:

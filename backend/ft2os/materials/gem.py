@@ -27,7 +27,7 @@ def _facets(s: Surface, salt: int, size: float = 6.0) -> tuple[np.ndarray, np.nd
     "Amethyst crystal",
     "crystal, quartz, geode, gemstone, gem, crystalline",
     detail_gain=0.7,
-    keep=0.55,
+    luminance_keep=0.55,
 )
 def amethyst(s: Surface) -> np.ndarray:
     """Violet crystal with dark roots, lilac tips and sharp glints."""
@@ -36,7 +36,9 @@ def amethyst(s: Surface) -> np.ndarray:
     return mix(colour, "#f3eafc", glint)
 
 
-@material("emerald", "Emerald", "beryl, kryptonite, green crystal, malachite", detail_gain=0.7, keep=0.55)
+@material(
+    "emerald", "Emerald", "beryl, kryptonite, green crystal, malachite", detail_gain=0.7, luminance_keep=0.55
+)
 def emerald(s: Surface) -> np.ndarray:
     """Deep green cut stone with inner gardens of mist."""
     light, glint, _ = _facets(s, 21, 5.0)
@@ -45,7 +47,7 @@ def emerald(s: Surface) -> np.ndarray:
     return mix(mix(colour, "#8fe0b8", 0.35 * garden), "#e9faf0", glint)
 
 
-@material("ruby", "Ruby", "garnet, red crystal, gemstone red", detail_gain=0.7, keep=0.55)
+@material("ruby", "Ruby", "garnet, red crystal, gemstone red", detail_gain=0.7, luminance_keep=0.55)
 def ruby(s: Surface) -> np.ndarray:
     """Blood-red cut stone that burns pink where light leaves it."""
     light, glint, _ = _facets(s, 41, 5.0)
@@ -54,7 +56,11 @@ def ruby(s: Surface) -> np.ndarray:
 
 
 @material(
-    "sapphire", "Sapphire", "diamond, blue crystal, lapis, lapis lazuli, jewel", detail_gain=0.7, keep=0.55
+    "sapphire",
+    "Sapphire",
+    "diamond, blue crystal, lapis, lapis lazuli, jewel",
+    detail_gain=0.7,
+    luminance_keep=0.55,
 )
 def sapphire(s: Surface) -> np.ndarray:
     """Royal-blue cut stone with flashes of cyan."""
@@ -63,7 +69,7 @@ def sapphire(s: Surface) -> np.ndarray:
     return mix(mix(colour, "#35d2ee", 0.35 * smooth(0.75, 1.0, turn)), "#edf4fd", glint)
 
 
-@material("jade", "Jade", "nephrite, jadeite, green stone, soapstone", detail_gain=0.85, keep=0.65)
+@material("jade", "Jade", "nephrite, jadeite, green stone, soapstone", detail_gain=0.85, luminance_keep=0.65)
 def jade(s: Surface) -> np.ndarray:
     """Waxy green with milky clouds, darker veins and a soft polish."""
     q = s.warp(2.4, 0.14, salt=81, octaves=4)
@@ -86,7 +92,7 @@ def _iris(angle: np.ndarray) -> np.ndarray:
     "Opal",
     "iridescent, holographic, opalescent, soap bubble, bubble, hologram, oil slick",
     detail_gain=0.7,
-    keep=0.6,
+    luminance_keep=0.6,
 )
 def opal(s: Surface) -> np.ndarray:
     """Milky body full of patches of spectral fire that shift with the surface."""
@@ -105,7 +111,7 @@ def opal(s: Surface) -> np.ndarray:
     "Pearl",
     "mother of pearl, nacre, porcelain, seashell, ivory, pearly",
     detail_gain=0.8,
-    keep=0.65,
+    luminance_keep=0.65,
 )
 def pearl(s: Surface) -> np.ndarray:
     """Cream lustre with pink and green overtones in soft contour lines."""
@@ -122,7 +128,7 @@ def pearl(s: Surface) -> np.ndarray:
     "Stained glass",
     "stained glass, mosaic",
     detail_gain=1.3,
-    keep=0.55,
+    luminance_keep=0.55,
     scale=1.3,
 )
 def stained_glass(s: Surface) -> np.ndarray:

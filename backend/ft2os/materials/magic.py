@@ -24,7 +24,7 @@ def _stars(s: Surface, colour: np.ndarray, salt: int) -> np.ndarray:
     "Galaxy",
     "space, nebula, cosmic, cosmos, universe, starry, milky way, stardust",
     detail_gain=0.35,
-    keep=0.55,
+    luminance_keep=0.55,
     emissive=True,
 )
 def galaxy(s: Surface) -> np.ndarray:
@@ -46,7 +46,7 @@ def galaxy(s: Surface) -> np.ndarray:
     return _stars(s, colour, 6)
 
 
-@material("clouds", "Clouds", "cloud, cloudy, sky, smoke, fog, mist", detail_gain=0.85, keep=0.6)
+@material("clouds", "Clouds", "cloud, cloudy, sky, smoke, fog, mist", detail_gain=0.85, luminance_keep=0.6)
 def clouds(s: Surface) -> np.ndarray:
     """Billowing cumulus with lit tops and blue-grey bases in an azure sky."""
     q = s.warp(2.2, 0.07, salt=11)
@@ -72,7 +72,7 @@ def clouds(s: Surface) -> np.ndarray:
     "Aurora",
     "northern lights, northern light, aurora borealis, polar light",
     detail_gain=0.35,
-    keep=0.55,
+    luminance_keep=0.55,
     emissive=True,
 )
 def aurora(s: Surface) -> np.ndarray:
@@ -95,7 +95,11 @@ def aurora(s: Surface) -> np.ndarray:
 
 
 @material(
-    "sunset", "Sunset", "sunrise, dusk, dawn, twilight, vaporwave, synthwave", detail_gain=0.6, keep=0.55
+    "sunset",
+    "Sunset",
+    "sunrise, dusk, dawn, twilight, vaporwave, synthwave",
+    detail_gain=0.6,
+    luminance_keep=0.55,
 )
 def sunset(s: Surface) -> np.ndarray:
     """Sky from violet through rose and orange to a golden horizon, barred with lit clouds."""
@@ -118,7 +122,7 @@ def sunset(s: Surface) -> np.ndarray:
     "Rainbow",
     "multicolored, multicoloured, colorful, colourful, prism, unicorn, psychedelic, tie dye",
     detail_gain=0.85,
-    keep=0.6,
+    luminance_keep=0.6,
 )
 def rainbow(s: Surface) -> np.ndarray:
     """Flowing bands of all hues, marbled like poured paint, with fine white threads."""
@@ -140,7 +144,7 @@ def rainbow(s: Surface) -> np.ndarray:
     "Neon",
     "cyberpunk, glowing, tron, laser, luminous, fluorescent, glow in the dark",
     detail_gain=0.3,
-    keep=0.6,
+    luminance_keep=0.6,
     emissive=True,
 )
 def neon(s: Surface) -> np.ndarray:
@@ -166,7 +170,7 @@ def neon(s: Surface) -> np.ndarray:
     "Circuit board",
     "circuit, circuit board, microchip, electronics, motherboard",
     detail_gain=0.6,
-    keep=0.6,
+    luminance_keep=0.6,
     scale=1.5,
 )
 def circuit(s: Surface) -> np.ndarray:
@@ -220,7 +224,7 @@ def circuit(s: Surface) -> np.ndarray:
     "Toxic slime",
     "toxic, goo, radioactive, ooze, acid, zombie, poison, mutant, gooey",
     detail_gain=0.7,
-    keep=0.55,
+    luminance_keep=0.55,
 )
 def slime(s: Surface) -> np.ndarray:
     """Translucent green in heavy drips, bubbles with bright rims, dark depths."""

@@ -34,7 +34,7 @@ class Material:
         ``Surface -> [M, 3]`` display-referred colours; may leave 0..1, `colour` bends them back.
     detail_gain : float
         How strongly the object's luminance detail modulates the finished colour (1: one to one).
-    keep : float
+    luminance_keep : float
         Share of the object's luminance structure that has to stay readable, 0..1, for whoever stylizes.
     emissive : bool
         Whether the material glows: its bright parts are not shaded by the object's shadows.
@@ -47,7 +47,7 @@ class Material:
     words: tuple[str, ...]
     paint: Paint
     detail_gain: float = 0.8
-    keep: float = 0.5
+    luminance_keep: float = 0.5
     emissive: bool = False
     scale: float = 1.0
 
@@ -113,7 +113,7 @@ def material(
     words: str,
     *,
     detail_gain: float = 0.8,
-    keep: float = 0.5,
+    luminance_keep: float = 0.5,
     emissive: bool = False,
     scale: float = 1.0,
 ) -> Callable[[Paint], Paint]:
@@ -123,7 +123,7 @@ def material(
         if name in MATERIALS:
             raise ValueError(f"two materials are called {name}")
         synonyms = tuple(word.strip() for word in words.split(","))
-        MATERIALS[name] = Material(name, title, synonyms, paint, detail_gain, keep, emissive, scale)
+        MATERIALS[name] = Material(name, title, synonyms, paint, detail_gain, luminance_keep, emissive, scale)
         return paint
 
     return register

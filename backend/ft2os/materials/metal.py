@@ -34,7 +34,7 @@ def _mirror(s: Surface, salt: int, stops: str, wear: float = 0.06) -> np.ndarray
     return ramp(_room(s, salt) + wear * _scratches(s, salt + 7) + 0.45 * s.detail, stops)
 
 
-@material("gold", "Gold", "golden, gilded, bullion, gilt", detail_gain=0.6, keep=0.6)
+@material("gold", "Gold", "golden, gilded, bullion, gilt", detail_gain=0.6, luminance_keep=0.6)
 def gold(s: Surface) -> np.ndarray:
     """Polished gold: brown-black reflections, warm mid tones, pale lamps."""
     colour = _mirror(
@@ -44,7 +44,7 @@ def gold(s: Surface) -> np.ndarray:
     return shade(colour, 1 + 0.22 * dents)
 
 
-@material("silver", "Silver", "silvery, sterling, platinum", detail_gain=0.6, keep=0.6)
+@material("silver", "Silver", "silvery, sterling, platinum", detail_gain=0.6, luminance_keep=0.6)
 def silver(s: Surface) -> np.ndarray:
     """Old silver: bright, slightly warm, tarnished where it is not touched."""
     colour = _mirror(s, 21, "0 #14151a, 0.2 #42444b, 0.45 #8d9096, 0.65 #bcbec2, 0.85 #e3e3e2, 1 #f6f5f2")
@@ -52,7 +52,7 @@ def silver(s: Surface) -> np.ndarray:
     return mix(colour, shade(colour, np.full(len(s.p), 0.55)) * np.float32([1.05, 0.95, 0.82]), 0.8 * tarnish)
 
 
-@material("copper", "Copper", "coppery, rose gold", detail_gain=0.6, keep=0.6)
+@material("copper", "Copper", "coppery, rose gold", detail_gain=0.6, luminance_keep=0.6)
 def copper(s: Surface) -> np.ndarray:
     """Warm copper with heat-tinted patches of purple and orange."""
     colour = _mirror(s, 41, "0 #1c0703, 0.2 #5c200c, 0.42 #a74a22, 0.6 #d87a4a, 0.8 #f0a678, 1 #fad2b4")
@@ -62,7 +62,11 @@ def copper(s: Surface) -> np.ndarray:
 
 
 @material(
-    "verdigris", "Verdigris bronze", "bronze, patina, brass, oxidized copper", detail_gain=0.8, keep=0.6
+    "verdigris",
+    "Verdigris bronze",
+    "bronze, patina, brass, oxidized copper",
+    detail_gain=0.8,
+    luminance_keep=0.6,
 )
 def verdigris(s: Surface) -> np.ndarray:
     """Bronze under a blue-green crust that runs down from edges; bare metal where detail stands out."""
@@ -80,7 +84,13 @@ def verdigris(s: Surface) -> np.ndarray:
     return mix(colour, green, smooth(-0.12, 0.22, crust - 0.5 * s.detail))
 
 
-@material("rust", "Rust", "rusty, rusted, corroded, oxidized, corrosion, oxide", detail_gain=0.85, keep=0.6)
+@material(
+    "rust",
+    "Rust",
+    "rusty, rusted, corroded, oxidized, corrosion, oxide",
+    detail_gain=0.85,
+    luminance_keep=0.6,
+)
 def rust(s: Surface) -> np.ndarray:
     """Flaking orange-brown scale over the last of grey paint, with pits and runs."""
     q = s.warp(5, 0.05, salt=81)
@@ -101,7 +111,7 @@ def rust(s: Surface) -> np.ndarray:
     "chromed, steel, metal, metallic, iron, aluminium, aluminum, stainless steel, "
     "liquid metal, molten metal, titanium, mirror",
     detail_gain=0.5,
-    keep=0.65,
+    luminance_keep=0.65,
 )
 def chrome(s: Surface) -> np.ndarray:
     """Polished steel: blue sky above a hard dark horizon, warm floor below."""

@@ -16,7 +16,7 @@ from ft2os.materials.surface import Surface
     "Wood",
     "wooden, oak, timber, plank, carved wood, walnut, pine, lumber",
     detail_gain=0.85,
-    keep=0.6,
+    luminance_keep=0.6,
 )
 def wood(s: Surface) -> np.ndarray:
     """One carved block: growth rings around a slanted heart, fibres, pores, a knot or two."""
@@ -37,7 +37,7 @@ def wood(s: Surface) -> np.ndarray:
     return mix(colour, "#2c1406", 0.55 * pores)
 
 
-@material("bark", "Bark", "tree trunk, treebark, driftwood", detail_gain=1.3, keep=0.55)
+@material("bark", "Bark", "tree trunk, treebark, driftwood", detail_gain=1.3, luminance_keep=0.55)
 def bark(s: Surface) -> np.ndarray:
     """Deeply furrowed plates that run upwards, with lichen on the ridges."""
 
@@ -54,7 +54,7 @@ def bark(s: Surface) -> np.ndarray:
     return mix(colour, ramp(tone + 0.1, "0 #3b4a2a, 0.6 #8a9a68, 1 #cdd6b0"), 0.8 * lichen)
 
 
-@material("moss", "Moss", "mossy, overgrown, lichen, peat, algae, fern", detail_gain=0.9, keep=0.55)
+@material("moss", "Moss", "mossy, overgrown, lichen, peat, algae, fern", detail_gain=0.9, luminance_keep=0.55)
 def moss(s: Surface) -> np.ndarray:
     """Cushions of star moss in many greens over damp dark earth."""
     q = s.warp(6, 0.025, salt=21)
@@ -72,7 +72,9 @@ def moss(s: Surface) -> np.ndarray:
     return mix(colour, "#8f7a34", 0.4 * smooth(0.5, 0.95, s.fbm(9, 4, salt=26)))
 
 
-@material("grass", "Grass", "lawn, meadow, grassy, turf, hay, straw, reed", detail_gain=1.3, keep=0.5)
+@material(
+    "grass", "Grass", "lawn, meadow, grassy, turf, hay, straw, reed", detail_gain=1.3, luminance_keep=0.5
+)
 def grass(s: Surface) -> np.ndarray:
     """Blades that cross at three depths, pale at the tips, dark between."""
     blade, shadow = np.zeros(len(s.p), np.float32), np.zeros(len(s.p), np.float32)
@@ -124,7 +126,7 @@ def _leaf(s: Surface, freq: float, salt: int, lobes: float, size: float = 0.56) 
     "Autumn leaves",
     "autumn, fall leaf, foliage, dry leaf",
     detail_gain=1.2,
-    keep=0.55,
+    luminance_keep=0.55,
     scale=1.25,
 )
 def autumn_leaves(s: Surface) -> np.ndarray:
@@ -148,7 +150,7 @@ def autumn_leaves(s: Surface) -> np.ndarray:
     "Ivy",
     "vine, jungle, leafy, leaves, leaf, rainforest, hedge, bush",
     detail_gain=1.2,
-    keep=0.55,
+    luminance_keep=0.55,
     scale=1.25,
 )
 def ivy(s: Surface) -> np.ndarray:
@@ -170,7 +172,7 @@ def ivy(s: Surface) -> np.ndarray:
     "Flowers",
     "flower, floral, blossom, bloom, petal, daisy, tulip, bouquet, cherry blossom, sakura",
     detail_gain=1.3,
-    keep=0.5,
+    luminance_keep=0.5,
 )
 def flowers(s: Surface) -> np.ndarray:
     """Round blossoms with petals and golden hearts on dark leaves."""
@@ -194,7 +196,7 @@ def flowers(s: Surface) -> np.ndarray:
     return colour
 
 
-@material("coral", "Coral", "reef, coral reef, anemone, brain coral", detail_gain=1.3, keep=0.55)
+@material("coral", "Coral", "reef, coral reef, anemone, brain coral", detail_gain=1.3, luminance_keep=0.55)
 def coral(s: Surface) -> np.ndarray:
     """Meandering ridges of a brain coral, rose on orange, with pores and pale crests."""
     q = s.warp(3.2, 0.07, salt=81)

@@ -9,7 +9,7 @@ from ft2os.materials.palette import mix, ramp, rgb, shade, smooth
 from ft2os.materials.surface import Surface
 
 
-@material("marble", "Marble", "carrara, marbled, alabaster", detail_gain=0.8, keep=0.6)
+@material("marble", "Marble", "carrara, marbled, alabaster", detail_gain=0.8, luminance_keep=0.6)
 def marble(s: Surface) -> np.ndarray:
     """Cream ground with clouds, charcoal veins that branch and fade, gold threads beside them."""
     q = s.warp(1.9, 0.16, salt=1, octaves=5)
@@ -24,7 +24,9 @@ def marble(s: Surface) -> np.ndarray:
     return mix(colour, "#b58a3c", 0.85 * gold)
 
 
-@material("granite", "Granite", "rock, boulder, stone, stony, rocky, basalt", detail_gain=1.3, keep=0.6)
+@material(
+    "granite", "Granite", "rock, boulder, stone, stony, rocky, basalt", detail_gain=1.3, luminance_keep=0.6
+)
 def granite(s: Surface) -> np.ndarray:
     """Interlocking grains of feldspar, quartz and mica at two sizes."""
     q = s.warp(14, 0.010, salt=11)
@@ -41,7 +43,11 @@ def granite(s: Surface) -> np.ndarray:
 
 
 @material(
-    "sandstone", "Sandstone", "desert, canyon, sand, sandy, limestone, dune, mesa", detail_gain=0.9, keep=0.6
+    "sandstone",
+    "Sandstone",
+    "desert, canyon, sand, sandy, limestone, dune, mesa",
+    detail_gain=0.9,
+    luminance_keep=0.6,
 )
 def sandstone(s: Surface) -> np.ndarray:
     """Layers of ochre, rose and cream that bend and pinch, with grain and eroded ledges."""
@@ -55,7 +61,11 @@ def sandstone(s: Surface) -> np.ndarray:
 
 
 @material(
-    "obsidian", "Obsidian", "onyx, black glass, volcanic glass, black marble", detail_gain=1.0, keep=0.75
+    "obsidian",
+    "Obsidian",
+    "onyx, black glass, volcanic glass, black marble",
+    detail_gain=1.0,
+    luminance_keep=0.75,
 )
 def obsidian(s: Surface) -> np.ndarray:
     """Black glass broken into shells: every facet mirrors another grey, edges glint, depth is violet."""
@@ -76,7 +86,7 @@ def obsidian(s: Surface) -> np.ndarray:
     "Cobblestone",
     "cobble, pebble, gravel, paving, stone wall, rubble",
     detail_gain=1.3,
-    keep=0.6,
+    luminance_keep=0.6,
     scale=1.25,
 )
 def cobblestone(s: Surface) -> np.ndarray:
@@ -110,7 +120,13 @@ def _courses(s: Surface, width: float, tall: float, joint: float, salt: int) -> 
     return edge, pick, np.modf(pick * 997.13)[0]
 
 
-@material("brick", "Brick", "bricks, brickwork, masonry, terracotta, brick wall", detail_gain=1.3, keep=0.6)
+@material(
+    "brick",
+    "Brick",
+    "bricks, brickwork, masonry, terracotta, brick wall",
+    detail_gain=1.3,
+    luminance_keep=0.6,
+)
 def brick(s: Surface) -> np.ndarray:
     """Fired bricks in running bond, each of its own firing, with pale rough mortar."""
     edge, pick, other = _courses(s, 0.19, 0.08, 0.075, 51)
@@ -130,7 +146,7 @@ def brick(s: Surface) -> np.ndarray:
     "Concrete",
     "cement, plaster, stucco, brutalist, asphalt, pavement",
     detail_gain=1.0,
-    keep=0.65,
+    luminance_keep=0.65,
 )
 def concrete(s: Surface) -> np.ndarray:
     """Cast grey with board marks, air holes, stains that run down and hair cracks."""
@@ -145,7 +161,7 @@ def concrete(s: Surface) -> np.ndarray:
     return mix(colour, "#8a6a4b", 0.35 * smooth(0.35, 0.9, stain))
 
 
-@material("slate", "Slate", "shale, schist, roof tile", detail_gain=0.9, keep=0.6)
+@material("slate", "Slate", "shale, schist, roof tile", detail_gain=0.9, luminance_keep=0.6)
 def slate(s: Surface) -> np.ndarray:
     """Split blue-grey leaves of rock with steps between them and rusty seams."""
     q = s.warp(2.4, 0.10, salt=71) @ np.float32([[1, 0.35, 0], [-0.35, 1, 0.2], [0, -0.2, 1]])

@@ -10,7 +10,11 @@ from ft2os.materials.surface import Surface
 
 
 @material(
-    "ice", "Ice", "icy, frozen, glacier, iceberg, icicle, frost, frosty, freezing", detail_gain=0.75, keep=0.6
+    "ice",
+    "Ice",
+    "icy, frozen, glacier, iceberg, icicle, frost, frosty, freezing",
+    detail_gain=0.75,
+    luminance_keep=0.6,
 )
 def ice(s: Surface) -> np.ndarray:
     """Deep blue body seen through facets, white fractures at three depths, trapped air, frost."""
@@ -30,7 +34,7 @@ def ice(s: Surface) -> np.ndarray:
     return mix(body, "#e3f2f8", 0.38 * rime)
 
 
-@material("snow", "Snow", "snowy, blizzard, powder snow, wintry, winter", detail_gain=0.9, keep=0.6)
+@material("snow", "Snow", "snowy, blizzard, powder snow, wintry, winter", detail_gain=0.9, luminance_keep=0.6)
 def snow(s: Surface) -> np.ndarray:
     """Soft drifts with blue shadows, crystals that glint, wind ripples."""
     drift = s.lit(lambda t: t.fbm(4.0, 4, salt=11), 0.06)
@@ -46,7 +50,7 @@ def snow(s: Surface) -> np.ndarray:
     "Water",
     "ocean, sea, aqua, lake, river, watery, aquatic, liquid, underwater",
     detail_gain=0.7,
-    keep=0.55,
+    luminance_keep=0.55,
 )
 def water(s: Surface) -> np.ndarray:
     """Blue-green depth under a net of caustics, with glints and a little foam."""

@@ -6,14 +6,15 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from ft2os.render.pulls import Pulls
+from ft2os.render.screen_gradients import ScreenGradients
 from ft2os.tiles import rasterizer
 
 
 class _Tiles(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx, means, quats, scales, opacities, colours, degree, viewmats, Ks, width, height, antialiased, pulls
+        ctx, means, quats, scales, opacities, colours, degree, viewmats, Ks, width, height, antialiased,
+        screen_gradients,
     ):  # fmt: skip
         arrays = [x.detach().contiguous().numpy() for x in (means, quats, scales, opacities, colours)]
         done = rasterizer.forward(
@@ -22,7 +23,7 @@ class _Tiles(torch.autograd.Function):
         )  # fmt: skip
         # Saving the inputs makes torch notice when one is changed in place before the backward pass.
         ctx.save_for_backward(means, quats, scales, opacities, colours)
-        ctx.done, ctx.pulls = done, pulls
+        ctx.done, ctx.screen_gradients = done, screen_gradients
         return torch.from_numpy(done.blended.features), torch.from_numpy(done.blended.rest)
 
     @staticmethod
@@ -30,9 +31,9 @@ class _Tiles(torch.autograd.Function):
     def backward(ctx, grad_features, grad_rest):
         _ = ctx.saved_tensors
         sums = rasterizer.pixel_sums(ctx.done, grad_features.numpy(), grad_rest.numpy())
-        if ctx.pulls is not None:
+        if ctx.screen_gradients is not None:
             found = tuple(torch.from_numpy(x) for x in rasterizer.screen_gradients(ctx.done, *sums))
-            ctx.pulls.provide(lambda: found)
+            ctx.screen_gradients.provide(lambda: found)
         gradients = rasterizer.parameter_gradients(ctx.done, *sums)
         return (*(torch.from_numpy(g) for g in gradients), *(None,) * 7)
 
@@ -49,9 +50,9 @@ def features(
     width: int,
     height: int,
     antialiased: bool,
-    pulls: Pulls | None = None,
+    screen_gradients: ScreenGradients | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Σ w·(rgb, z) [C, H, W, 4] and the transmittance left [C, H, W]; float32 on the CPU."""
     tensors = [x.to("cpu", torch.float32) for x in (means, quats, scales, opacities, colours)]
     cameras = [x.detach().to("cpu") for x in (viewmats, Ks)]
-    return _Tiles.apply(*tensors, degree, *cameras, width, height, antialiased, pulls)
+    return _Tiles.apply(*tensors, degree, *cameras, width, height, antialiased, screen_gradients)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ft2os.cameras.camera import Camera
-from ft2os.render.pulls import Pulls
+from ft2os.render.screen_gradients import ScreenGradients
 from ft2os.tiles.layout import TILE
 
 _log = logging.getLogger(__name__)
@@ -37,7 +37,7 @@ def features(
     width: int,
     height: int,
     antialiased: bool,
-    pulls: Pulls | None = None,
+    screen_gradients: ScreenGradients | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Σ w·(rgb, z) [C, H, W, 4] and the transmittance left [C, H, W], on the means' device."""
     _tell_about_compiling()
@@ -56,11 +56,11 @@ def features(
         packed=False,
         render_mode="RGB+D",
         rasterize_mode="antialiased" if antialiased else "classic",
-        absgrad=pulls is not None,
+        absgrad=screen_gradients is not None,
     )  # fmt: skip
-    if pulls is not None:
+    if screen_gradients is not None:
         # gsplat's backward pass leaves ``absgrad`` on this tensor; before it, there is nothing to read.
-        pulls.provide(lambda: (info["means2d"].absgrad, (info["radii"] > 0).all(dim=-1)))
+        screen_gradients.provide(lambda: (info["means2d"].absgrad, (info["radii"] > 0).all(dim=-1)))
     return drawn, 1.0 - alphas.squeeze(-1)
 
 

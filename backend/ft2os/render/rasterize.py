@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ft2os.errors import MissingError, RequestError
 from ft2os.render import cpu
-from ft2os.render.pulls import Pulls
+from ft2os.render.screen_gradients import ScreenGradients
 from ft2os.tiles.layout import PLAIN
 
 ENGINES = ("gsplat", "tiles")
@@ -73,7 +73,7 @@ def rasterize(
     backgrounds: Tensor | None = None,  # [3] or [C, 3]
     antialiased: bool = False,
     engine: str | None = None,
-    pulls: Pulls | None = None,
+    screen_gradients: ScreenGradients | None = None,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Draw Gaussians for a batch of cameras (Kerbl et al. 2023; semantics of gsplat 1.5.3).
 
@@ -95,7 +95,7 @@ def rasterize(
         Lower a splat's opacity by what the blur adds to its area.
     engine : {"gsplat", "tiles"}, optional
         By default gsplat for CUDA tensors, tiles otherwise.
-    pulls : Pulls, optional
+    screen_gradients : ScreenGradients, optional
         Told, in the backward pass, how hard each Gaussian is pulled across the screen.
 
     Returns
@@ -125,7 +125,7 @@ def rasterize(
         width,
         height,
         antialiased,
-        pulls,
+        screen_gradients,
     )
     features, rest = features.to(means.device), rest.to(means.device).unsqueeze(-1)
     rgb, alpha = features[..., :3], 1.0 - rest

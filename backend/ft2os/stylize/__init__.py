@@ -155,7 +155,7 @@ def stylize(
     progress : callable, optional
         Called at every step.
     cancelled : callable, optional
-        Asked at every step.
+        FormRequest at every step.
 
     Raises
     ------

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ft2os.errors import MissingError
-from ft2os.stylize.patience import Tick, patiently
-from ft2os.stylize.relief import CEILING
-from ft2os.stylize.survey import Survey
+from ft2os.stylize.luminance import CEILING
+from ft2os.stylize.patience import OnProgress, patiently
+from ft2os.stylize.view_buffers import SurfaceView
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -174,7 +174,7 @@ Show = Callable[[int, float, dict[str, float], np.ndarray], None]
 
 
 def run(
-    surveys: Sequence[Survey],
+    surface_views: Sequence[SurfaceView],
     colours: np.ndarray,  # [N, 3] display-referred, to begin with
     targets: Sequence[np.ndarray],  # of [H, W, 3], painted, premultiplied
     matcher: Matcher,
@@ -184,7 +184,7 @@ def run(
     *,
     style: np.ndarray | None = None,  # [H, W, 3], whose colour statistics count
     means: np.ndarray | None = None,  # [N, 3], whose neighbours the smoothness compares
-    look: Tick = lambda share: None,
+    look: OnProgress = lambda share: None,
 ) -> np.ndarray:  # [N, 3]
     """Matched colours; ``show(step, loss, terms, colours)`` is called after every step, ``look(0.0)`` before.
 
@@ -192,13 +192,15 @@ def run(
     """
     import torch
 
-    loop = patiently(lambda _: _Loop(surveys, targets, matcher, terms, schedule.shrink, style, means), look)
+    loop = patiently(
+        lambda _: _Loop(surface_views, targets, matcher, terms, schedule.shrink, style, means), look
+    )
     order = np.random.default_rng(schedule.seed)
     now = torch.from_numpy(np.array(colours, np.float32)).requires_grad_(True)
     optimizer = torch.optim.Adam([now], lr=schedule.rate, betas=(0.9, 0.99))
     queue: list[int] = []
     for step in range(1, schedule.steps + 1):
-        queue = queue or order.permutation(len(surveys)).tolist()
+        queue = queue or order.permutation(len(surface_views)).tolist()
         values = loop.terms(now, queue.pop())
         loss = sum(getattr(terms, name) * value for name, value in values.items())
         optimizer.zero_grad()
@@ -214,10 +216,10 @@ def run(
 class _Loop:
     """What the steps share: the views, and what is computed once of each."""
 
-    def __init__(self, surveys, targets, matcher, terms, shrink, style, means) -> None:
+    def __init__(self, surface_views, targets, matcher, terms, shrink, style, means) -> None:
         import torch
 
-        self.surveys, self.targets, self.matcher, self.shrink = surveys, targets, matcher, shrink
+        self.surface_views, self.targets, self.matcher, self.shrink = surface_views, targets, matcher, shrink
         self.wanted = {f.name for f in fields(terms) if getattr(terms, f.name)}
         if style is None:
             self.wanted.discard("statistics")
@@ -269,7 +271,7 @@ class _Loop:
 
         from ft2os.render.linear import apply
 
-        s = self.surveys[index]
+        s = self.surface_views[index]
         alpha = torch.from_numpy(s.view.alpha.reshape(*s.mask.shape, 1))
         over = (1 - alpha) * self.background
         target = torch.from_numpy(np.asarray(self.targets[index], np.float32))

@@ -35,7 +35,7 @@ def proportionate(gaussians: Gaussians) -> np.ndarray:
     return np.maximum(away, gaussians.scales.max(axis=1)) <= FAR * size
 
 
-def substantial(gaussians: Gaussians) -> np.ndarray:
+def keep_connected(gaussians: Gaussians) -> np.ndarray:
     """True for the Gaussians that make up the object, False for specks and for what is all but invisible.
 
     Returns

@@ -23,17 +23,17 @@ from ft2os.stylize import (
     Progress,
     StylizeRequest,
     StylizeResult,
-    canvas,
     memory,
     overrides,
     painting,
     picture_paint,
+    prepare,
 )
-from ft2os.stylize.canvas import Canvas
 from ft2os.stylize.measure import measure
 from ft2os.stylize.overrides import number, whole
 from ft2os.stylize.painting import Brush, Painted
-from ft2os.stylize.patience import Tick, patiently, until_cancelled
+from ft2os.stylize.patience import OnProgress, patiently, until_cancelled
+from ft2os.stylize.prepare import PreparedObject
 from ft2os.stylize.report import Reporter
 
 log = logging.getLogger(__name__)
@@ -41,11 +41,11 @@ log = logging.getLogger(__name__)
 SETTINGS = {
     "views": 14,
     "pixels": 208,
-    "largest": 0.006,  # longest axis after splitting, over the object's extent
+    "max_split_scale": 0.006,  # longest axis after splitting, over the object's extent
     "limit": 72_000,  # Gaussians after splitting, or twice the object's own where that is more
     "refit": 24,  # steps that bring the split set nearer to the object
     "stroke": 1.0,  # size of the strokes
-    "keep": 0.8,  # 0..1, how much of the object's light and dark stays
+    "luminance_keep": 0.8,  # 0..1, how much of the object's light and dark stays
     "steps": 60,  # of feature matching; 0 leaves it out, and VGG16's weights with it
     "rate": 0.03,
     "match": 1.0,  # weights of the loss, see feature_match.Terms
@@ -56,16 +56,23 @@ SETTINGS = {
 PRESETS = {
     "draft": {"views": 10, "pixels": 176, "limit": 40_000, "refit": 0, "steps": 0},
     "standard": {},
-    "high": {"views": 18, "pixels": 256, "largest": 0.0045, "limit": 140_000, "refit": 96, "steps": 110},
+    "high": {
+        "views": 18,
+        "pixels": 256,
+        "max_split_scale": 0.0045,
+        "limit": 140_000,
+        "refit": 96,
+        "steps": 110,
+    },
 }
 _KINDS = {  # what an override may be
     "views": whole(1, 1000, 14),
     "pixels": whole(32, 4096, 208),
-    "largest": number(1e-4, 10, 0.006),
+    "max_split_scale": number(1e-4, 10, 0.006),
     "limit": whole(1, 10_000_000, 72_000),
     "refit": whole(0, 10_000, 24),
     "stroke": number(0.1, 10, 1.5),
-    "keep": number(0, 1, 0.8),
+    "luminance_keep": number(0, 1, 0.8),
     "steps": whole(0, 100_000, 60),
     "rate": number(1e-4, 1, 0.03),
     "match": number(0, 1e3, 1),
@@ -79,7 +86,7 @@ _SHRINK = 2
 _SIZES = (512, 720)  # of the picture that is matched with, for views of half of 208 pixels and strokes of 1
 _LARGEST = 2048  # of the same: a step matches samples of it, but all of it goes through the network once
 _PICTURE = 512  # of the one that is painted with
-_SHARES = {**canvas.STAGES, "ground": 24, "paint": 24, "solve": 10, "strokes": 170, "settle": 24}
+_SHARES = {**prepare.STAGES, "ground": 24, "paint": 24, "solve": 10, "strokes": 170, "settle": 24}
 """How long the stages take beside each other, measured; for the bar and the remaining time."""
 _RIM = 0.025  # of the picture's shorter side
 
@@ -148,10 +155,12 @@ class _Session:
         self.report = Reporter(shares, progress, cancelled)
 
     def run(self) -> StylizeResult:
-        made = canvas.prepare(
+        made = prepare.prepare(
             self.request.target,
-            **{name: self.settings[name] for name in ("views", "pixels", "largest", "limit", "refit")},
-            tick=self.report,
+            **{
+                name: self.settings[name] for name in ("views", "pixels", "max_split_scale", "limit", "refit")
+            },
+            on_progress=self.report,
         )
         painted = self._paint(made)
         colours = self._staged("solve", lambda _: picture_paint.solve(made, painted))
@@ -166,54 +175,58 @@ class _Session:
         """What the run is about to hold."""
         settings, count = self.settings, len(self.request.target)
         if not self.weights:
-            return memory.Job.of_canvas(count, settings)
+            return memory.Job.of_prepared(count, settings)
         seen = memory.VGG_PIXEL * (settings["pixels"] // _SHRINK) ** 2
         picture = memory.VGG_PASS * max(self._sizes()) ** 2
-        return memory.Job.of_canvas(count, settings, per_picture=seen, moved=3, fixed=picture)
+        return memory.Job.of_prepared(count, settings, per_picture=seen, moved=3, fixed=picture)
 
     def _sizes(self) -> list[int]:
         """Of the picture that is matched with, longer side in pixels."""
         scale = self.settings["stroke"] * self.settings["pixels"] / SETTINGS["pixels"]
         return [min(_LARGEST, max(64, round(size * scale))) for size in _SIZES]
 
-    def _paint(self, made: Canvas) -> Painted:
-        under = Painted(made.neutral, [s.original for s in made.surveys])
+    def _paint(self, made: PreparedObject) -> Painted:
+        under = Painted(made.neutral, [s.original for s in made.surface_views])
         if self.ground:
             brush = Brush(self.ground.material, self.request.seed)
-            under = self._staged("ground", lambda tick: painting.paint(made, brush, tick))
+            under = self._staged("ground", lambda on_progress: painting.paint(made, brush, on_progress))
         painted: list[np.ndarray] = []  # the first picture that there is to show, until it is shown
 
-        def work(tick: Tick) -> Painted:
+        def work(on_progress: OnProgress) -> Painted:
             def note(share: float, target: np.ndarray) -> None:
-                if share * len(made.surveys) < 1.5:
+                if share * len(made.surface_views) < 1.5:
                     painted.append(target)
-                tick(share)
+                on_progress(share)
 
-            how = {"size": self.settings["stroke"], "keep": self.settings["keep"], "seed": self.request.seed}
-            return picture_paint.paint(made, self.small, under, **how, tick=note)
+            how = {
+                "size": self.settings["stroke"],
+                "luminance_keep": self.settings["luminance_keep"],
+                "seed": self.request.seed,
+            }
+            return picture_paint.paint(made, self.small, under, **how, on_progress=note)
 
         def show(share: float) -> None:
             first = painted.pop() if painted else None
-            preview = None if first is None else lambda: made.surveys[0].on_grey(first)
+            preview = None if first is None else lambda: made.surface_views[0].on_grey(first)
             self.report("paint", share, preview=preview, at_once=first is not None)
 
         return patiently(work, show)
 
-    def _settled(self, made: Canvas, colours: np.ndarray) -> np.ndarray:
-        coat = picture_paint.settle(made, colours, self.small, self.settings["keep"])
+    def _settled(self, made: PreparedObject, colours: np.ndarray) -> np.ndarray:
+        coat = picture_paint.settle(made, colours, self.small, self.settings["luminance_keep"])
         return picture_paint.solve(made, coat)
 
-    def _staged(self, stage: str, work: Callable[[Tick], T]) -> T:
+    def _staged(self, stage: str, work: Callable[[OnProgress], T]) -> T:
         return patiently(work, lambda share: self.report(stage, share))
 
-    def _match(self, made: Canvas, painted: Painted, colours: np.ndarray) -> np.ndarray:
+    def _match(self, made: PreparedObject, painted: Painted, colours: np.ndarray) -> np.ndarray:
         """Colours [M, 3] after feature matching."""
         from ft2os.stylize import feature_match
         from ft2os.stylize.feature_match import Matcher, Schedule, Terms
 
         settings, seed, steps = self.settings, self.request.seed, self.settings["steps"]
 
-        def matched(_: Tick) -> Matcher:
+        def matched(_: OnProgress) -> Matcher:
             exemplars = [picture_paint.resized(self.picture, size) for size in self._sizes()]
             return Matcher(feature_match.network(self.weights), exemplars, seed=seed)
 
@@ -235,7 +248,7 @@ class _Session:
             )
 
         return feature_match.run(
-            made.surveys,
+            made.surface_views,
             colours,
             painted.targets,
             matcher,
@@ -247,16 +260,16 @@ class _Session:
             look=lambda share: self.report("strokes", share),
         )
 
-    def _offer(self, made: Canvas, colours: np.ndarray) -> None:
+    def _offer(self, made: PreparedObject, colours: np.ndarray) -> None:
         """From now on a cancel keeps these colours."""
         self.report.result = lambda: self._result(made, colours)
 
-    def _show(self, made: Canvas, stage: str, colours: np.ndarray) -> None:
+    def _show(self, made: PreparedObject, stage: str, colours: np.ndarray) -> None:
         """A stage's end, with its picture."""
         self._offer(made, colours)
         self.report(stage, 1.0, preview=lambda: _picture(made, colours), at_once=True)
 
-    def _result(self, made: Canvas, colours: np.ndarray) -> StylizeResult:
+    def _result(self, made: PreparedObject, colours: np.ndarray) -> StylizeResult:
         prompt = self.request.prompt.strip()
         stats = {
             "method": "image",
@@ -270,7 +283,7 @@ class _Session:
             **self.report.times(),
             "losses": list(self.losses),
             "terms": {name: list(values) for name, values in self.terms.items()},
-            **measure(made.surveys, colours),
+            **measure(made.surface_views, colours),
         }
         name = prompt or self.request.style_image.stem
         return StylizeResult(made.look(self.request, colours, stats, name=name), stats)
@@ -287,7 +300,7 @@ def _ground(request: StylizeRequest) -> Match | None:
         return None
 
 
-def _picture(made: Canvas, colours: np.ndarray) -> np.ndarray:
+def _picture(made: PreparedObject, colours: np.ndarray) -> np.ndarray:
     """The first view of the colours [M, 3].  uint8 [H, W, 3]"""
-    first = made.surveys[0]
+    first = made.surface_views[0]
     return first.on_grey(first.view.image(colours))

@@ -15,23 +15,23 @@ from typing import TypeVar
 import numpy as np
 
 from ft2os.materials import Material, match
-from ft2os.stylize import Progress, StylizeRequest, StylizeResult, canvas, form, memory, overrides, painting
-from ft2os.stylize.canvas import Canvas
+from ft2os.stylize import Progress, StylizeRequest, StylizeResult, form, memory, overrides, painting, prepare
 from ft2os.stylize.measure import measure
 from ft2os.stylize.overrides import flag, number, one_of, optional, whole
 from ft2os.stylize.painting import Brush, Painted
-from ft2os.stylize.patience import Tick, patiently, until_cancelled
+from ft2os.stylize.patience import OnProgress, patiently, until_cancelled
+from ft2os.stylize.prepare import PreparedObject
 from ft2os.stylize.report import Reporter
 
 SETTINGS = {
     "views": 16,
     "pixels": 208,
-    "largest": 0.006,  # longest axis after splitting, over the object's extent
+    "max_split_scale": 0.006,  # longest axis after splitting, over the object's extent
     "limit": 72_000,  # Gaussians after splitting, or twice the object's own where that is more
     "refit": 24,  # steps that bring the split set nearer to the object
     "scale": painting.SCALE,
-    "keep": None,  # 0..1 instead of the material's own
-    "pull": painting.PULL,
+    "luminance_keep": None,  # 0..1 instead of the material's own
+    "prior_weight": painting.PRIOR_WEIGHT,
     "iterations": painting.ITERATIONS,
     "refine": False,  # feature matching; wants torch and VGG16's weights
     "refine_steps": 40,
@@ -46,12 +46,12 @@ PRESETS = {
 _KINDS = {  # what an override may be
     "views": whole(1, 1000, 16),
     "pixels": whole(16, 4096, 208),
-    "largest": number(1e-4, 10, 0.006),
+    "max_split_scale": number(1e-4, 10, 0.006),
     "limit": whole(1, 10_000_000, 72_000),
     "refit": whole(0, 10_000, 24),
     "scale": number(0.01, 100, 1.15),
-    "keep": optional(number(0, 1, 0.6)),
-    "pull": number(0, 1e6, 0.01),
+    "luminance_keep": optional(number(0, 1, 0.6)),
+    "prior_weight": number(0, 1e6, 0.01),
     "iterations": whole(1, 10_000, 28),
     "refine": flag(),
     "refine_steps": whole(1, 100_000, 40),
@@ -60,7 +60,7 @@ _KINDS = {  # what an override may be
 }
 T = TypeVar("T")
 _MATCHED = ("relu3_1",)  # fine grain counts: the painted views have the rest right
-_SHARES = {**canvas.STAGES, "form": 60, "paint": 24, "solve": 22, "refine": 160}
+_SHARES = {**prepare.STAGES, "form": 60, "paint": 24, "solve": 22, "refine": 160}
 """How long the stages take beside each other, measured; for the bar and the remaining time."""
 
 
@@ -82,7 +82,7 @@ def run(
     """
     settings = _settings(request)
     how = (settings["form"], settings["form_amount"], request.object_name)
-    asked = form.chosen(request.prompt, *how)
+    asked = form.resolve_form(request.prompt, *how)
     found = match(asked.rest, object_name=request.object_name) if asked.coloured else None
     session = _Session(request, asked, found.material if found else None, settings, progress, cancelled)
     if found:
@@ -101,7 +101,7 @@ class _Session:
     def __init__(
         self,
         request: StylizeRequest,
-        asked: form.Asked,
+        asked: form.FormRequest,
         material: Material | None,
         settings: dict,
         progress: Callable[[Progress], None] | None,
@@ -118,65 +118,71 @@ class _Session:
             self.vgg = until_cancelled(lambda: feature_match.weights("The preset 'high'"), cancelled)
         picture = memory.VGG_PIXEL * settings["pixels"] ** 2 if self.vgg else 0
         limit = settings["limit"] + (form.GROWN if asked.form else 0)
-        job = memory.Job.of_canvas(len(request.target), {**settings, "limit": limit}, per_picture=picture)
+        job = memory.Job.of_prepared(len(request.target), {**settings, "limit": limit}, per_picture=picture)
         self.memory = memory.fit_batch(1, job)
-        self.brush = Brush(material, request.seed, settings["scale"], settings["keep"]) if material else None
+        self.brush = (
+            Brush(material, request.seed, settings["scale"], settings["luminance_keep"]) if material else None
+        )
         self.live = progress is not None
         self.report = Reporter(self._shares(), progress, cancelled)
 
     def run(self) -> StylizeResult:
-        made = canvas.prepare(
+        made = prepare.prepare(
             self.request.target,
-            **{name: self.settings[name] for name in ("views", "pixels", "largest", "limit", "refit")},
-            tick=self.report,
-            sketch=self._sketch if self.live and self.brush else None,
+            **{
+                name: self.settings[name] for name in ("views", "pixels", "max_split_scale", "limit", "refit")
+            },
+            on_progress=self.report,
+            on_first_view=self._sketch if self.live and self.brush else None,
         )
         if self.asked.form:
             how = (self.asked.form, self.asked.amount, self.request.seed)
             plain = made
-            made = self._staged("form", lambda tick: form.shaped(plain, *how, tick))
+            made = self._staged("form", lambda on_progress: form.give_form(plain, *how, on_progress))
         if self.brush is None:
             return self._own_colours(made)
-        painted = self._staged("paint", lambda tick: painting.paint(made, self.brush, tick))
+        painted = self._staged("paint", lambda on_progress: painting.paint(made, self.brush, on_progress))
         self._show("solve", 0.0, made, painted.targets[0], lambda: painted.start)
-        how = {name: self.settings[name] for name in ("pull", "iterations")}
+        how = {name: self.settings[name] for name in ("prior_weight", "iterations")}
         colours = self._staged("solve", lambda _: painting.solve(made, painted, **how))
-        self._show("solve", 1.0, made, made.surveys[0].view.image(colours), lambda: colours)
+        self._show("solve", 1.0, made, made.surface_views[0].view.image(colours), lambda: colours)
         return self._result(made, self._refined(made, painted, colours) if self.vgg else colours)
 
-    def _staged(self, stage: str, work: Callable[[Tick], T]) -> T:
+    def _staged(self, stage: str, work: Callable[[OnProgress], T]) -> T:
         return patiently(work, lambda share: self.report(stage, share))
 
-    def _own_colours(self, made: Canvas) -> StylizeResult:
+    def _own_colours(self, made: PreparedObject) -> StylizeResult:
         """The form alone."""
-        image = made.surveys[0].original
+        image = made.surface_views[0].original
         colours = made.own_colours
         self._show("form", 1.0, made, image, lambda: colours)
         return self._result(made, colours)
 
-    def _sketch(self, made: Canvas) -> None:
+    def _sketch(self, made: PreparedObject) -> None:
         """The first picture, before the object has been seen from all around."""
-        target = painting.picture(made.surveys[0], made.frame, self.brush, painting.tone_of(made.surveys))
+        target = painting.picture(
+            made.surface_views[0], made.frame, self.brush, painting.tone_of(made.surface_views)
+        )
         self._show("split", 1.0, made, target, lambda: painting.centres(made.fine, made.frame, self.brush))
 
     def _show(
         self,
         stage: str,
         part: float,
-        made: Canvas,
-        image: np.ndarray,  # [H, W, 3] premultiplied, the canvas's first view
+        made: PreparedObject,
+        image: np.ndarray,  # [H, W, 3] premultiplied, the prepared object's first view
         colours: Callable[[], np.ndarray],  # [M, 3]
     ) -> None:
         """Report a picture, and from now on what a partial result would hold."""
         self.report.result = lambda: self._result(made, colours())
-        self.report(stage, part, preview=lambda: made.surveys[0].on_grey(image), at_once=True)
+        self.report(stage, part, preview=lambda: made.surface_views[0].on_grey(image), at_once=True)
 
-    def _refined(self, made: Canvas, painted: Painted, colours: np.ndarray) -> np.ndarray:
+    def _refined(self, made: PreparedObject, painted: Painted, colours: np.ndarray) -> np.ndarray:
         """Colours [M, 3] after feature matching."""
         from ft2os.stylize import feature_match
         from ft2os.stylize.feature_match import Matcher, Schedule, Terms
 
-        steps, surveys, seed = self.settings["refine_steps"], made.surveys, self.request.seed
+        steps, surface_views, seed = self.settings["refine_steps"], made.surface_views, self.request.seed
 
         def show(step: int, loss: float, terms: dict[str, float], now: np.ndarray) -> None:
             self.losses.append(loss)
@@ -189,11 +195,11 @@ class _Session:
                 step / steps,
                 loss=loss,
                 metrics=terms,
-                preview=lambda: surveys[0].on_grey(surveys[0].view.image(held)),
+                preview=lambda: surface_views[0].on_grey(surface_views[0].view.image(held)),
                 at_once=step == steps,
             )
 
-        def matched(_: Tick) -> Matcher:
+        def matched(_: OnProgress) -> Matcher:
             exemplar = painting.exemplar(self.brush)
             return Matcher(feature_match.network(self.vgg), [exemplar], layers=_MATCHED, seed=seed)
 
@@ -201,11 +207,11 @@ class _Session:
         schedule = Schedule(steps, rate=0.015, seed=seed)
         terms = Terms(match=1.0, hold=4.0)  # the painted views hold the object's light and dark in place
         return feature_match.run(
-            surveys, colours, painted.targets, matcher, terms, schedule, show,
+            surface_views, colours, painted.targets, matcher, terms, schedule, show,
             look=lambda share: self.report("refine", share),
         )  # fmt: skip
 
-    def _result(self, made: Canvas, colours: np.ndarray) -> StylizeResult:
+    def _result(self, made: PreparedObject, colours: np.ndarray) -> StylizeResult:
         stats = {
             "method": "material",
             "preset": self.request.preset,
@@ -216,7 +222,7 @@ class _Session:
             **self.report.times(),
             "losses": list(self.losses),
             "terms": {name: list(values) for name, values in self.terms.items()},
-            **measure(made.surveys, colours),
+            **measure(made.surface_views, colours),
         }
         if self.asked.form:
             stats |= {"form": self.asked.form, "form_amount": self.asked.amount}

@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
-from ft2os.stylize.survey import LUMA, Survey
+from ft2os.stylize.view_buffers import LUMA, SurfaceView
 
 CLIPPED = 254.5 / 255
 _SIGMA = 1.5  # the window of Wang et al. 2004
 
 
-def measure(surveys: list[Survey], colours: np.ndarray) -> dict[str, float]:
+def measure(surface_views: list[SurfaceView], colours: np.ndarray) -> dict[str, float]:
     """Over all views' object pixels.
 
     Returns
@@ -22,7 +22,7 @@ def measure(surveys: list[Survey], colours: np.ndarray) -> dict[str, float]:
     """
     white = any_channel = total = 0
     ssim = []
-    for s in surveys:
+    for s in surface_views:
         image = s.view.image(colours)
         inside = s.mask & (s.view.alpha.reshape(s.mask.shape) > 0.9)
         pixels = image[inside]

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, replace
 from ft2os.errors import RequestError
 from ft2os.process import MEMORY_ENV
 from ft2os.process import available_memory as available
-from ft2os.stylize.split import most
+from ft2os.stylize.split import max_gaussians
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +45,7 @@ class Job:
         Kept in their linear form; 0 where a rasterizer draws every step.
     pixels : int
         Side of a view.
-    pool, pool_pixels : int
+    judged_views, judged_pixels : int
         Views for the judge that are kept in their linear form too, and their side.
     per_picture : int
         Bytes that a network keeps of one picture until the gradient has come back, as
@@ -63,8 +63,8 @@ class Job:
     gaussians: int
     views: int
     pixels: int
-    pool: int = 0
-    pool_pixels: int = 0
+    judged_views: int = 0
+    judged_pixels: int = 0
     per_picture: int = 0
     pictures: int = 1
     moved: int = 0
@@ -72,17 +72,17 @@ class Job:
     fixed: int = 0
 
     @classmethod
-    def of_canvas(cls, count: int, settings: Mapping[str, int], **more: int) -> Job:
-        """Of a method that prepares a canvas of ``count`` Gaussians with the settings of those names."""
-        largest = most(count, settings["limit"])
+    def of_prepared(cls, count: int, settings: Mapping[str, int], **more: int) -> Job:
+        """Of a method that prepares an object of ``count`` Gaussians with the settings of those names."""
+        largest = max_gaussians(count, settings["limit"])
         return cls(largest, settings["views"], settings["pixels"], **more)
 
     def parts(self, batch: int) -> dict[str, int]:
         """Bytes by what they are for, with ``batch`` views a step."""
-        surveyed, judged = self.views * self.pixels**2, self.pool * self.pool_pixels**2
+        surveyed, judged = self.views * self.pixels**2, self.judged_views * self.judged_pixels**2
         weights = _DENSITY * self.gaussians**0.5 * _ENTRY  # bytes a pixel
         drawn = batch * _DRAWN * self.gaussians if self.rasterized else 0
-        picture = max(self.pool_pixels, self.pixels) ** 2 * _PICTURE
+        picture = max(self.judged_pixels, self.pixels) ** 2 * _PICTURE
         return {
             "views": int(surveyed * (weights + _PIXEL) + judged * weights),
             "gaussians": self.gaussians * (_GAUSSIAN + _MOVED * self.moved) + drawn,
@@ -170,10 +170,10 @@ def _refusal(job: Job, room: int, device: str) -> RequestError:
 
 def _advice(job: Job, room: int) -> str:
     """What would fit, in the words of the settings."""
-    fewer = _largest(lambda n: replace(job, pool=n), _LEAST_VIEWS, job.pool, room)
+    fewer = _largest(lambda n: replace(job, judged_views=n), _LEAST_VIEWS, job.judged_views, room)
     if fewer:
-        return f"Choose {fewer} views for the judge instead of {job.pool}, or the preset draft."
-    job = replace(job, pool=min(job.pool, _LEAST_VIEWS))
+        return f"Choose {fewer} views for the judge instead of {job.judged_views}, or the preset draft."
+    job = replace(job, judged_views=min(job.judged_views, _LEAST_VIEWS))
     fewer = _largest(lambda n: replace(job, views=n), _LEAST_VIEWS, job.views, room)
     if fewer:
         return f"Choose {fewer} views instead of {job.views}, or the preset draft."

@@ -1,4 +1,4 @@
-"""Painting a canvas with a material: what every view should show, and the colours that show it.
+"""Painting a prepared object with a material: what every view should show, and the colours that show it.
 
 In each pixel of each view stands the texture at the surface point, the object's own light and dark kept; one
 linear solve then finds the colours that show those pictures together.
@@ -14,13 +14,13 @@ from scipy.spatial import cKDTree
 
 from ft2os.gaussians import Gaussians
 from ft2os.materials import Material
-from ft2os.stylize import relief
-from ft2os.stylize.canvas import Canvas
-from ft2os.stylize.survey import LUMA, Frame, Survey
+from ft2os.stylize.luminance import DETAIL_LIMIT, detail, relight, shoulder
+from ft2os.stylize.prepare import PreparedObject
+from ft2os.stylize.view_buffers import LUMA, Frame, SurfaceView
 from ft2os.tiles.solve import solve_colours, surface_weights
 
 SCALE = 1.15  # the pattern's size
-PULL = 0.01
+PRIOR_WEIGHT = 0.01
 ITERATIONS = 28
 _LEAST_SPREAD = 0.06  # of luminance: an even object's noise is no drawing
 _SHAPE = 0.45  # of the object's own light and dark, in spreads, where only the Gaussians are known
@@ -37,14 +37,14 @@ class Brush:
         Of the pattern.
     scale : float
         The pattern's size.
-    keep : float, optional
+    luminance_keep : float, optional
         How much of the object's light and dark shows through, 0..1; the material's own if left out.
     """
 
     material: Material
     seed: int = 0
     scale: float = SCALE
-    keep: float | None = None
+    luminance_keep: float | None = None
 
     def texture(
         self,
@@ -71,30 +71,32 @@ class Painted:
     targets: list[np.ndarray]
 
 
-def paint(canvas: Canvas, brush: Brush, tick: Callable[[float], None] | None = None) -> Painted:
-    """Every view painted; ``tick(share)`` is called after each and may raise to stop."""
-    tone = tone_of(canvas.surveys)
+def paint(
+    prepared: PreparedObject, brush: Brush, on_progress: Callable[[float], None] | None = None
+) -> Painted:
+    """Every view painted; ``on_progress(share)`` is called after each and may raise to stop."""
+    tone = tone_of(prepared.surface_views)
     targets = []
-    for i, s in enumerate(canvas.surveys):
-        targets.append(picture(s, canvas.frame, brush, tone))
-        if tick:
-            tick((i + 1) / len(canvas.surveys))
-    return Painted(centres(canvas.shown, canvas.frame, brush, *tone), targets)
+    for i, s in enumerate(prepared.surface_views):
+        targets.append(picture(s, prepared.frame, brush, tone))
+        if on_progress:
+            on_progress((i + 1) / len(prepared.surface_views))
+    return Painted(centres(prepared.shown, prepared.frame, brush, *tone), targets)
 
 
-def tone_of(surveys: list[Survey]) -> tuple[float, float]:
+def tone_of(surface_views: list[SurfaceView]) -> tuple[float, float]:
     """Median and spread of the object's luminance, over all views."""
-    seen = np.concatenate([s.luminance[s.mask] for s in surveys])
+    seen = np.concatenate([s.luminance[s.mask] for s in surface_views])
     return (float(np.median(seen)), float(seen.std())) if len(seen) else (0.5, 0.1)
 
 
-def picture(s: Survey, frame: Frame, brush: Brush, tone: tuple[float, float]) -> np.ndarray:  # [H, W, 3]
+def picture(s: SurfaceView, frame: Frame, brush: Brush, tone: tuple[float, float]) -> np.ndarray:  # [H, W, 3]
     """One view painted; ``tone`` is `tone_of` all views, so that each is measured by the same rule."""
-    keep = brush.material.keep if brush.keep is None else brush.keep
+    keep = brush.material.luminance_keep if brush.luminance_keep is None else brush.luminance_keep
     points, height = frame.normalised(s.points)
-    colours = brush.texture(points, height, relief.detail(s.luminance, s.mask, *tone), s.normals)
+    colours = brush.texture(points, height, detail(s.luminance, s.mask, *tone), s.normals)
     target = np.zeros_like(s.original)
-    target[s.mask] = relief.relight(colours, s.luminance, s.mask, keep)
+    target[s.mask] = relight(colours, s.luminance, s.mask, keep)
     return target * s.view.alpha.reshape(*s.mask.shape, 1)
 
 
@@ -113,18 +115,27 @@ def centres(
     spread = float(luminance.std()) if spread is None else spread
     points, height = frame.normalised(gaussians.means)
     shape = _SHAPE * (_smoothed(gaussians.means, luminance) - median) / max(spread, _LEAST_SPREAD)
-    limit = relief.DETAIL_LIMIT
-    return relief.shoulder(brush.texture(points, height, np.clip(shape, -limit, limit).astype(np.float32)))
+    limit = DETAIL_LIMIT
+    return shoulder(brush.texture(points, height, np.clip(shape, -limit, limit).astype(np.float32)))
 
 
 def solve(
-    canvas: Canvas, painted: Painted, *, pull: float = PULL, iterations: int = ITERATIONS
+    prepared: PreparedObject,
+    painted: Painted,
+    *,
+    prior_weight: float = PRIOR_WEIGHT,
+    iterations: int = ITERATIONS,
 ) -> np.ndarray:  # [M, 3]
     """The colours that show the painted views best, see `solve_colours`."""
-    views = [s.view for s in canvas.surveys]
+    views = [s.view for s in prepared.surface_views]
     weights = [surface_weights(v) for v in views]
     return solve_colours(
-        views, painted.targets, painted.start, pull=pull, iterations=iterations, weights=weights
+        views,
+        painted.targets,
+        painted.start,
+        prior_weight=prior_weight,
+        iterations=iterations,
+        weights=weights,
     )
 
 

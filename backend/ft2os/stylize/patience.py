@@ -15,32 +15,32 @@ from typing import TypeVar
 from ft2os.errors import CancelledError
 
 T = TypeVar("T")
-Tick = Callable[[float], None]
+OnProgress = Callable[[float], None]
 LOOK_S = 0.1
 
 
-def patiently(work: Callable[[Tick], T], look: Tick) -> T:
+def patiently(work: Callable[[OnProgress], T], look: OnProgress) -> T:
     """What ``work`` returns; meanwhile ``look`` is called on this thread.
 
     Parameters
     ----------
     work : callable
-        Called as ``work(tick)``. It may call ``tick(share)`` with what is done, 0..1, which raises once
-        nobody waits any more.
+        Called as ``work(on_progress)``. It may call ``on_progress(share)`` with what is done, 0..1, which
+        raises once nobody waits any more.
     look : callable
         Called as ``look(share)``, every `LOOK_S` and at the end; may raise to stop waiting.
     """
     done: Future[T] = Future()
     share, abandoned = [0.0], threading.Event()
 
-    def tick(value: float) -> None:
+    def on_progress(value: float) -> None:
         share[0] = value
         if abandoned.is_set():
             raise CancelledError
 
     def perform() -> None:
         try:
-            done.set_result(work(tick))
+            done.set_result(work(on_progress))
         except BaseException as error:
             done.set_exception(error)
 

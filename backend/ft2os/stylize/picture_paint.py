@@ -15,10 +15,10 @@ from scipy.cluster.vq import kmeans2
 from scipy.ndimage import gaussian_filter, gaussian_filter1d, map_coordinates
 from scipy.spatial import cKDTree
 
-from ft2os.stylize import relief
-from ft2os.stylize.canvas import Canvas
+from ft2os.stylize import luminance
 from ft2os.stylize.painting import Painted
-from ft2os.stylize.survey import LUMA, Survey, masked_blur
+from ft2os.stylize.prepare import PreparedObject
+from ft2os.stylize.view_buffers import LUMA, SurfaceView, masked_blur
 from ft2os.tiles.solve import solve_colours, surface_weights
 
 WIDTH = 7.0  # of the picture over the object's extent: finer strokes than that the Gaussians cannot show
@@ -128,8 +128,8 @@ class Strokes:
 
     def __init__(self, picture: np.ndarray, *, size: float = 1.0, seed: int = 0) -> None:
         longer = max(picture.shape[:2])
-        forms = _blurred(picture, _FORMS * longer)
-        self._layers = np.ascontiguousarray(np.moveaxis(np.concatenate([forms, picture - forms], 2), 2, 0))
+        coarse = _blurred(picture, _FORMS * longer)
+        self._layers = np.ascontiguousarray(np.moveaxis(np.concatenate([coarse, picture - coarse], 2), 2, 0))
         self._scale = longer / (WIDTH * size)
         rng = np.random.default_rng(seed)
         self._places = rng.uniform(0, 2 * longer, (_PLACES, 3, 2))
@@ -168,21 +168,21 @@ class Strokes:
         return found
 
 
-def own_colours(s: Survey, image: np.ndarray | None = None) -> np.ndarray:
+def own_colours(s: SurfaceView, image: np.ndarray | None = None) -> np.ndarray:
     """What the object's pixels show, un-premultiplied: of its ``original``, or of an ``image``.  [P', 3]"""
     alpha = s.view.alpha.reshape(s.mask.shape)[s.mask]
     return ((s.original if image is None else image)[s.mask] / np.maximum(alpha, 1e-3)[:, None]).astype("f4")
 
 
 def paint(
-    canvas: Canvas,
+    prepared: PreparedObject,
     picture: np.ndarray,  # [H, W, 3]
     under: Painted,
     *,
     size: float = 1.0,
-    keep: float = 0.5,
+    luminance_keep: float = 0.5,
     seed: int = 0,
-    tick: Callable[[float, np.ndarray], None] | None = None,
+    on_progress: Callable[[float, np.ndarray], None] | None = None,
 ) -> Painted:
     """Every view in the picture's palette and strokes.
 
@@ -192,42 +192,46 @@ def paint(
         What is painted over: the object's own views, or a material's.
     size : float
         Of the strokes.
-    keep : float
+    luminance_keep : float
         How much of the object's light and dark shows through, 0..1.
-    tick : callable, optional
-        Called as ``tick(share, target)`` after each view, with what was painted; may raise to stop.
+    on_progress : callable, optional
+        Called as ``on_progress(share, target)`` after each view, with what was painted; may raise to stop.
     """
-    below = [_evened(s, own_colours(s, image)) for s, image in zip(canvas.surveys, under.targets)]
+    below = [_evened(s, own_colours(s, image)) for s, image in zip(prepared.surface_views, under.targets)]
     colours, strokes = palette(np.concatenate(below), picture), Strokes(picture, size=size, seed=seed)
     targets = []
-    for i, (s, own) in enumerate(zip(canvas.surveys, below)):
+    for i, (s, own) in enumerate(zip(prepared.surface_views, below)):
         base = colours.colours(own)
         calm = np.zeros_like(s.original)
         calm[s.mask] = base
         width = s.mask.shape[1]
         calm = np.stack([masked_blur(calm[..., c], s.mask, _CALM * width)[s.mask] for c in range(3)], axis=-1)
-        forms, detail = strokes.at(canvas.frame.normalised(s.points)[0], s.normals, calm)
-        targets.append(_relit(s, base + _TAKEN * (forms - calm) + _STROKES * detail, keep))
-        if tick:
-            tick((i + 1) / len(canvas.surveys), targets[-1])
+        coarse, detail = strokes.at(prepared.frame.normalised(s.points)[0], s.normals, calm)
+        targets.append(_relit(s, base + _TAKEN * (coarse - calm) + _STROKES * detail, luminance_keep))
+        if on_progress:
+            on_progress((i + 1) / len(prepared.surface_views), targets[-1])
     return Painted(colours.colours(np.clip(under.start, 0, 1)), targets)
 
 
-def solve(canvas: Canvas, painted: Painted, *, pull: float = 0.02, iterations: int = 12) -> np.ndarray:
+def solve(
+    prepared: PreparedObject, painted: Painted, *, prior_weight: float = 0.02, iterations: int = 12
+) -> np.ndarray:
     """The colours [M, 3] that show the painted views best, never quite white."""
-    views = [s.view for s in canvas.surveys]
+    views = [s.view for s in prepared.surface_views]
     return solve_colours(
         views,
         painted.targets,
-        np.clip(painted.start, 0, relief.CEILING),
-        pull=pull,
+        np.clip(painted.start, 0, luminance.CEILING),
+        prior_weight=prior_weight,
         iterations=iterations,
-        bounds=(0.0, relief.CEILING),
+        bounds=(0.0, luminance.CEILING),
         weights=[surface_weights(v) for v in views],
     )
 
 
-def settle(canvas: Canvas, colours: np.ndarray, picture: np.ndarray, keep: float) -> Painted:
+def settle(
+    prepared: PreparedObject, colours: np.ndarray, picture: np.ndarray, luminance_keep: float
+) -> Painted:
     """The last coat: colours brought back to the picture's paints, its contrast, and the object's form.
 
     Feature matching leaves hues that no painter mixed (networks hardly mind them) and, where views disagree,
@@ -237,7 +241,7 @@ def settle(canvas: Canvas, colours: np.ndarray, picture: np.ndarray, keep: float
     Parameters
     ----------
     colours : ndarray, [M, 3]
-    keep : float
+    luminance_keep : float
         How much of the object's light and dark comes back, 0..1.
     """
     paints = _paints(picture)
@@ -245,17 +249,19 @@ def settle(canvas: Canvas, colours: np.ndarray, picture: np.ndarray, keep: float
     share = np.exp(-((distance / _MIX) ** 2)) + 1e-9
     mixed = ((share / share.sum(axis=1, keepdims=True))[..., None] * paints[which]).sum(axis=1)
     settled = (colours + _SNAP * (mixed - colours)).astype(np.float32)
-    shown = np.concatenate([own_colours(s, s.view.image(settled)) for s in canvas.surveys])
+    shown = np.concatenate([own_colours(s, s.view.image(settled)) for s in prepared.surface_views])
     settled += _RESTORE * (palette(shown, picture).transported(settled) - settled)
-    targets = [_relit(s, own_colours(s, s.view.image(settled)), keep) for s in canvas.surveys]
+    targets = [
+        _relit(s, own_colours(s, s.view.image(settled)), luminance_keep) for s in prepared.surface_views
+    ]
     return Painted(settled, targets)
 
 
-def _evened(s: Survey, colours: np.ndarray) -> np.ndarray:
+def _evened(s: SurfaceView, colours: np.ndarray) -> np.ndarray:
     """Colours [P', 3] whose lit and shaded sides differ less: ink would make them black and white."""
     light = np.zeros(s.mask.shape, np.float32)
     light[s.mask] = colours @ LUMA
-    sides = masked_blur(light, s.mask, relief.COARSE * s.mask.shape[1])[s.mask]
+    sides = masked_blur(light, s.mask, luminance.COARSE * s.mask.shape[1])[s.mask]
     return colours - _EVEN * (sides - np.median(sides))[:, None]
 
 
@@ -269,10 +275,10 @@ def _paints(picture: np.ndarray) -> np.ndarray:
     return paints
 
 
-def _relit(s: Survey, colours: np.ndarray, keep: float) -> np.ndarray:
+def _relit(s: SurfaceView, colours: np.ndarray, luminance_keep: float) -> np.ndarray:
     """Colours [P', 3] as a premultiplied view [H, W, 3], with the object's light and dark."""
     target = np.zeros_like(s.original)
-    target[s.mask] = relief.relight(np.clip(colours, 0, 1), s.luminance, s.mask, keep)
+    target[s.mask] = luminance.relight(np.clip(colours, 0, 1), s.luminance, s.mask, luminance_keep)
     return target * s.view.alpha.reshape(*s.mask.shape, 1)
 
 

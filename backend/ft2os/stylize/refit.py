@@ -26,7 +26,7 @@ def refit_opacities(
     cameras: Sequence[Camera],
     wanted: Rendered,
     steps: int,
-    tick: Callable[[float], None] | None = None,
+    on_progress: Callable[[float], None] | None = None,
 ) -> Gaussians:
     """Opacities with which ``fine`` shows the ``wanted`` pictures better.
 
@@ -40,7 +40,7 @@ def refit_opacities(
         What they should show, over black.
     steps : int
         One view each; the views take turns in an order that is the same on every run.
-    tick : callable, optional
+    on_progress : callable, optional
         Called with the finished share after each step; may raise to stop.
     """
     viewmats, Ks = stack(cameras)
@@ -65,8 +65,8 @@ def refit_opacities(
         logits -= (
             np.float32(rate) * mean / (np.sqrt(square_now) + _FLOOR * np.sqrt(square_now.mean()) + 1e-12)
         )
-        if tick:
-            tick(step / steps)
+        if on_progress:
+            on_progress(step / steps)
     return fine.replace(opacities=_sigmoid(logits)) if steps else fine
 
 

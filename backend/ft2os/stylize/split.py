@@ -31,7 +31,7 @@ def split(
     Parameters
     ----------
     gaussians : Gaussians
-    largest : float
+    max_split_scale : float
         Standard deviation τ that the longest axis should have, world units.
     limit : int
         Most Gaussians to end with; τ grows until it holds. Never fewer than there are.
@@ -60,8 +60,8 @@ def split(
     return g, parent
 
 
-def most(count: int, limit: int) -> int:
-    """How many Gaussians a canvas may make of ``count``."""
+def max_gaussians(count: int, limit: int) -> int:
+    """How many Gaussians a prepared object may make of ``count``."""
     return max(limit, min(2 * count, count + 60_000))
 
 

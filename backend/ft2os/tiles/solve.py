@@ -25,7 +25,7 @@ def solve_colours(
     start: np.ndarray,
     *,
     background: Sequence[float] | np.ndarray = (0.0, 0.0, 0.0),
-    pull: float = 0.05,
+    prior_weight: float = 0.05,
     iterations: int = 20,
     bounds: tuple[float, float] | None = (0.0, 1.0),
     weights: Sequence[np.ndarray] | None = None,
@@ -33,8 +33,8 @@ def solve_colours(
     """Minimise Σ_v Σ_p w·|W_v c + (1 − alpha_v)·background − target_v|² + λ|c − start|².
 
     FISTA (Beck and Teboulle 2009) with a diagonal preconditioner: W is not negative, so diag(Wᵀ W 1)
-    majorises WᵀW and gives every colour its own safe step. λ is ``pull`` times the median of that diagonal,
-    so that a Gaussian which few pixels see stays near its start.
+    majorises WᵀW and gives every colour its own safe step. λ is ``prior_weight`` times the median of that
+    diagonal, so that a Gaussian which few pixels see stays near its start.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ def solve_colours(
         One a view, display-referred, over the background.
     start : ndarray, [N, 3]
     background : [3]
-    pull : float
+    prior_weight : float
         Towards ``start``, relative.
     bounds : (float, float) or None
         Box for every channel.
@@ -66,7 +66,7 @@ def solve_colours(
     for view, mask in zip(views, masks):
         diagonal[:, 0] += view.WT @ (mask[:, 0] * view.alpha)
     reached = diagonal[diagonal > 1e-3]
-    strength = pull * (float(np.median(reached)) if len(reached) else 1.0)
+    strength = prior_weight * (float(np.median(reached)) if len(reached) else 1.0)
     step = 1.0 / np.maximum(diagonal + strength, 1e-12)
 
     colours, ahead, momentum = start.copy(), start.copy(), 1.0

@@ -24,7 +24,7 @@ from ft2os.stylize.clip.settings import Settings
 from ft2os.stylize.clip.style import Style
 from ft2os.stylize.clip.views import schedule
 from ft2os.stylize.geometry import ADAM_EPS
-from ft2os.stylize.relief import CEILING
+from ft2os.stylize.luminance import CEILING
 
 NEIGHBOURS = 6
 SLOWEST = 0.1  # the last step's rate over the first's

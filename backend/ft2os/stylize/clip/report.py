@@ -5,7 +5,7 @@ from __future__ import annotations
 from ft2os.guidance import text_cache
 from ft2os.guidance.clip_judge import ClipJudge
 from ft2os.guidance.negatives import Bank
-from ft2os.stylize import canvas
+from ft2os.stylize import prepare
 from ft2os.stylize.clip import second, start
 from ft2os.stylize.clip.settings import Settings
 
@@ -18,9 +18,9 @@ _SCORED, _JUDGED, _WORD = 0.12, 0.16, 0.003
 
 def shares(settings: Settings, strength: float, judge: ClipJudge) -> dict[str, float]:
     """The stages of a run in order, and about how long each takes; ``strength`` is the second gear's."""
-    judged, whole = _JUDGED * settings.batch, sum(canvas.STAGES.values())
+    judged, whole = _JUDGED * settings.batch, sum(prepare.STAGES.values())
     found = {"words": _SECONDS["words"], NEW_WORDS: _WORD * _new_words(settings, judge)}
-    found |= {name: _SECONDS["prepare"] * weight / whole for name, weight in canvas.STAGES.items()}
+    found |= {name: _SECONDS["prepare"] * weight / whole for name, weight in prepare.STAGES.items()}
     if strength > 0:
         found["form"] = _SECONDS["form"]
     found |= {"rank": _SCORED * start.VIEWS * (settings.candidates - 1)}

@@ -21,7 +21,7 @@ from ft2os.stylize.clip import checkpoint
 from ft2os.stylize.clip.colours import ColourGear, Originals
 from ft2os.stylize.clip.pool import Pool
 from ft2os.stylize.clip.settings import Settings
-from ft2os.stylize.relief import CEILING
+from ft2os.stylize.luminance import CEILING
 from ft2os.tiles import render
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ class SecondGear:
         self.judged = 0
         self.gear: ColourGear | None = None  # of the finish
         self._now: Callable[[], dict[str, Any]] | None = None  # the loop's state, once there is one
-        made, request = session.canvas, session.request
+        made, request = session.prepared, session.request
         self.shape = geometry.Shape(
             recoloured(made.shown, session.gear.now()),
             neutral=recoloured(made.fine, made.neutral),
@@ -89,7 +89,7 @@ class SecondGear:
         session, settings = self._session, self._session.settings
         total = steps(settings, session.strength)
         crops = round(settings.crops * settings.batch)
-        travel = _TRAVEL if session.canvas.formed is None else _FORMED_TRAVEL
+        travel = _TRAVEL if session.prepared.deformed is None else _FORMED_TRAVEL
         whole = max(1, settings.batch - crops)
         number = int(state["number"]) if state else 0
         self.judged = number * (whole + crops)
@@ -103,7 +103,7 @@ class SecondGear:
             loss = sum(getattr(settings, name) * term for name, term in terms.items())
             return loss, {name: float(term.detach()) for name, term in terms.items()}
 
-        def tick(step: geometry.Step) -> None:
+        def on_progress(step: geometry.Step) -> None:
             self._now = step.state
             self.judged += len(step.images) + crops
             # Both gears have an anchor, each its own.
@@ -121,7 +121,7 @@ class SecondGear:
             ),
             np.random.default_rng((session.request.seed, 5)),
             context=self._context,
-            tick=tick,
+            on_progress=on_progress,
             state=state,
         )
 

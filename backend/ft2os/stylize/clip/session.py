@@ -1,6 +1,6 @@
 """One run of the fast CLIP method, from the request to the look.
 
-The object becomes a canvas; the judge chooses where to start; the first gear moves colours; where the prompt
+The object is prepared; the judge chooses where to start; the first gear moves colours; where the prompt
 asks for another shape, the second gear moves geometry and the first runs once more over what came out.
 """
 
@@ -18,7 +18,7 @@ from ft2os.errors import RequestError
 from ft2os.guidance import clip_judge
 from ft2os.guidance.clip_judge import ClipJudge
 from ft2os.looks import Look
-from ft2os.stylize import Progress, StylizeRequest, StylizeResult, canvas, form, geometry, memory, painting
+from ft2os.stylize import Progress, StylizeRequest, StylizeResult, form, geometry, memory, painting, prepare
 from ft2os.stylize.clip import checkpoint, second, start, views
 from ft2os.stylize.clip.colours import ColourGear, Originals
 from ft2os.stylize.clip.content import Regularizer
@@ -28,12 +28,13 @@ from ft2os.stylize.clip.report import NEW_WORDS, shares
 from ft2os.stylize.clip.settings import Settings
 from ft2os.stylize.clip.style import Style
 from ft2os.stylize.clip.texts import Texts
+from ft2os.stylize.luminance import CEILING
 from ft2os.stylize.measure import measure
 from ft2os.stylize.outliers import inliers
-from ft2os.stylize.patience import Tick, patiently
-from ft2os.stylize.relief import CEILING
+from ft2os.stylize.patience import OnProgress, patiently
 from ft2os.stylize.report import Reporter
-from ft2os.stylize.split import most
+from ft2os.stylize.split import max_gaussians
+from ft2os.stylize.view_buffers import SurfaceView
 
 T = TypeVar("T")
 _CONTENT_PIXELS = 160
@@ -75,7 +76,7 @@ class Session:
         image = request.style_image
         self.style = Style(image, request.seed, self.device) if image and settings.style else None
         how = (settings.start_form, settings.form_amount, request.object_name)
-        self.asked = form.chosen(request.prompt, *how)
+        self.asked = form.resolve_form(request.prompt, *how)
         # A form that was asked for by hand wants the second gear, whatever the prompt says.
         wanted = max(geometry.wanted(request.prompt, request.object_name), _FORM if self.asked.form else 0.0)
         self.strength = wanted if settings.geometry is None else settings.geometry
@@ -90,7 +91,7 @@ class Session:
         self.report = Reporter(stages, progress, cancelled, self._save)
         self.losses: list[float] = []
         self.terms: dict[str, list[float]] = {}
-        self.canvas: canvas.Canvas | None = None
+        self.prepared: prepare.PreparedObject | None = None
         self.gear: ColourGear | None = None
         self.second: second.SecondGear | None = None
         self._saved = time.monotonic()
@@ -116,24 +117,24 @@ class Session:
         settings, count = self.settings, len(self.request.target)
         geometry_too = self.strength > 0
         return memory.Job(
-            gaussians=most(count, settings.limit) + (form.GROWN if self.asked.form else 0),
-            views=settings.survey_views,
-            pixels=settings.survey_pixels,
-            pool=settings.views,
-            pool_pixels=self._pixels(),
+            gaussians=max_gaussians(count, settings.limit) + (form.GROWN if self.asked.form else 0),
+            views=settings.surface_views,
+            pixels=settings.surface_pixels,
+            judged_views=settings.views,
+            judged_pixels=self._pixels(),
             per_picture=self.judge.bytes_per_picture,
             moved=14 if geometry_too else 3,
             rasterized=geometry_too,
         )
 
     def _begin(self) -> None:
-        """The canvas, the choice, and the first gear, where it stood or at its start."""
+        """The prepared, the choice, and the first gear, where it stood or at its start."""
         request, settings = self.request, self.settings
         self.report("words", 0.0)
         self.texts, self.named = self._read()
         self.judgement = Judgement(self.judge, self.texts, settings)
         self.brush = start.sketch(self.named, request, settings)
-        self.canvas = self._prepared()
+        self.prepared = self._prepared()
         if self._kept:
             tensors, facts = self._kept
             self.choice = start.Choice.restored(facts["choice"], request.seed)
@@ -141,9 +142,9 @@ class Session:
             colours = tensors["colours/start"].numpy()
         else:
             colours = self._choose()
-        shown = self.canvas.shown
+        shown = self.prepared.shown
         self.pool = self._staged("colours", lambda _: self._pool())
-        neutral = torch.from_numpy(np.clip(self.canvas.own_colours, 0, CEILING)).to(self.device)
+        neutral = torch.from_numpy(np.clip(self.prepared.own_colours, 0, CEILING)).to(self.device)
         self.before = Originals(self.pool, neutral, self.judgement)
         begun = torch.from_numpy(np.asarray(colours, np.float32)).to(self.device)
         forms = Originals(self.pool, begun, self.judgement)
@@ -157,43 +158,43 @@ class Session:
         """The words as the judge reads them, and what they name; new to this machine they take seconds."""
         stage = ["words"]
 
-        def work(tick: Tick) -> tuple[Texts, tuple[list[str], str]]:
+        def work(on_progress: OnProgress) -> tuple[Texts, tuple[list[str], str]]:
             def note(share: float) -> None:
                 stage[0] = NEW_WORDS
-                tick(share)
+                on_progress(share)
 
             texts = Texts(self.request, self.settings, self.judge, note)
             return texts, start.named(self.request, self.settings, self.judge, texts)
 
         return patiently(work, lambda share: self.report(stage[0], share))
 
-    def _staged(self, stage: str, work: Callable[[Tick], T]) -> T:
+    def _staged(self, stage: str, work: Callable[[OnProgress], T]) -> T:
         return patiently(work, lambda share: self.report(stage, share))
 
-    def _prepared(self) -> canvas.Canvas:
+    def _prepared(self) -> prepare.PreparedObject:
         target, settings = self.request.target, self.settings
         own = np.arange(len(target), dtype=np.int32)
         if settings.outliers:
             own = own[self._staged("prepare", lambda _: inliers(target.means))]
-        made = canvas.prepare(
+        made = prepare.prepare(
             target.subset(own),
-            views=settings.survey_views,
-            pixels=settings.survey_pixels,
-            largest=settings.largest,
+            views=settings.surface_views,
+            pixels=settings.surface_pixels,
+            max_split_scale=settings.max_split_scale,
             limit=settings.limit,
             refit=settings.refit,
-            tick=self.report,
-            sketch=self._sketch if self.brush and not self._kept else None,
+            on_progress=self.report,
+            on_first_view=self._sketch if self.brush and not self._kept else None,
         )
         asked = self.asked
         if asked.form and self.strength > 0:
             plain, how = made, (asked.form, asked.amount, self.request.seed)
-            made = self._staged("form", lambda tick: form.shaped(plain, *how, tick))
+            made = self._staged("form", lambda on_progress: form.give_form(plain, *how, on_progress))
         return replace(made, rows=own[made.rows], parent=own[made.parent])
 
-    def _sketch(self, made: canvas.Canvas) -> None:
+    def _sketch(self, made: prepare.PreparedObject) -> None:
         """The first picture, long before the run has colours: the material that the prompt names."""
-        first = made.surveys[0]
+        first = made.surface_views[0]
 
         def drawn() -> np.ndarray:
             return first.on_grey(painting.picture(first, made.frame, self.brush, painting.tone_of([first])))
@@ -207,15 +208,17 @@ class Session:
         """Colours [M, 3] to start from."""
         self.report("rank", 0.0, preview=None if self.brush else self._original, at_once=True)
         self.choice = start.choose(
-            self.named, self.request, self.settings, self.judgement, self.canvas,
+            self.named, self.request, self.settings, self.judgement, self.prepared,
             lambda share: self.report("rank", share),
         )  # fmt: skip
         if self.choice.brush is None:
-            return np.clip(self.canvas.own_colours, 0, CEILING).astype(np.float32)
-        painted = self._staged("paint", lambda tick: painting.paint(self.canvas, self.choice.brush, tick))
+            return np.clip(self.prepared.own_colours, 0, CEILING).astype(np.float32)
+        painted = self._staged(
+            "paint", lambda on_progress: painting.paint(self.prepared, self.choice.brush, on_progress)
+        )
         self.report("solve", 0.0, preview=lambda: self._first().on_grey(painted.targets[0]), at_once=True)
         often = self.settings.iterations
-        solved = self._staged("solve", lambda _: painting.solve(self.canvas, painted, iterations=often))
+        solved = self._staged("solve", lambda _: painting.solve(self.prepared, painted, iterations=often))
         return np.clip(solved, 0, CEILING)
 
     def make_gear(self, pool, colours, means, forms, steps, turn) -> ColourGear:
@@ -263,7 +266,7 @@ class Session:
     def _look(self, stats: dict) -> Look:
         if self.second:
             return self.second.look(stats)
-        return self.canvas.look(self.request, self.gear.now(), stats)
+        return self.prepared.look(self.request, self.gear.now(), stats)
 
     def stats(self) -> dict:
         settings, gears = self.settings, [g for g in (self.gear, self.second and self.second.gear) if g]
@@ -286,10 +289,10 @@ class Session:
             "terms": self.terms,
             "geometry": self.strength,
             "form": self.asked.form if self.strength > 0 else None,
-            "gaussians": len(self.second.shape) if self.second else len(self.canvas),
-            "floaters": len(self.request.target) - len(self.canvas.rows),
-            # The surveys show the canvas, not what a second gear has made of it.
-            **({} if self.second else measure(self.canvas.surveys, self.gear.now())),
+            "gaussians": len(self.second.shape) if self.second else len(self.prepared),
+            "floaters": len(self.request.target) - len(self.prepared.rows),
+            # The surface_views show the prepared, not what a second gear has made of it.
+            **({} if self.second else measure(self.prepared.surface_views, self.gear.now())),
         }
 
     def _save(self) -> None:
@@ -311,15 +314,20 @@ class Session:
         checkpoint.save(self.request.checkpoint, tensors, facts)
 
     def _pool(self) -> Pool:
-        """The views to judge: built for it, or those of the surveys."""
-        made, settings, ready = self.canvas, self.settings, ()
+        """The views to judge: built for it, or those of the surface_views."""
+        made, settings, ready = self.prepared, self.settings, ()
         if settings.views:
             rng = np.random.default_rng((self.request.seed, 0))
             cameras = views.pool(
-                made.whole, self.request.cameras, settings.views, self._pixels(), settings.given, rng
+                made.whole,
+                self.request.cameras,
+                settings.views,
+                self._pixels(),
+                settings.scene_camera_share,
+                rng,
             )
         else:
-            ready = [survey.view for survey in made.surveys]
+            ready = [seen.view for seen in made.surface_views]
             cameras = [view.camera for view in ready]
         return Pool(made.shown, cameras, self.backgrounds(len(cameras)), self.device, ready)
 
@@ -333,8 +341,8 @@ class Session:
         grey = rng.uniform(0.1, 0.9, size=(count, 1))
         return np.clip(grey + rng.normal(scale=_BACKGROUND_SPREAD, size=(count, 3)), 0, 1)
 
-    def _first(self) -> canvas.Survey:
-        return self.canvas.surveys[0]
+    def _first(self) -> SurfaceView:
+        return self.prepared.surface_views[0]
 
     def preview(self) -> np.ndarray:  # uint8 [H, W, 3]
         """The first view over mid grey, with the colours as they are."""

@@ -98,7 +98,7 @@ class Settings(Shared):
     ----------
     start : str
         "auto", "original" or the name of a material.
-    scale, keep : float, optional
+    scale, luminance_keep : float, optional
         The material's size and how much of the object's light and dark it leaves; ranked by the judge when
         None.
     candidates : int
@@ -107,7 +107,7 @@ class Settings(Shared):
     views : int
         Views in the pool; each is built once and judged many times. 0 judges the views that the object is
         surveyed with: coarser, but they are there.
-    given : float
+    scene_camera_share : float
         Share of the pool that comes from the scene's own cameras, where it has some.
     oversample : float
         Side of a view over the judge's, so that crops have pixels of their own.
@@ -126,8 +126,8 @@ class Settings(Shared):
         original, which is meant to be left behind.
     rate : float
         Of the colours, display-referred, at the first step; it falls along a cosine to a tenth.
-    survey_views, survey_pixels, largest, limit, refit : int, int, float, int, int
-        How the object is split and surveyed, see ``canvas.prepare``.
+    surface_views, surface_pixels, max_split_scale, limit, refit : int, int, float, int, int
+        How the object is split and surveyed, see ``prepare.prepare``.
     iterations : int
         Of the solve for the material's colours.
     geometry : float, optional
@@ -146,10 +146,10 @@ class Settings(Shared):
     steps: int | None = 36
     start: str = AUTO
     scale: float | None = None
-    keep: float | None = None
+    luminance_keep: float | None = None
     candidates: int = 12
     views: int = 14
-    given: float = 0.75
+    scene_camera_share: float = 0.75
     oversample: float = 1.25
     crops: float = 0.5
     crop_low: float = 0.25
@@ -165,9 +165,9 @@ class Settings(Shared):
     anchor: float = 16.0
     style: float = 2.0
     rate: float = 0.008
-    survey_views: int = 16
-    survey_pixels: int = 208
-    largest: float = 0.006
+    surface_views: int = 16
+    surface_pixels: int = 208
+    max_split_scale: float = 0.006
     limit: int = 60_000
     refit: int = 24
     iterations: int = 28
@@ -185,8 +185,8 @@ PRESETS: dict[str, Shared] = {
         candidates=1,
         views=0,
         direction=0.0,  # costs as much as a step, and tells least in so few
-        survey_views=12,
-        survey_pixels=176,
+        surface_views=12,
+        surface_pixels=176,
         limit=40_000,
         refit=0,
         iterations=14,
@@ -223,10 +223,10 @@ _KINDS: dict[type, dict[str, table.Kind]] = {
         "steps": table.whole(0, 1_000_000, 36),
         "start": table.text("auto"),
         "scale": table.optional(table.number(0.01, 100, 1.15)),
-        "keep": table.optional(table.number(0, 1, 0.5)),
+        "luminance_keep": table.optional(table.number(0, 1, 0.5)),
         "candidates": table.whole(1, 1000, 12),
         "views": table.whole(0, 1000, 14),
-        "given": table.number(0, 1, 0.75),
+        "scene_camera_share": table.number(0, 1, 0.75),
         "oversample": table.number(0.25, 8, 1.25),
         "crops": table.number(0, 1, 0.5),
         "crop_low": table.number(0.01, 1, 0.25),
@@ -239,9 +239,9 @@ _KINDS: dict[type, dict[str, table.Kind]] = {
             for name in ("nce", "direction", "patch", "form", "smooth", "anchor", "style")
         },
         "rate": table.number(0, 1, 0.012),
-        "survey_views": table.whole(1, 1000, 16),
-        "survey_pixels": table.whole(16, 4096, 208),
-        "largest": table.number(1e-4, 10, 0.006),
+        "surface_views": table.whole(1, 1000, 16),
+        "surface_pixels": table.whole(16, 4096, 208),
+        "max_split_scale": table.number(1e-4, 10, 0.006),
         "limit": table.whole(1, 10_000_000, 60_000),
         "refit": table.whole(0, 10_000, 24),
         "iterations": table.whole(1, 10_000, 28),

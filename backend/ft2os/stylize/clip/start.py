@@ -19,11 +19,11 @@ from ft2os.guidance import text_cache
 from ft2os.guidance.clip_judge import ClipJudge
 from ft2os.materials import MATERIALS, match
 from ft2os.stylize import StylizeRequest, form, painting
-from ft2os.stylize.canvas import Canvas
 from ft2os.stylize.clip.objective import Judgement
 from ft2os.stylize.clip.settings import AUTO, ORIGINAL, Settings
 from ft2os.stylize.clip.texts import Texts
 from ft2os.stylize.painting import Brush
+from ft2os.stylize.prepare import PreparedObject
 
 SCALES = (1.0, 0.7, 1.45)  # of the pattern, times its usual size
 KEEPS = (1.0, 0.7)  # of the material's own share of the object's light and dark
@@ -49,8 +49,8 @@ class Choice:
     @staticmethod
     def restored(facts: dict, seed: int) -> Choice:
         """The choice that `stats` told of."""
-        name = facts["from"]
-        brush = None if name == ORIGINAL else Brush(MATERIALS[name], seed, facts["scale"], facts["keep"])
+        name, keep = facts["from"], facts.get("luminance_keep", facts.get("keep"))  # "keep": of 0.1.0
+        brush = None if name == ORIGINAL else Brush(MATERIALS[name], seed, facts["scale"], keep)
         return Choice(brush, facts["how"], facts["scores"])
 
     def stats(self) -> dict:
@@ -58,8 +58,8 @@ class Choice:
         brush = self.brush
         facts = {"from": brush.material.name if brush else ORIGINAL, "how": self.how, "scores": self.scores}
         if brush:
-            keep = brush.material.keep if brush.keep is None else brush.keep
-            facts |= {"scale": round(brush.scale, 3), "keep": round(keep, 3)}
+            keep = brush.material.luminance_keep if brush.luminance_keep is None else brush.luminance_keep
+            facts |= {"scale": round(brush.scale, 3), "luminance_keep": round(keep, 3)}
         return facts
 
 
@@ -68,8 +68,8 @@ def choose(
     request: StylizeRequest,
     settings: Settings,
     judgement: Judgement,
-    canvas: Canvas,
-    tick: Callable[[float], None],
+    prepared: PreparedObject,
+    on_progress: Callable[[float], None],
 ) -> Choice:
     """Rank what comes into question.
 
@@ -77,8 +77,8 @@ def choose(
     ----------
     named : (list of str, str)
         What `named` found.
-    tick : callable
-        Called as ``tick(share)`` after every picture; may raise to stop.
+    on_progress : callable
+        Called as ``on_progress(share)`` after every picture; may raise to stop.
     """
     names, how = named
     if not names:
@@ -86,7 +86,7 @@ def choose(
     brushes = list(islice(_variants(names, request.seed, settings), settings.candidates))
     if len(brushes) == 1 and how != RANKED:
         return Choice(brushes[0], how)
-    scores = _ranked(brushes, canvas, judgement, tick)
+    scores = _ranked(brushes, prepared, judgement, on_progress)
     best = max(brushes, key=lambda brush: scores[_label(brush)])  # the first of equals: the usual size
     # A material that the artist named is meant; one that CLIP came up with has to beat the original.
     if how == RANKED and scores[_label(best)] <= scores[ORIGINAL]:
@@ -100,7 +100,7 @@ def named(
     """Names of the materials that come into question, and how they came; none means the original."""
     if settings.start != AUTO:
         return ([], ORIGINAL) if settings.start == ORIGINAL else ([settings.start], "asked")
-    asked = form.chosen(request.prompt, settings.start_form, settings.form_amount, request.object_name)
+    asked = form.resolve_form(request.prompt, settings.start_form, settings.form_amount, request.object_name)
     if not asked.coloured:  # "spiky" alone keeps the object's own colours
         return [], ORIGINAL
     try:
@@ -143,27 +143,29 @@ def _words(name: str) -> tuple[str, ...]:
 def _variants(names: list[str], seed: int, settings: Settings) -> Iterator[Brush]:
     """Every material as usual first, then in other sizes and strengths."""
     scales = SCALES if settings.scale is None else (settings.scale / painting.SCALE,)
-    keeps = KEEPS if settings.keep is None else (None,)
+    keeps = KEEPS if settings.luminance_keep is None else (None,)
     for keep in keeps:
         for scale in scales:
             for name in names:
-                share = settings.keep if keep is None else keep * MATERIALS[name].keep
+                share = settings.luminance_keep if keep is None else keep * MATERIALS[name].luminance_keep
                 yield Brush(MATERIALS[name], seed, scale * painting.SCALE, share)
 
 
 def _label(brush: Brush) -> str:
-    return f"{brush.material.name} ×{brush.scale / painting.SCALE:.2g}, keep {brush.keep:.2g}"
+    return f"{brush.material.name} ×{brush.scale / painting.SCALE:.2g}, keep {brush.luminance_keep:.2g}"
 
 
 def _ranked(
     brushes: list[Brush],
-    canvas: Canvas,
+    prepared: PreparedObject,
     judgement: Judgement,
-    tick: Callable[[float], None],
+    on_progress: Callable[[float], None],
 ) -> dict[str, float]:
     """The mean score of each brush, and of the original."""
-    tone = painting.tone_of(canvas.surveys)
-    few = canvas.surveys[: VIEWS * (len(canvas.surveys) // VIEWS) : max(1, len(canvas.surveys) // VIEWS)]
+    tone = painting.tone_of(prepared.surface_views)
+    few = prepared.surface_views[
+        : VIEWS * (len(prepared.surface_views) // VIEWS) : max(1, len(prepared.surface_views) // VIEWS)
+    ]
 
     def score(pictures: list[np.ndarray]) -> float:
         over = [p + _BACKGROUND * (1 - s.view.alpha.reshape(*s.mask.shape, 1)) for p, s in zip(pictures, few)]
@@ -172,6 +174,6 @@ def _ranked(
 
     scores = {ORIGINAL: score([s.original for s in few])}
     for i, brush in enumerate(brushes):
-        scores[_label(brush)] = score([painting.picture(s, canvas.frame, brush, tone) for s in few])
-        tick((i + 1) / len(brushes))
+        scores[_label(brush)] = score([painting.picture(s, prepared.frame, brush, tone) for s in few])
+        on_progress((i + 1) / len(brushes))
     return scores

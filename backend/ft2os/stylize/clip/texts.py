@@ -20,7 +20,7 @@ SOURCE = "object"  # where the artist has not said what it is
 
 
 class Texts:
-    """Embedded texts of a run; ``tick(share)`` is called while words are encoded for the first time.
+    """Embedded texts of a run; ``on_progress(share)`` is called while words are encoded for the first time.
 
     Attributes
     ----------
@@ -37,7 +37,7 @@ class Texts:
         request: StylizeRequest,
         settings: Settings,
         judge: ClipJudge,
-        tick: Callable[[float], None] | None = None,
+        on_progress: Callable[[float], None] | None = None,
     ) -> None:
         prompt = request.prompt.strip()
         self.source = described(request.object_name)
@@ -48,7 +48,7 @@ class Texts:
         self.direction = self.whole - self._source
         self._count = settings.contrast
         if settings.negatives is None:
-            self.bank = Bank.of(judge, settings.bank, tick).without(self.whole)
+            self.bank = Bank.of(judge, settings.bank, on_progress).without(self.whole)
             self._fixed = None
         else:
             embeddings = judge.embed_texts(list(settings.negatives))

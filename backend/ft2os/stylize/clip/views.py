@@ -11,7 +11,7 @@ from ft2os.cameras import look_at, orbit
 from ft2os.cameras.camera import Camera
 from ft2os.gaussians import Gaussians
 from ft2os.stylize.framing import crop_to_object
-from ft2os.stylize.survey import sphere_of
+from ft2os.stylize.view_buffers import sphere_of
 
 log = logging.getLogger(__name__)
 
@@ -48,14 +48,14 @@ def pool(
     cameras: Sequence[Camera] | None,
     count: int,
     pixels: int,
-    given: float,
+    scene_camera_share: float,
     rng: np.random.Generator,
 ) -> list[Camera]:
-    """``count`` square cameras: ``given`` of them the scene's own, as different as can be, the rest orbits.
+    """``count`` square cameras: a share of them the scene's own, as different as can be, the rest orbits.
 
     Where the scene's cameras are fewer, or do not see the object, orbits take their place.
     """
-    chosen = _spread(gaussians, cameras, round(given * count), pixels, rng) if cameras else []
+    chosen = _spread(gaussians, cameras, round(scene_camera_share * count), pixels, rng) if cameras else []
     return chosen + _jittered_orbit(gaussians, count - len(chosen), pixels, rng)
 
 

@@ -1,8 +1,8 @@
 """Forms by name: "spiky ice", "furry gold", "melting chocolate" and "inflated rubber" without any model.
 
-`asked` finds the form in a prompt. `shaped` gives a canvas that form: the object's Gaussians move, others
-grow out of them, and the object is surveyed once more, so that every colour is found on the shape it will
-be seen on. The canvas keeps the object as it was as its neutral state: a look's strength grows the form.
+`parse_form` finds the form in a prompt. `give_form` gives a prepared object that form: its Gaussians move,
+others grow out of them, and the result is looked at once more, so that every colour is found on the shape
+that it will be seen on. The object as it was stays the neutral state: a look's strength grows the form.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from dataclasses import replace
 import numpy as np
 
 from ft2os.gaussians import C0, Gaussians, concatenate
-from ft2os.stylize.canvas import Canvas
 from ft2os.stylize.form.forms import FORMS, REACH, Body
 from ft2os.stylize.form.strands import Strands
 from ft2os.stylize.form.surface import surface_of
-from ft2os.stylize.form.words import Asked, asked, chosen
-from ft2os.stylize.survey import cameras_around, survey_all
+from ft2os.stylize.form.words import FormRequest, parse_form, resolve_form
+from ft2os.stylize.prepare import PreparedObject
+from ft2os.stylize.view_buffers import cameras_around, surface_views_of
 
-__all__ = ["FORMS", "GROWN", "REACH", "Asked", "asked", "chosen", "shaped"]
+__all__ = ["FORMS", "GROWN", "REACH", "FormRequest", "give_form", "parse_form", "resolve_form"]
 
 GROWN = 70_000
 """More Gaussians than any form adds to an object of the usual surface."""
@@ -28,56 +28,60 @@ _SEED = 0.25  # size of what has not grown yet, over what it will be
 _HIDDEN = 0.02  # its opacity
 
 
-def shaped(
-    canvas: Canvas,
+def give_form(
+    prepared: PreparedObject,
     form: str,
     amount: float = 1.0,
     seed: int = 0,
-    tick: Callable[[float], None] | None = None,
-) -> Canvas:
-    """The canvas in another form.
+    on_progress: Callable[[float], None] | None = None,
+) -> PreparedObject:
+    """The object in another form.
 
     Parameters
     ----------
-    canvas : Canvas
-        As `ft2os.stylize.canvas.prepare` made it.
+    prepared : PreparedObject
+        As `ft2os.stylize.prepare.prepare` made it.
     form : str
         A key of `FORMS`.
     amount : float
         How much of it: lengths and displacements times this.
     seed : int
         Of where things grow.
-    tick : callable, optional
+    on_progress : callable, optional
         Called with the finished share, 0..1; may raise to stop.
 
     Returns
     -------
-    Canvas
+    PreparedObject
         ``fine`` has what grows at its end, hidden at its roots; ``shown`` is the form.
     """
-    tick = tick or (lambda share: None)
+    on_progress = on_progress or (lambda share: None)
     rng = np.random.default_rng((seed, 17))
-    fine = canvas.fine
-    surface = surface_of(fine, canvas.surveys, canvas.frame.extent)
-    made = FORMS[form](Body(fine, surface, canvas.frame, amount, rng))
-    tick(0.3)
+    fine = prepared.fine
+    surface = surface_of(fine, prepared.surface_views, prepared.frame.extent)
+    made = FORMS[form](Body(fine, surface, prepared.frame, amount, rng))
+    on_progress(0.3)
     before, after = fine, fine.replace(**made.moved)
-    parent, neutral = canvas.parent, canvas.neutral
+    parent, neutral = prepared.parent, prepared.neutral
     shade = np.ones(len(fine)) if made.shade is None else made.shade
     if made.grown is not None and len(made.grown):
         grown = made.grown
         rows, seen = surface.rows[grown.root], surface.colours[grown.root].astype(np.float32)
-        full = _grown(grown, fine.subset(rows), surface.points[grown.root], seen, REACH * canvas.frame.extent)
+        full = _grown(
+            grown, fine.subset(rows), surface.points[grown.root], seen, REACH * prepared.frame.extent
+        )
         before = concatenate([before, _hidden(full, surface.points[grown.root])])
         after = concatenate([after, full])
         parent = np.concatenate([parent, parent[rows]])
         neutral = np.concatenate([neutral, seen])
         shade = np.concatenate([shade, grown.shade])
     lit = after.replace(sh=_shaded(after.sh, shade))
-    pixels = canvas.surveys[0].view.camera.width
-    cameras = cameras_around(lit, len(canvas.surveys), pixels)
-    surveys = survey_all(lit, cameras, lambda share: tick(0.3 + 0.7 * share))
-    return replace(canvas, fine=before, parent=parent, neutral=neutral, surveys=surveys, formed=lit)
+    pixels = prepared.surface_views[0].view.camera.width
+    cameras = cameras_around(lit, len(prepared.surface_views), pixels)
+    surface_views = surface_views_of(lit, cameras, lambda share: on_progress(0.3 + 0.7 * share))
+    return replace(
+        prepared, fine=before, parent=parent, neutral=neutral, surface_views=surface_views, deformed=lit
+    )
 
 
 def _grown(

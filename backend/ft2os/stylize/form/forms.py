@@ -16,7 +16,7 @@ from ft2os.gaussians import Gaussians
 from ft2os.stylize.form import field as fields
 from ft2os.stylize.form.strands import Strands, hairs, tubes
 from ft2os.stylize.form.surface import Surface, spread, unit
-from ft2os.stylize.survey import Frame
+from ft2os.stylize.view_buffers import Frame
 
 DOWN = np.array([0.0, 1.0, 0.0])
 _HAIRS = 13_000  # at most; they come in random order

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from ft2os.gaussians import Gaussians
-from ft2os.stylize.survey import Survey
+from ft2os.stylize.view_buffers import SurfaceView
 
 _SEEN = 0.15  # pixels a view on average, below which a Gaussian is not of the outside
 _SOLID = 0.25  # opacity below which nothing grows on it
@@ -56,11 +56,11 @@ class Surface:
         return self.points[near].mean(axis=1), unit(self.normals[near].sum(axis=1)), distance[:, 0]
 
 
-def surface_of(gaussians: Gaussians, surveys: list[Survey], extent: float) -> Surface:
+def surface_of(gaussians: Gaussians, surface_views: list[SurfaceView], extent: float) -> Surface:
     """The outside of what was surveyed: centres of visible Gaussians, pixels where those lie far apart."""
-    rows, normals, colours = _centres(gaussians, surveys)
+    rows, normals, colours = _centres(gaussians, surface_views)
     points = gaussians.means[rows].astype(np.float64)
-    more = np.concatenate([_pixels(s) for s in surveys])
+    more = np.concatenate([_pixels(s) for s in surface_views])
     _, first = np.unique(np.floor(more[:, :3] / (_GAP * extent)).astype(np.int64), axis=0, return_index=True)
     more = more[first]
     away, near = cKDTree(points).query(more[:, :3])
@@ -80,25 +80,27 @@ def surface_of(gaussians: Gaussians, surveys: list[Survey], extent: float) -> Su
     return Surface(rows, points, smooth, colours, detail, tree)
 
 
-def _centres(gaussians: Gaussians, surveys: list[Survey]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _centres(
+    gaussians: Gaussians, surface_views: list[SurfaceView]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Rows [S] of the Gaussians on the outside, normals [S, 3] and colours [S, 3] of the pixels they fill."""
     normals, colours = np.zeros((len(gaussians), 3)), np.zeros((len(gaussians), 3))
     filled = np.zeros(len(gaussians))
-    for s in surveys:
+    for s in surface_views:
         image = np.zeros((s.mask.size, 3), np.float32)
         image[s.mask.ravel()] = s.normals
         normals += s.view.WT @ image
         image[s.mask.ravel()] = _seen(s)
         colours += s.view.WT @ image
         filled += s.view.WT @ s.mask.ravel().astype(np.float32)
-    outside = (filled > _SEEN * len(surveys)) & (gaussians.opacities > _SOLID)
+    outside = (filled > _SEEN * len(surface_views)) & (gaussians.opacities > _SOLID)
     if outside.sum() < 4:
         outside = filled >= np.sort(filled)[-min(4, len(filled))]
     rows = np.flatnonzero(outside)
     return rows, normals[rows], np.clip(colours[rows] / np.maximum(filled[rows], 1e-6)[:, None], 0, 1)
 
 
-def _pixels(s: Survey) -> np.ndarray:  # [P, 9]
+def _pixels(s: SurfaceView) -> np.ndarray:  # [P, 9]
     """Points, normals and colours of the pixels that are surely of one surface, seen from its front."""
     eye = -s.view.camera.viewmat[:3, :3].T @ s.view.camera.viewmat[:3, 3]
     front = -(unit(s.points - eye) * s.normals).sum(axis=1) > _FRONT
@@ -106,7 +108,7 @@ def _pixels(s: Survey) -> np.ndarray:  # [P, 9]
     return np.concatenate([s.points, s.normals, _seen(s)], axis=1)[kept].astype(np.float64)
 
 
-def _seen(s: Survey) -> np.ndarray:  # [P', 3]
+def _seen(s: SurfaceView) -> np.ndarray:  # [P', 3]
     """Colours of the masked pixels, un-premultiplied."""
     return s.original[s.mask] / np.maximum(s.view.alpha[s.mask.ravel()], 1e-3)[:, None]
 

@@ -38,7 +38,7 @@ _INDEX = {
 
 
 @dataclass(frozen=True)
-class Asked:
+class FormRequest:
     """What a prompt asks for.
 
     Parameters
@@ -59,7 +59,7 @@ class Asked:
     coloured: bool
 
 
-def asked(prompt: str, object_name: str | None = None) -> Asked:
+def parse_form(prompt: str, object_name: str | None = None) -> FormRequest:
     """Read a prompt.
 
     Parameters
@@ -70,7 +70,7 @@ def asked(prompt: str, object_name: str | None = None) -> Asked:
 
     Returns
     -------
-    Asked
+    FormRequest
         The first form word counts. One behind "no", "not" or "without" does not, and is taken out.
     """
     own = set(tokens(object_name or ""))
@@ -84,11 +84,11 @@ def asked(prompt: str, object_name: str | None = None) -> Asked:
         if not form or word in _NOUNS:
             rest.append(word)
     if not found:
-        return Asked(None, 0.0, prompt, True)
-    return Asked(*found[0], " ".join(rest), any(w not in own and not filler(w) for w in rest))
+        return FormRequest(None, 0.0, prompt, True)
+    return FormRequest(*found[0], " ".join(rest), any(w not in own and not filler(w) for w in rest))
 
 
-def chosen(prompt: str, name: str, amount: float | None, object_name: str | None = None) -> Asked:
+def resolve_form(prompt: str, name: str, amount: float | None, object_name: str | None = None) -> FormRequest:
     """What a prompt asks for, unless an artist said otherwise.
 
     Parameters
@@ -101,8 +101,8 @@ def chosen(prompt: str, name: str, amount: float | None, object_name: str | None
     object_name : str, optional
     """
     if name == "none":
-        return Asked(None, 0.0, prompt, True)
-    found = asked(prompt, object_name)
+        return FormRequest(None, 0.0, prompt, True)
+    found = parse_form(prompt, object_name)
     if name not in ("auto", found.form):
         found = replace(found, form=name, amount=1.0)
     return found if amount is None or not found.form else replace(found, amount=amount)

@@ -14,13 +14,13 @@ from torch import Tensor
 from ft2os.cameras.camera import Camera, stack
 from ft2os.gaussians import Gaussians
 from ft2os.losses import anchor_loss, needle_loss
-from ft2os.render import Pulls, rasterize
+from ft2os.render import ScreenGradients, rasterize
 from ft2os.stylize.geometry.coherence import Coherence
 from ft2os.stylize.geometry.densify import Densifier, split_long
 from ft2os.stylize.geometry.settings import Settings
 from ft2os.stylize.geometry.shape import Shape
 from ft2os.stylize.geometry.surroundings import Surroundings
-from ft2os.stylize.survey import frame_of
+from ft2os.stylize.view_buffers import frame_of
 
 log = logging.getLogger(__name__)
 
@@ -82,7 +82,7 @@ def deform(
     rng: np.random.Generator,
     *,
     context: Gaussians | None = None,
-    tick: Callable[[Step], None] | None = None,
+    on_progress: Callable[[Step], None] | None = None,
     state: Mapping[str, Any] | None = None,
 ) -> Report:
     """Move a shape until the judge is content.
@@ -101,7 +101,7 @@ def deform(
         generator of the same seed, sees what the first would have seen.
     context : Gaussians, optional
         The rest of the scene, drawn in place where spill is asked.
-    tick : callable, optional
+    on_progress : callable, optional
         Told after every step; what it raises ends the run and leaves the shape as it is.
     state : Mapping, optional
         From ``Step.state`` of a run with the same arguments.
@@ -117,8 +117,8 @@ def deform(
         run.resume(state)
     while run.number < settings.steps:
         step = run.step()
-        if tick:
-            tick(step)
+        if on_progress:
+            on_progress(step)
     return run.report
 
 
@@ -136,7 +136,7 @@ class _Run:
         self.device = shape.parent.device
         began = Gaussians(**{n: t.cpu().numpy() for n, t in shape.home.items()}, sh=_no_sh(shape))
         self.extent = frame_of(began).extent
-        self.most = int(settings.growth * len(shape))
+        self.max_gaussians = int(settings.growth * len(shape))
         self.order = _order(len(views), settings.steps, settings.batch, rng)
         backgrounds = rng.random((settings.steps, settings.batch, 3), dtype=np.float32)
         if settings.background is not None:
@@ -154,19 +154,19 @@ class _Run:
         self.coherence: tuple[int, Coherence] | None = None  # and how many Gaussians it is for
 
     def begin(self) -> None:
-        """Split what is too long; half of the growth is kept for what the judge pulls at."""
-        spare = (self.most - len(self.shape)) // 2
+        """Split what is too long; half of the growth is kept for what the judge screen_gradients at."""
+        spare = (self.max_gaussians - len(self.shape)) // 2
         self.report.split.append(split_long(self.shape, self.extent, len(self.shape) + spare))
         self.densifier.clear()
 
     def step(self) -> Step:
         settings, shape = self.settings, self.shape
         if self.number in self.splits and self.number:
-            self.report.split.append(self.densifier.split(settings.split_share, self.most))
-        indices, pulls = self.order[self.number], Pulls()
+            self.report.split.append(self.densifier.split(settings.split_share, self.max_gaussians))
+        indices, screen_gradients = self.order[self.number], ScreenGradients()
         cameras = [self.views[i] for i in indices]
         backgrounds = self.backgrounds[self.number].to(self.device)
-        images = draw(shape, cameras, backgrounds, pulls)
+        images = draw(shape, cameras, backgrounds, screen_gradients)
         judged, figures = self.judge(images, cameras)
         terms = {"judge": judged, **self._own_terms(indices, backgrounds)}
         weights = {
@@ -178,7 +178,7 @@ class _Run:
         loss = sum(weights[name] * term for name, term in terms.items())
         if loss.requires_grad:
             loss.backward()
-            self.densifier.add(pulls, cameras[0].width, cameras[0].height)
+            self.densifier.add(screen_gradients, cameras[0].width, cameras[0].height)
             self._together()
             shape.step(self._pace(self.number))
             shape.limit(settings.reach * self.extent, _LONGEST_ASPECT)
@@ -241,7 +241,10 @@ class _Run:
 
 
 def draw(
-    shape: Shape, views: Sequence[Camera], backgrounds: Tensor, pulls: Pulls | None = None
+    shape: Shape,
+    views: Sequence[Camera],
+    backgrounds: Tensor,
+    screen_gradients: ScreenGradients | None = None,
 ) -> Tensor:  # [B, 3, H, W]
     """The shape alone in views of one size over ``backgrounds`` [B, 3], clamped to what a screen shows."""
     viewmats, Ks = (torch.from_numpy(array).to(shape.parent.device) for array in stack(views))
@@ -252,7 +255,7 @@ def draw(
         width=views[0].width,
         height=views[0].height,
         backgrounds=backgrounds,
-        pulls=pulls,
+        screen_gradients=screen_gradients,
     )
     return rgb.permute(0, 3, 1, 2).clamp(0, 1)
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ft2os.losses.needle import ASPECT
-from ft2os.render import Pulls
+from ft2os.render import ScreenGradients
 from ft2os.stylize.geometry.shape import Shape
 
 OVERSIZED = 0.06  # longest standard deviation over the object's extent
@@ -18,15 +18,15 @@ _FAINT = 0.05  # opacity below which a Gaussian is not worth a second one
 _ROUNDS = 8  # halvings one after the other: 1/16 of the length
 
 
-def split_long(shape: Shape, extent: float, most: int, aspect: float = ASPECT) -> int:
-    """Halve needles and oversized Gaussians until there are none, or ``most`` in all.
+def split_long(shape: Shape, extent: float, max_gaussians: int, aspect: float = ASPECT) -> int:
+    """Halve needles and oversized Gaussians until there are none, or ``max_gaussians`` in all.
 
     Parameters
     ----------
     shape : Shape
     extent : float
         The object's size, world units.
-    most : int
+    max_gaussians : int
         Gaussians to end with; the longest go first.
     aspect : float
         Longest over middle axis from which a Gaussian is a needle.
@@ -43,7 +43,7 @@ def split_long(shape: Shape, extent: float, most: int, aspect: float = ASPECT) -
         # Halving leaves a needle of 6 with 4.2, so only what gains from it is taken.
         urgency = torch.maximum(ordered[:, 0] / ordered[:, 1] / aspect, ordered[:, 0] / (OVERSIZED * extent))
         urgency[shape.active("opacity").detach() < _FAINT] = 0
-        rows = _top(urgency, min(most - len(shape), int((urgency > 1).sum())))
+        rows = _top(urgency, min(max_gaussians - len(shape), int((urgency > 1).sum())))
         if not len(rows):
             break
         shape.split(rows, scales[rows].argmax(dim=1))
@@ -62,16 +62,16 @@ class Densifier:
         self.pull = torch.zeros(len(self._shape), device=device)
         self.views = torch.zeros(len(self._shape), device=device)
 
-    def add(self, pulls: Pulls, width: int, height: int) -> None:
+    def add(self, screen_gradients: ScreenGradients, width: int, height: int) -> None:
         """Take in one backward pass."""
-        pull, views = pulls.each(width, height)
+        pull, views = screen_gradients.each(width, height)
         self.pull += pull
         self.views += views
 
-    def split(self, share: float, most: int) -> int:
+    def split(self, share: float, max_gaussians: int) -> int:
         """Halve the ``share`` of Gaussians that were pulled hardest, on average over the views that saw them.
 
-        Never beyond ``most`` in all; begins to remember anew.
+        Never beyond ``max_gaussians`` in all; begins to remember anew.
 
         Returns
         -------
@@ -81,7 +81,7 @@ class Densifier:
         shape = self._shape
         rank = self.pull / self.views.clamp_min(1)
         rank[shape.active("opacity").detach() < _FAINT] = 0
-        count = min(most - len(shape), int(share * len(shape) + 0.5), int((rank > 0).sum()))
+        count = min(max_gaussians - len(shape), int(share * len(shape) + 0.5), int((rank > 0).sum()))
         rows = _top(rank, count)
         if len(rows):
             shape.split(rows, shape.active("scale").detach()[rows].argmax(dim=1))

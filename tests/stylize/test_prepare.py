@@ -1,4 +1,4 @@
-"""The canvas: what stands for the object shows it, better after the fit; and it can be stopped anywhere."""
+"""The prepared: what stands for the object shows it, better after the fit; and it can be stopped anywhere."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from ft2os.formats import load_scene
 from ft2os.gaussians import C0, concatenate
 from ft2os.looks import apply
 from ft2os.stylize import StylizeRequest
-from ft2os.stylize.canvas import STAGES, prepare
+from ft2os.stylize.prepare import STAGES, prepare
 from ft2os.tiles import render
 from tests.scenes import ball
 
 DEMO_SCENE = Path(__file__).parents[2] / "demo" / "scene" / "scene.ply"
-SMALL = {"views": 8, "pixels": 128, "largest": 0.006, "limit": 20_000}
+SMALL = {"views": 8, "pixels": 128, "max_split_scale": 0.006, "limit": 20_000}
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +77,7 @@ def test_in_whole_frames_the_split_set_passes_for_the_object(pumpkin):
 def test_the_look_names_rows_of_the_target(pumpkin):
     speck = ball(3, 1, 9, centre=(4.0, 0.0, 0.0), radius=0.01)
     whole = concatenate([speck, ball(300, 1)])
-    made = prepare(whole, views=4, pixels=64, largest=0.05, limit=2000)
+    made = prepare(whole, views=4, pixels=64, max_split_scale=0.05, limit=2000)
     np.testing.assert_array_equal(made.rows, np.arange(3, 303))
     np.testing.assert_array_equal(made.whole.means, whole.means[made.rows])
     colours = np.full((len(made), 3), 0.25, np.float32)
@@ -90,7 +90,15 @@ def test_the_look_names_rows_of_the_target(pumpkin):
 
 def test_every_stage_is_told_in_order_and_may_stop_the_work():
     told = []
-    prepare(ball(200), views=4, pixels=64, largest=0.1, limit=1000, refit=3, tick=lambda *a: told.append(a))
+    prepare(
+        ball(200),
+        views=4,
+        pixels=64,
+        max_split_scale=0.1,
+        limit=1000,
+        refit=3,
+        on_progress=lambda *a: told.append(a),
+    )
     assert list(dict.fromkeys(stage for stage, _ in told)) == list(STAGES)
     assert all(0 <= share <= 1 for _, share in told)
 
@@ -99,15 +107,25 @@ def test_every_stage_is_told_in_order_and_may_stop_the_work():
 
     for stage in STAGES:
 
-        def tick(now: str, share: float, stage: str = stage) -> None:
+        def on_progress(now: str, share: float, stage: str = stage) -> None:
             if now == stage:
                 raise Stop
 
         with pytest.raises(Stop):
-            prepare(ball(200), views=4, pixels=64, largest=0.1, limit=1000, refit=3, tick=tick)
+            prepare(
+                ball(200),
+                views=4,
+                pixels=64,
+                max_split_scale=0.1,
+                limit=1000,
+                refit=3,
+                on_progress=on_progress,
+            )
 
 
 def test_the_same_canvas_comes_out_twice():
-    one, two = (prepare(ball(200), views=4, pixels=64, largest=0.1, limit=1000, refit=5) for _ in range(2))
+    one, two = (
+        prepare(ball(200), views=4, pixels=64, max_split_scale=0.1, limit=1000, refit=5) for _ in range(2)
+    )
     np.testing.assert_array_equal(one.fine.opacities, two.fine.opacities)
     np.testing.assert_array_equal(one.neutral, two.neutral)

@@ -1,4 +1,4 @@
-"""How hard a loss pulls each Gaussian across the screen: what densification ranks them by."""
+"""How hard a loss screen_gradients each Gaussian across the screen: what densification ranks them by."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import torch
 from torch import Tensor
 
 
-class Pulls:
+class ScreenGradients:
     """The screen gradient of one ``rasterize``, there after the backward pass.
 
     gsplat gives the sums of absolute values over a splat's pixels (AbsGS), which do not cancel where one side
-    pulls left and the other right; the tiles give the plain gradient.
+    screen_gradients left and the other right; the tiles give the plain gradient.
     """
 
     def __init__(self) -> None:

@@ -43,7 +43,7 @@ class Frame:
 
 
 @dataclass(frozen=True)
-class Survey:
+class SurfaceView:
     """One view: the linear form, and of its object pixels (``mask``, P' of them) the surface.
 
     ``points`` [P', 3], ``normals`` [P', 3] outward, ``luminance`` [H, W] of the original, un-premultiplied,
@@ -108,7 +108,7 @@ def visibility(gaussians: Gaussians, count: int = 10, pixels: int = 112) -> np.n
     return np.where(total > _HIDDEN * count, total, 0.0)
 
 
-def survey(gaussians: Gaussians, camera: Camera) -> Survey:
+def surface_view_of(gaussians: Gaussians, camera: Camera) -> SurfaceView:
     """Look at the object from one camera."""
     (view,) = build(gaussians, [camera])
     size = (camera.height, camera.width)
@@ -118,16 +118,18 @@ def survey(gaussians: Gaussians, camera: Camera) -> Survey:
     depth = view.depth()
     luminance = (original @ LUMA) / np.maximum(alpha, 1e-3)
     points, normals = _surface(depth, mask, camera)
-    return Survey(view, mask, points, normals, np.where(mask, luminance, 0), original)
+    return SurfaceView(view, mask, points, normals, np.where(mask, luminance, 0), original)
 
 
-def survey_all(gaussians: Gaussians, cameras: list[Camera], tick: Callable[[float], None]) -> list[Survey]:
-    """Look at the object from all cameras; ``tick(share)`` is called after each and may raise to stop."""
-    surveys = []
+def surface_views_of(
+    gaussians: Gaussians, cameras: list[Camera], on_progress: Callable[[float], None]
+) -> list[SurfaceView]:
+    """Look at the object from all cameras; ``on_progress(share)`` may raise to stop."""
+    surface_views = []
     for i, camera in enumerate(cameras):
-        surveys.append(survey(gaussians, camera))
-        tick((i + 1) / len(cameras))
-    return surveys
+        surface_views.append(surface_view_of(gaussians, camera))
+        on_progress((i + 1) / len(cameras))
+    return surface_views
 
 
 def _surface(depth: np.ndarray, mask: np.ndarray, camera: Camera) -> tuple[np.ndarray, np.ndarray]:

@@ -1,8 +1,8 @@
-"""The canvas: an object made ready for new colours, the same way for every method.
+"""The prepared object: made ready for new colours, the same way for every method.
 
 Specks are left out, what is too coarse to carry a texture is split, and the result is looked at from all
-around. A method only has to find colours for the finer set; ``Canvas.look`` turns them into a look whose
-strength blends from the object as it was.
+around. A method only has to find colours for the finer set; ``PreparedObject.look`` turns them into a look
+whose strength blends from the object as it was.
 """
 
 from __future__ import annotations
@@ -18,17 +18,25 @@ from ft2os.errors import RequestError
 from ft2os.gaussians import C0, Gaussians
 from ft2os.looks import Look
 from ft2os.stylize import StylizeRequest, memory
-from ft2os.stylize.floaters import substantial
-from ft2os.stylize.patience import Tick, patiently
+from ft2os.stylize.floaters import keep_connected
+from ft2os.stylize.patience import OnProgress, patiently
 from ft2os.stylize.refit import refit_opacities
-from ft2os.stylize.split import most, split
-from ft2os.stylize.survey import Frame, Survey, cameras_around, frame_of, survey, survey_all, visibility
+from ft2os.stylize.split import max_gaussians, split
+from ft2os.stylize.view_buffers import (
+    Frame,
+    SurfaceView,
+    cameras_around,
+    frame_of,
+    surface_view_of,
+    surface_views_of,
+    visibility,
+)
 from ft2os.tiles import render
 from ft2os.tiles.linear import contributions
 from ft2os.tiles.rasterizer import Rendered
 from ft2os.tiles.solve import solve_colours
 
-STAGES = {"prepare": 1, "split": 4, "fit": 30, "survey": 36, "match": 13}
+STAGES = {"prepare": 1, "split": 4, "fit": 30, "views": 36, "match": 13}
 """What ``prepare`` does, and how long it takes beside each other, measured."""
 
 _DEEPEST = 80.0  # Gaussians a pixel; real objects that are split reach 70
@@ -38,7 +46,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Canvas:
+class PreparedObject:
     """An object split finely, and what it looks like.
 
     Parameters
@@ -55,9 +63,9 @@ class Canvas:
         Display-referred base colours with which ``fine`` shows ``whole`` best.
     frame : Frame
         The object's box.
-    surveys : list of Survey
+    surface_views : list of SurfaceView
         What is shown at full strength, seen from all around.
-    formed : Gaussians, optional
+    deformed : Gaussians, optional
         ``fine`` in another form, see `ft2os.stylize.form`, in the object's colours with light of its own.
     """
 
@@ -67,20 +75,20 @@ class Canvas:
     parent: np.ndarray
     neutral: np.ndarray
     frame: Frame
-    surveys: list[Survey]
-    formed: Gaussians | None = None
+    surface_views: list[SurfaceView]
+    deformed: Gaussians | None = None
 
     @property
     def shown(self) -> Gaussians:
         """What is seen at full strength, M in the object's colours."""
-        return self.fine if self.formed is None else self.formed
+        return self.fine if self.deformed is None else self.deformed
 
     @property
     def own_colours(self) -> np.ndarray:
         """Base colours with which ``shown`` looks like the object.  [M, 3]"""
-        if self.formed is None:
+        if self.deformed is None:
             return self.neutral
-        return np.clip(self.neutral + self.formed.base_colours - self.fine.base_colours, 0.0, 1.0)
+        return np.clip(self.neutral + self.deformed.base_colours - self.fine.base_colours, 0.0, 1.0)
 
     def __len__(self) -> int:
         return len(self.fine)
@@ -106,14 +114,16 @@ class Canvas:
         stats : dict
             Figures of the run.
         target : dict of ndarray, optional
-            Geometry at full strength, see `Look`; that of ``formed`` if left out.
+            Geometry at full strength, see `Look`; that of ``deformed`` if left out.
         sh : ndarray, [M, K-1, 3], optional
             Coefficients from degree 1 at full strength; zero if left out.
         name : str
             What the artist sees; the prompt if left out.
         """
-        if target is None and self.formed is not None:
-            target = {name: getattr(self.formed, name) for name in ("means", "quats", "scales", "opacities")}
+        if target is None and self.deformed is not None:
+            target = {
+                name: getattr(self.deformed, name) for name in ("means", "quats", "scales", "opacities")
+            }
         return Look(
             parent=self.parent,
             dc=((colours - 0.5) / C0).astype(np.float32),
@@ -137,12 +147,12 @@ def prepare(
     *,
     views: int,
     pixels: int,
-    largest: float,
+    max_split_scale: float,
     limit: int,
     refit: int = 0,
-    tick: Callable[[str, float], None] | None = None,
-    sketch: Callable[[Canvas], None] | None = None,
-) -> Canvas:
+    on_progress: Callable[[str, float], None] | None = None,
+    on_first_view: Callable[[PreparedObject], None] | None = None,
+) -> PreparedObject:
     """Make an object ready.
 
     Parameters
@@ -150,35 +160,36 @@ def prepare(
     target : Gaussians
         The object alone.
     views, pixels : int
-        How many pictures to survey it with, and their side.
-    largest : float
+        How many pictures to take of it, and their side.
+    max_split_scale : float
         Longest axis after splitting, over the object's extent.
     limit : int
         Gaussians after splitting; or up to twice the object's own where that is more.
     refit : int
         Steps of re-fitting the split set's opacities to the object, one view each.
-    tick : callable, optional
-        Called as ``tick(stage, share)``, a key of `STAGES` and 0..1, many times a second; may raise to stop.
-    sketch : callable, optional
-        Called once, as soon as there is anything to draw on: with a canvas of one view, not yet fitted.
+    on_progress : callable, optional
+        Called as ``on_progress(stage, share)``, a key of `STAGES` and 0..1, many times a second; may raise to
+        stop.
+    on_first_view : callable, optional
+        Called once, as soon as there is anything to draw on: with an object of one view, not yet fitted.
     """
 
-    def staged(stage: str, work: Callable[[Tick], T]) -> T:
-        return patiently(work, lambda share: tick(stage, share) if tick else None)
+    def staged(stage: str, work: Callable[[OnProgress], T]) -> T:
+        return patiently(work, lambda share: on_progress(stage, share) if on_progress else None)
 
-    rows = staged("prepare", lambda _: np.flatnonzero(substantial(target)).astype(np.int32))
+    rows = staged("prepare", lambda _: np.flatnonzero(keep_connected(target)).astype(np.int32))
     whole = target.subset(rows)
     frame = frame_of(whole)
     cameras = staged("split", lambda _: cameras_around(whole, views, pixels))
-    fine, parent = staged("split", lambda _: _split(whole, largest * frame.extent, limit, cameras))
-    if sketch:
-        first = staged("split", lambda _: _seen([survey(fine, cameras[0])]))
-        sketch(Canvas(rows, whole, fine, rows[parent], fine.base_colours, frame, first))
+    fine, parent = staged("split", lambda _: _split(whole, max_split_scale * frame.extent, limit, cameras))
+    if on_first_view:
+        first = staged("split", lambda _: _seen([surface_view_of(fine, cameras[0])]))
+        on_first_view(PreparedObject(rows, whole, fine, rows[parent], fine.base_colours, frame, first))
     wanted = staged("fit", lambda _: render(whole, *stack(cameras), pixels, pixels))
     fine = staged("fit", lambda share: refit_opacities(fine, cameras, wanted, refit, share))
-    surveys = staged("survey", lambda share: _seen(survey_all(fine, cameras, share)))
-    neutral = staged("match", lambda _: _neutral(fine, surveys, wanted))
-    return Canvas(rows, whole, fine, rows[parent], neutral, frame, surveys)
+    surface_views = staged("views", lambda share: _seen(surface_views_of(fine, cameras, share)))
+    neutral = staged("match", lambda _: _neutral(fine, surface_views, wanted))
+    return PreparedObject(rows, whole, fine, rows[parent], neutral, frame, surface_views)
 
 
 def _split(
@@ -188,7 +199,7 @@ def _split(
 
     A pixel that many wide Gaussians share takes memory and time for each; a coarser split has fewer of them.
     """
-    worth, limit = visibility(whole), most(len(whole), limit)
+    worth, limit = visibility(whole), max_gaussians(len(whole), limit)
     deepest = min(_DEEPEST, _DEEP + _DEEPER * len(whole))
     while True:
         fine, parent = split(whole, largest, limit, worth)
@@ -207,19 +218,19 @@ def _depth(gaussians: Gaussians, cameras: list[Camera]) -> float:
     return sum(contributions(gaussians, camera) / (camera.width * camera.height) for camera in few) / len(few)
 
 
-def _seen(surveys: list[Survey]) -> list[Survey]:
-    """The surveys themselves, if any shows enough of the object to paint on."""
-    if not any(s.mask.any() for s in surveys):
+def _seen(surface_views: list[SurfaceView]) -> list[SurfaceView]:
+    """The surface_views themselves, if any shows enough of the object to paint on."""
+    if not any(s.mask.any() for s in surface_views):
         raise RequestError(
             "The object is too transparent to paint on: nowhere does it cover half of what is behind it.",
             "Choose another object, or raise its Gaussians' opacity.",
         )
-    return surveys
+    return surface_views
 
 
-def _neutral(fine: Gaussians, surveys: list[Survey], wanted: Rendered) -> np.ndarray:
+def _neutral(fine: Gaussians, surface_views: list[SurfaceView], wanted: Rendered) -> np.ndarray:
     """Base colours [M, 3] that show what is wanted best; the higher bands stay the parents'."""
     base = fine.base_colours.astype(np.float32)
-    views = [s.view for s in surveys]
-    targets = [w - s.original + s.view.image(base) for w, s in zip(wanted.rgb, surveys)]
-    return solve_colours(views, targets, base, pull=0.05, iterations=8, bounds=(-1.0, 2.0))
+    views = [s.view for s in surface_views]
+    targets = [w - s.original + s.view.image(base) for w, s in zip(wanted.rgb, surface_views)]
+    return solve_colours(views, targets, base, prior_weight=0.05, iterations=8, bounds=(-1.0, 2.0))

@@ -2,16 +2,16 @@
 
 Two things carry it. The ``detail`` that materials take moves them along their own palette (dark lines into
 lava's crust, bright eyes into its glow). What the texture then still hides is brought back by a gain on its
-luminance, as far as the material's ``keep`` says.
+luminance, as far as the material's ``luminance_keep`` says.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from ft2os.stylize.survey import LUMA, masked_blur
+from ft2os.stylize.view_buffers import LUMA, masked_blur
 
-FINE, COARSE = 1 / 64, 1 / 10  # blur radii over the picture's width: lines and features; forms
+FINE, COARSE = 1 / 64, 1 / 10  # blur radii over the picture's width: lines and features; coarse
 DETAIL_LIMIT = 0.5
 BRIGHT = 0.5  # of bright detail: white parts would push every material to the pale end of its palette
 GAIN = (0.3, 1.5)
@@ -30,10 +30,10 @@ def detail(luminance: np.ndarray, mask: np.ndarray, median: float, spread: float
         Of the whole object's luminance, so that every view is measured by the same rule.
     """
     width = luminance.shape[1]
-    forms = masked_blur(luminance, mask, COARSE * width)
+    coarse = masked_blur(luminance, mask, COARSE * width)
     features = masked_blur(luminance, mask, FINE * width)
     scale = 1.0 / max(spread, 0.06)
-    parts = 1.0 * (luminance - features) + 0.7 * (features - forms) + 0.22 * (forms - median)
+    parts = 1.0 * (luminance - features) + 0.7 * (features - coarse) + 0.22 * (coarse - median)
     signed = DETAIL_LIMIT * np.tanh(0.45 * scale * parts[mask] / DETAIL_LIMIT)
     return np.where(signed > 0, BRIGHT * signed, signed).astype(np.float32)
 
@@ -42,7 +42,7 @@ def relight(
     colours: np.ndarray,  # [P', 3]
     luminance: np.ndarray,  # [H, W]
     mask: np.ndarray,  # [H, W]
-    keep: float,
+    luminance_keep: float,
 ) -> np.ndarray:  # [P', 3]
     """The texture with the original's luminance structure brought back, and whites held."""
     width = luminance.shape[1]
@@ -50,9 +50,9 @@ def relight(
     # linear, so both go through them together.
     lack = np.where(mask, np.log(luminance + 0.06), 0)
     lack[mask] -= 0.3 * np.log(colours @ LUMA + 0.03)
-    features, forms = (masked_blur(lack, mask, share * width) for share in (FINE, COARSE))
-    bands = 0.9 * (lack - features) + 0.8 * (features - forms) + 0.25 * (forms - lack[mask].mean())
-    gain = keep * bands[mask]
+    features, coarse = (masked_blur(lack, mask, share * width) for share in (FINE, COARSE))
+    bands = 0.9 * (lack - features) + 0.8 * (features - coarse) + 0.25 * (coarse - lack[mask].mean())
+    gain = luminance_keep * bands[mask]
     return shoulder(colours * np.exp(np.clip(gain, np.log(GAIN[0]), np.log(GAIN[1])))[:, None])
 
 

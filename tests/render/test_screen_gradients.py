@@ -6,7 +6,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from ft2os.cameras.camera import stack  # noqa: E402
-from ft2os.render import Pulls, engine_name, rasterize  # noqa: E402
+from ft2os.render import ScreenGradients, engine_name, rasterize  # noqa: E402
 from ft2os.tiles.projection import project  # noqa: E402
 from tests.splat_scenes import camera, cloud  # noqa: E402
 
@@ -22,12 +22,18 @@ def test_a_pull_is_the_gradient_of_the_centre_on_the_screen():
     viewmats, Ks = (torch.from_numpy(x) for x in stack([view]))
     names = ("means", "quats", "scales", "opacities")
     arrays = [torch.from_numpy(getattr(scene, name)).requires_grad_() for name in names]
-    pulls = Pulls()
+    screen_gradients = ScreenGradients()
     _, alpha, _ = rasterize(
-        *arrays, torch.from_numpy(scene.sh), viewmats, Ks, *SIZE, sh_degree=0, pulls=pulls
+        *arrays,
+        torch.from_numpy(scene.sh),
+        viewmats,
+        Ks,
+        *SIZE,
+        sh_degree=0,
+        screen_gradients=screen_gradients,
     )
     (alpha[0, ..., 0] * weights).sum().backward()
-    pull, views = pulls.each(*SIZE)
+    pull, views = screen_gradients.each(*SIZE)
 
     # The same splat written out, its centre alone free.
     flat = project(scene.means, scene.quats, scene.scales, scene.opacities, view.viewmat, view.K, *SIZE)
@@ -49,13 +55,13 @@ def test_what_no_camera_sees_is_not_pulled():
     means[0] = (0.0, 0.0, -50.0)  # behind
     arrays = [torch.from_numpy(np.array(x)).requires_grad_() for x in (means, scene.quats, scene.scales)]
     viewmats, Ks = (torch.from_numpy(x) for x in stack([camera(), camera(0.3)]))
-    pulls = Pulls()
+    screen_gradients = ScreenGradients()
     rgb, _, _ = rasterize(
         *arrays, torch.from_numpy(scene.opacities), torch.from_numpy(scene.sh), viewmats, Ks, *SIZE,
-        sh_degree=0, pulls=pulls,
+        sh_degree=0, screen_gradients=screen_gradients,
     )  # fmt: skip
     rgb.square().sum().backward()
-    pull, views = pulls.each(*SIZE)
+    pull, views = screen_gradients.each(*SIZE)
     assert pull[0] == 0
     assert views[0] == 0
     assert (pull[1:] > 0).any()
@@ -64,7 +70,7 @@ def test_what_no_camera_sees_is_not_pulled():
 
 def test_before_the_backward_pass_there_is_no_pull():
     with pytest.raises(ValueError, match="backward"):
-        Pulls().each(*SIZE)
+        ScreenGradients().each(*SIZE)
 
 
 @pytest.mark.skipif(engine_name() != "gsplat", reason="needs an NVIDIA GPU and gsplat")
@@ -77,10 +83,12 @@ def test_gsplat_ranks_as_the_tiles_do():
             torch.tensor(x, device=device, requires_grad=True)
             for x in (scene.means, scene.quats, scene.scales, scene.opacities, scene.sh)
         ]
-        pulls = Pulls()
-        rgb, _, _ = rasterize(*arrays, viewmats.to(device), Ks.to(device), *SIZE, sh_degree=0, pulls=pulls)
+        screen_gradients = ScreenGradients()
+        rgb, _, _ = rasterize(
+            *arrays, viewmats.to(device), Ks.to(device), *SIZE, sh_degree=0, screen_gradients=screen_gradients
+        )
         (rgb * weights.to(device)).sum().backward()
-        pull, views = pulls.each(*SIZE)
+        pull, views = screen_gradients.each(*SIZE)
         ranks.append(pull.cpu().argsort().argsort().double().numpy())
         assert views.max() == 2
     # gsplat's sums are of absolute values, ours are not: the order is alike, not the same.
