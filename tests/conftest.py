@@ -28,6 +28,43 @@ def data_dir() -> Path:
     return folder.resolve()
 
 
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip what needs a real GPU where there is none."""
+    if item.get_closest_marker("gpu"):
+        from ft2os.render import engine_name
+
+        if engine_name() != "gsplat":
+            pytest.skip("needs an NVIDIA GPU and gsplat: make test-gpu")
+
+
+@pytest.fixture
+def pretended_gpu(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A GPU that is only pretended, with a stand-in for gsplat: see ``tests.gpu.pretended_cuda``."""
+    from ft2os import device
+    from ft2os.guidance import clip_judge
+    from ft2os.worker import drawing
+    from tests import gsplat_standin
+    from tests.gpu import pretended_cuda
+
+    gsplat_standin.install(monkeypatch)
+    monkeypatch.setattr(device, "has_driver", lambda: True)
+    remembering = (clip_judge._load, drawing._cuda_rasterizer)
+    for function in remembering:
+        function.cache_clear()
+    with pretended_cuda.present():
+        yield
+    for function in remembering:  # what they made lives on the pretended GPU
+        function.cache_clear()
+
+
+@pytest.fixture(params=["pretended", pytest.param("real", marks=pytest.mark.gpu)])
+def gpu(request: pytest.FixtureRequest) -> str:
+    """The device "cuda", with gsplat: pretended everywhere, and real where there is one."""
+    if request.param == "pretended":
+        request.getfixturevalue("pretended_gpu")
+    return "cuda"
+
+
 @pytest.fixture
 def full_disk() -> Callable[[int], AbstractContextManager[None]]:
     """``with full_disk(size):`` no file can grow beyond ``size`` bytes, as if its disk were full.

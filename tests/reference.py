@@ -100,6 +100,36 @@ def colours(values, degree, means, viewmat):
     return ((Y[..., None] * values[:, : Y.shape[1]]).sum(1) + 0.5).clamp_min(0)
 
 
+def blend(
+    centres: Tensor,  # [M, 1, 1, 2] or [M, H, W, 2], nearest first
+    precisions: Tensor,  # [M, 2, 2]
+    opacities: Tensor,  # [M]
+    pixels: Tensor,  # [H, W, 2] their middles
+    within: Tensor | None = None,  # [M, H, W] False where a splat does not count
+) -> tuple[Tensor, Tensor, Tensor]:  # [M, H, W], [H, W], [H, W]
+    """Every splat's weight in every pixel, what is left of the light behind, and where no cutoff is near."""
+    d = pixels - centres
+    sigma = 0.5 * torch.einsum("mhwi,mij,mhwj->mhw", d, precisions, d)
+    raw = opacities[:, None, None] * torch.exp(-sigma)
+    alpha = raw.clamp_max(0.999)
+    counts = alpha >= 1 / 255
+    if within is not None:
+        counts = counts & within
+    alpha = torch.where(counts, alpha, torch.zeros_like(alpha))
+    after = torch.cumprod(1 - alpha, 0)
+    stopped = (after <= 1e-4).cumsum(0) > 0
+    safe = ~(
+        ((raw * 255 - 1).abs() < CLOSE_ALPHA)
+        | ((raw / 0.999 - 1).abs() < CLOSE_ALPHA)
+        | ((after - 1e-4).abs() < CLOSE_REST)
+    ).any(0)
+    alpha = torch.where(stopped, torch.zeros_like(alpha), alpha)
+    after = torch.cumprod(1 - alpha, 0)
+    before = torch.cat([torch.ones_like(after[:1]), after])[:-1]
+    rest = torch.cat([torch.ones_like(alpha[:0].sum(0))[None], after])[-1]
+    return alpha * before, rest, safe
+
+
 def draw(
     means, quats, scales, opacities, values, viewmat, K, width, height, *, degree=None, background=None,
     antialiased=False, near=0.01, depth_limit=None,
@@ -122,26 +152,9 @@ def draw(
     )
 
     ys, xs = torch.meshgrid(torch.arange(height) + 0.5, torch.arange(width) + 0.5, indexing="ij")
-    d = torch.stack([xs, ys], -1).to(means.dtype) - centres[:, None, None]  # [M, H, W, 2]
-    sigma = 0.5 * torch.einsum("mhwi,mij,mhwj->mhw", d, torch.linalg.inv(blurred), d)
-    raw = o[:, None, None] * torch.exp(-sigma)
-    alpha = raw.clamp_max(0.999)
-    counts = alpha >= 1 / 255
-    if depth_limit is not None:
-        counts = counts & (z[:, None, None] <= depth_limit)
-    alpha = torch.where(counts, alpha, torch.zeros_like(alpha))
-    after = torch.cumprod(1 - alpha, 0)
-    stopped = (after <= 1e-4).cumsum(0) > 0
-    safe = ~(
-        ((raw * 255 - 1).abs() < CLOSE_ALPHA)
-        | ((raw / 0.999 - 1).abs() < CLOSE_ALPHA)
-        | ((after - 1e-4).abs() < CLOSE_REST)
-    ).any(0)
-    alpha = torch.where(stopped, torch.zeros_like(alpha), alpha)
-    after = torch.cumprod(1 - alpha, 0)
-    before = torch.cat([torch.ones_like(after[:1]), after])[:-1]
-    rest = torch.cat([torch.ones_like(alpha[:0].sum(0))[None], after])[-1]
-    weights = alpha * before
+    pixels = torch.stack([xs, ys], -1).to(means.dtype)
+    within = None if depth_limit is None else z[:, None, None] <= depth_limit
+    weights, rest, safe = blend(centres[:, None, None], torch.linalg.inv(blurred), o, pixels, within)
     shown = colours(values[index], degree, means[index], viewmat)
     rgb = torch.einsum("mhw,mc->hwc", weights, shown)
     if background is not None:

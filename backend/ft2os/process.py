@@ -10,6 +10,7 @@ import os
 import sys
 from pathlib import Path
 
+from ft2os.device import CUDA, free_memory
 from ft2os.errors import RequestError
 
 NO_MEMORY_HINT = "Close other programs, or use a smaller scene or picture."
@@ -58,15 +59,7 @@ def available_memory(device: str = "cpu") -> int:
         if not told.isdecimal() or not int(told):
             raise RequestError(f"{MEMORY_ENV} is {told!r}.", "Set it to a number of bytes, or not at all.")
         return int(told)
-    return int(_SHARE * (_free_cuda() if device.startswith("cuda") else _free_cpu()))
-
-
-def _free_cuda() -> int:
-    import torch
-
-    free, _ = torch.cuda.mem_get_info()
-    # What torch's allocator holds but does not use is free to us, though not to the driver.
-    return free + torch.cuda.memory_reserved() - torch.cuda.memory_allocated()
+    return int(_SHARE * (free_memory() if device.startswith(CUDA) else _free_cpu()))
 
 
 def _free_cpu() -> int:

@@ -30,6 +30,7 @@ from contextlib import AbstractContextManager, nullcontext
 import torch
 from torch import Tensor, nn
 
+from ft2os.device import half_precision
 from ft2os.errors import RequestError
 
 PRECISIONS = ("auto", "fp32", "bf16", "fp16")
@@ -86,10 +87,7 @@ class FrozenNetwork:
     def dtype(self, device: torch.device) -> torch.dtype | None:
         """What matrices are multiplied in on that device; None is float32."""
         if self.precision == "auto":
-            if device.type != "cuda":
-                return None
-            ampere = torch.cuda.get_device_capability(device)[0] >= 8
-            return torch.bfloat16 if ampere else torch.float16
+            return half_precision(device)
         return {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}[self.precision]
 
 

@@ -14,7 +14,7 @@ class _Tiles(torch.autograd.Function):
     @staticmethod
     def forward(
         ctx, means, quats, scales, opacities, colours, degree, viewmats, Ks, width, height, antialiased,
-        screen_gradients,
+        screen_gradients, home,
     ):  # fmt: skip
         arrays = [x.detach().contiguous().numpy() for x in (means, quats, scales, opacities, colours)]
         done = rasterizer.forward(
@@ -23,7 +23,7 @@ class _Tiles(torch.autograd.Function):
         )  # fmt: skip
         # Saving the inputs makes torch notice when one is changed in place before the backward pass.
         ctx.save_for_backward(means, quats, scales, opacities, colours)
-        ctx.done, ctx.screen_gradients = done, screen_gradients
+        ctx.done, ctx.screen_gradients, ctx.home = done, screen_gradients, home
         return torch.from_numpy(done.blended.features), torch.from_numpy(done.blended.rest)
 
     @staticmethod
@@ -32,10 +32,12 @@ class _Tiles(torch.autograd.Function):
         _ = ctx.saved_tensors
         sums = rasterizer.pixel_sums(ctx.done, grad_features.numpy(), grad_rest.numpy())
         if ctx.screen_gradients is not None:
-            found = tuple(torch.from_numpy(x) for x in rasterizer.screen_gradients(ctx.done, *sums))
+            found = tuple(
+                torch.from_numpy(x).to(ctx.home) for x in rasterizer.screen_gradients(ctx.done, *sums)
+            )
             ctx.screen_gradients.provide(lambda: found)
         gradients = rasterizer.parameter_gradients(ctx.done, *sums)
-        return (*(torch.from_numpy(g) for g in gradients), *(None,) * 7)
+        return (*(torch.from_numpy(g) for g in gradients), *(None,) * 8)
 
 
 def features(
@@ -52,7 +54,10 @@ def features(
     antialiased: bool,
     screen_gradients: ScreenGradients | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """Σ w·(rgb, z) [C, H, W, 4] and the transmittance left [C, H, W]; float32 on the CPU."""
+    """Σ w·(rgb, z) [C, H, W, 4] and the transmittance left [C, H, W]; float32 on the CPU.
+
+    Screen gradients come on the device of the means.
+    """
     tensors = [x.to("cpu", torch.float32) for x in (means, quats, scales, opacities, colours)]
     cameras = [x.detach().to("cpu") for x in (viewmats, Ks)]
-    return _Tiles.apply(*tensors, degree, *cameras, width, height, antialiased, screen_gradients)
+    return _Tiles.apply(*tensors, degree, *cameras, width, height, antialiased, screen_gradients, means.device)

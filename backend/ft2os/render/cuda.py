@@ -1,4 +1,4 @@
-"""The engine for NVIDIA GPUs: gsplat. Import it only where ``torch.cuda.is_available()``.
+"""The engine for NVIDIA GPUs: gsplat. For tensors on a GPU only, where ``engine_name()`` is "gsplat".
 
 gsplat compiles its kernels at first use, which takes minutes: that is said once, in the log.
 """
@@ -60,7 +60,8 @@ def features(
     )  # fmt: skip
     if screen_gradients is not None:
         # gsplat's backward pass leaves ``absgrad`` on this tensor; before it, there is nothing to read.
-        screen_gradients.provide(lambda: (info["means2d"].absgrad, (info["radii"] > 0).all(dim=-1)))
+        means2d, radii = info["means2d"], info["radii"]  # not the rest, which holds the lists of all tiles
+        screen_gradients.provide(lambda: (means2d.absgrad, (radii > 0).all(dim=-1)))
     return drawn, 1.0 - alphas.squeeze(-1)
 
 
@@ -74,12 +75,7 @@ def blend_weights(
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Every contribution to a picture: its pixel, Gaussian and weight [M]; and the Gaussians' depths [N]."""
     _tell_about_compiling()
-    from gsplat.cuda._wrapper import (
-        fully_fused_projection,
-        isect_offset_encode,
-        isect_tiles,
-        rasterize_to_indices_in_range,
-    )  # fmt: skip
+    import gsplat
 
     device, width, height = means.device, camera.width, camera.height
     empty = torch.zeros(0, dtype=torch.int64, device=device)
@@ -87,18 +83,18 @@ def blend_weights(
         return empty, empty, empty.float(), empty.float()
     viewmat = torch.as_tensor(camera.viewmat, dtype=torch.float32, device=device)[None]
     K = torch.as_tensor(camera.K, dtype=torch.float32, device=device)[None]
-    radii, means2d, depths, conics, compensations = fully_fused_projection(
+    radii, means2d, depths, conics, compensations = gsplat.fully_fused_projection(
         means, None, quats, scales, viewmat, K, width, height,
         packed=False, calc_compensations=antialiased, opacities=opacities,
     )  # fmt: skip
     effective = opacities[None] if compensations is None else opacities[None] * compensations
     across, down = -(-width // TILE), -(-height // TILE)
-    _, isect_ids, flatten_ids = isect_tiles(means2d, radii, depths, TILE, across, down, packed=False)
+    _, isect_ids, flatten_ids = gsplat.isect_tiles(means2d, radii, depths, TILE, across, down, packed=False)
     depths = torch.where((radii > 0).all(-1), depths, torch.zeros_like(depths))[0]
     if len(flatten_ids) == 0:
         return empty, empty, empty.float(), depths
-    offsets = isect_offset_encode(isect_ids, 1, across, down).reshape(1, down, across)
-    columns, pixels, _ = rasterize_to_indices_in_range(
+    offsets = gsplat.isect_offset_encode(isect_ids, 1, across, down).reshape(1, down, across)
+    columns, pixels, _ = gsplat.rasterize_to_indices_in_range(
         0, 2**30, torch.ones((1, height, width), device=device), means2d, conics, effective,
         width, height, TILE, offsets, flatten_ids,
     )  # fmt: skip

@@ -1,7 +1,8 @@
 """The linear rendering for torch: pictures from colours by a sparse product, with its gradient.
 
 On the CPU the matrices come from ``ft2os.tiles.linear``; on CUDA from gsplat's own list of which Gaussian
-touches which pixel, weighed here. Either way ``apply`` is one product forward and one backward.
+touches which pixel, weighed here, or without gsplat from the tiles, and moved. Either way ``apply`` is one
+product forward and one backward.
 """
 
 from __future__ import annotations
@@ -10,11 +11,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
+from scipy.sparse import csr_matrix
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from ft2os.cameras.camera import Camera
 from ft2os.gaussians import Gaussians
+from ft2os.render.rasterize import engine_name
 from ft2os.tiles import linear as tiles_linear
 from ft2os.tiles.linear import LinearView
 
@@ -75,6 +78,9 @@ def build(
     """The linear rendering of every camera, on ``device``; see ``ft2os.tiles.linear.build``."""
     if torch.device(device).type != "cuda":
         return tiles_linear.build(gaussians, cameras, prune=prune, antialiased=antialiased)
+    if engine_name() != "gsplat":
+        views = (tiles_linear.build(gaussians, [c], prune=prune, antialiased=antialiased)[0] for c in cameras)
+        return [_moved(view, device) for view in views]
     from ft2os.render import cuda
 
     parts = (gaussians.means, gaussians.quats, gaussians.scales, gaussians.opacities)
@@ -89,3 +95,16 @@ def build(
         alpha = torch.zeros(shape[0], device=device).index_add_(0, W.indices()[0], W.values())
         views.append(CudaView(W.to_sparse_csr(), W.t().coalesce().to_sparse_csr(), alpha, depths, camera))
     return views
+
+
+def _moved(view: LinearView, device: str | torch.device) -> CudaView:
+    """The same on a GPU."""
+
+    def put(matrix: csr_matrix) -> Tensor:
+        # Rows of W lie nearest first; the products of a GPU want columns in their order.
+        matrix = matrix.sorted_indices()
+        parts = (torch.from_numpy(x) for x in (matrix.indptr, matrix.indices, matrix.data))
+        return torch.sparse_csr_tensor(*parts, matrix.shape).to(device)
+
+    alpha, depths = (torch.from_numpy(x).to(device) for x in (view.alpha, view.depths))
+    return CudaView(put(view.W), put(view.WT), alpha, depths, view.camera)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import importlib.util
-
-import torch
 from torch import Tensor
 
+from ft2os import device
 from ft2os.errors import MissingError, RequestError
 from ft2os.render import cpu
 from ft2os.render.screen_gradients import ScreenGradients
@@ -17,9 +15,7 @@ ENGINES = ("gsplat", "tiles")
 
 def engine_name() -> str:
     """The engine that draws on this machine's best device: ``gsplat`` or ``tiles``."""
-    # The question to torch comes first: importing gsplat's kernels elsewhere may start a build.
-    usable = torch.cuda.is_available() and importlib.util.find_spec("gsplat") is not None
-    return "gsplat" if usable else "tiles"
+    return "gsplat" if device.best_device() == device.CUDA and device.has_gsplat() else "tiles"
 
 
 def _choose(engine: str | None, means: Tensor) -> str:

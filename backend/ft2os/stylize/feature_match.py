@@ -8,7 +8,6 @@ Jain et al., "StyleSplat", 2024). ``Matcher`` is the term by itself, for any loo
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ft2os.device import best_device
 from ft2os.errors import MissingError
 from ft2os.stylize.luminance import CEILING
 from ft2os.stylize.patience import OnProgress, patiently
@@ -64,13 +64,10 @@ def weights(wanted_by: str) -> Path:
 
 
 def network(path: Path) -> Vgg16:
-    """VGG16 where it runs fastest: on a GPU, unless the environment variable ``FT2OS_DEVICE`` is "cpu"."""
-    import torch
-
+    """VGG16 where it runs fastest."""
     from ft2os.guidance.perceptual import load_vgg
 
-    gpu = torch.cuda.is_available() and os.environ.get("FT2OS_DEVICE") != "cpu"
-    return load_vgg(path).to("cuda" if gpu else "cpu")
+    return load_vgg(path).to(best_device())
 
 
 class Matcher:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import importlib.util
 import logging
-import os
 from collections.abc import Callable, Iterator
 from functools import lru_cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ft2os import device
 from ft2os.cameras.camera import Camera
 from ft2os.gaussians import C0, Gaussians
 from ft2os.protocol import CHANNELS
@@ -128,19 +126,16 @@ def _on_gpu(scenes: list[Gaussians], view: Camera, antialiased: bool) -> list[Dr
 
 @lru_cache(maxsize=1)
 def _cuda_rasterizer() -> Callable[[Gaussians, Camera, bool], Drawn] | None:
-    if os.environ.get("FT2OS_DEVICE") == "cpu" or not _has_nvidia_driver():
-        return None
-    if not all(importlib.util.find_spec(name) for name in ("torch", "gsplat")):
+    # What takes seconds is asked last: torch is not imported where its answer is known without it.
+    if not device.has_driver() or not device.has_gsplat() or device.best_device() != device.CUDA:
         return None
     import torch
 
-    if not torch.cuda.is_available():
-        return None
     from ft2os.render import rasterize
 
     def draw(scene, view, antialiased):
         def put(array: np.ndarray) -> torch.Tensor:
-            return torch.as_tensor(np.ascontiguousarray(array), device="cuda")
+            return torch.as_tensor(np.ascontiguousarray(array), device=device.CUDA)
 
         with torch.no_grad():
             arrays = (scene.means, scene.quats, scene.scales, scene.opacities, scene.sh)
@@ -156,9 +151,3 @@ def _cuda_rasterizer() -> Callable[[Gaussians, Camera, bool], Drawn] | None:
         return rgb[0].cpu().numpy(), alpha[0, ..., 0].cpu().numpy(), depth[0, ..., 0].cpu().numpy()
 
     return draw
-
-
-def _has_nvidia_driver() -> bool:
-    if os.name == "nt":
-        return Path(os.environ.get("SYSTEMROOT", "C:\\Windows"), "System32", "nvcuda.dll").exists()
-    return Path("/dev/nvidiactl").exists() or Path("/dev/dxg").exists()

@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ft2os.device import best_device
 from ft2os.errors import CancelledError
 from ft2os.guidance import clip_judge, negatives
 from ft2os.looks import Look
@@ -48,7 +49,7 @@ class Session:
         self.request = request
         self._progress, self._cancelled = progress, cancelled
         self.started = time.perf_counter()
-        device = "cuda" if torch.cuda.is_available() else "cpu"
+        device = best_device()
         self.judge = clip_judge.load(settings.model, settings.pretrained).to(device)
         self.memory = memory.fit_batch(settings.batch, _job(request, settings, self.judge), device=device)
         self.settings = settings = replace(settings, batch=self.memory.batch)

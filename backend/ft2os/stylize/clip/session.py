@@ -14,6 +14,7 @@ from typing import TypeVar
 import numpy as np
 import torch
 
+from ft2os.device import best_device
 from ft2os.errors import RequestError
 from ft2os.guidance import clip_judge
 from ft2os.guidance.clip_judge import ClipJudge
@@ -68,7 +69,7 @@ class Session:
                 "The CLIP method needs a prompt.", "Say what it should become, or choose the method image."
             )
         self.request, self.settings = request, settings
-        self.device = "cuda" if torch.cuda.is_available() else "cpu"
+        self.device = best_device()
         # What may be missing is asked for before anything is computed.
         self.judge = (judge or clip_judge.load(settings.model, settings.pretrained)).to(self.device)
         content = settings.regularisation > 0

@@ -1,0 +1,58 @@
+"""Where this process computes, on the CPU or an NVIDIA GPU, and in what precision: the one place that asks.
+
+The environment variable ``FT2OS_DEVICE`` set to "cpu" leaves a GPU alone. torch is imported inside the
+functions, since most of what asks works without it.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import torch
+
+DEVICE_ENV = "FT2OS_DEVICE"
+CPU, CUDA = "cpu", "cuda"
+
+
+def best_device() -> str:
+    """``CUDA`` where there is a GPU that torch can use and nobody said otherwise, else ``CPU``."""
+    if os.environ.get(DEVICE_ENV) == CPU:
+        return CPU
+    import torch
+
+    return CUDA if torch.cuda.is_available() else CPU
+
+
+def has_gsplat() -> bool:
+    """Whether the package that draws on a GPU is installed; importing its kernels may start a build."""
+    return importlib.util.find_spec("gsplat") is not None
+
+
+def has_driver() -> bool:
+    """Whether there is an NVIDIA driver, asked without torch, whose import takes seconds."""
+    if os.name == "nt":
+        return Path(os.environ.get("SYSTEMROOT", "C:\\Windows"), "System32", "nvcuda.dll").exists()
+    return Path("/dev/nvidiactl").exists() or Path("/dev/dxg").exists()
+
+
+def half_precision(device: torch.device) -> torch.dtype | None:
+    """What a frozen network multiplies matrices in; None is float32. See ``ft2os.guidance.compute``."""
+    import torch
+
+    if device.type != CUDA:
+        return None
+    ampere = torch.cuda.get_device_capability(device)[0] >= 8
+    return torch.bfloat16 if ampere else torch.float16
+
+
+def free_memory() -> int:
+    """Bytes of the GPU's memory that this process may still take."""
+    import torch
+
+    free, _ = torch.cuda.mem_get_info()
+    # What torch's allocator holds but does not use is free to us, though not to the driver.
+    return free + torch.cuda.memory_reserved() - torch.cuda.memory_allocated()
