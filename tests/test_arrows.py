@@ -9,7 +9,7 @@ from tests.imports import Graph, Import, circles, costs, graph
 # From below to above: a row may import the rows before it. Names in one string are one room. The rooms of a
 # row do not know each other.
 BACKEND = [
-    ["errors budget files pieces process prompts protocol extras strict_json"],
+    ["errors budget device files pieces process prompts protocol extras strict_json"],
     ["gaussians sh transforms npy gaussians_npy looks"],
     ["cameras", "threads kernels kernel_cache"],
     ["formats", "tiles", "materials"],

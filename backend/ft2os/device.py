@@ -40,7 +40,7 @@ def has_driver() -> bool:
 
 
 def half_precision(device: torch.device) -> torch.dtype | None:
-    """What a frozen network multiplies matrices in; None is float32. See ``ft2os.guidance.compute``."""
+    """What a frozen network multiplies matrices in; None is float32. See ``ft2os.guidance.precision``."""
     import torch
 
     if device.type != CUDA:

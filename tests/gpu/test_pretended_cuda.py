@@ -6,7 +6,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from ft2os import device  # noqa: E402
-from ft2os.guidance.compute import Compute  # noqa: E402
+from ft2os.guidance.precision import FrozenNetwork  # noqa: E402
 from ft2os.process import available_memory  # noqa: E402
 from tests.gpu import pretended_cuda  # noqa: E402
 
@@ -124,7 +124,7 @@ def test_a_network_is_computed_in_the_half_precision_that_the_gpu_has(capability
             seen.append(found.dtype)
             return found
 
-        compute = Compute(network, run)
+        compute = FrozenNetwork(network, run)
         pictures = torch.rand(2, 8, device="cuda", requires_grad=True)
         found = compute(pictures)
         found.square().sum().backward()
