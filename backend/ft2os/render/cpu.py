@@ -60,4 +60,6 @@ def features(
     """
     tensors = [x.to("cpu", torch.float32) for x in (means, quats, scales, opacities, colours)]
     cameras = [x.detach().to("cpu") for x in (viewmats, Ks)]
-    return _Tiles.apply(*tensors, degree, *cameras, width, height, antialiased, screen_gradients, means.device)
+    return _Tiles.apply(
+        *tensors, degree, *cameras, width, height, antialiased, screen_gradients, means.device
+    )
