@@ -17,6 +17,11 @@ class Ft2osError(Exception):
         One sentence: what is wrong.
     hint : str
         One sentence: what to do.
+
+    Attributes
+    ----------
+    data : dict
+        More facts that the worker sent along, such as where a partial result lies.
     """
 
     code = "error"
@@ -25,6 +30,7 @@ class Ft2osError(Exception):
         super().__init__(message)
         self.message = message
         self.hint = hint
+        self.data: dict[str, object] = {}
 
     def __str__(self) -> str:
         return f"{self.message} {self.hint}".strip()

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -44,6 +45,11 @@ class Source:
     comments: tuple[str, ...] = ()
     group: np.ndarray | None = None
     others: tuple[object, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The properties that the file's rows have, in file order."""
+        return self.columns.dtype.names or ()
 
     def with_group(self, group: np.ndarray) -> Source:
         """The same file, its rows' groups known by other means."""
@@ -116,8 +122,8 @@ class Gaussians:
         """Display-referred colour of degree 0, ½ + C0·DC, not clamped.  [N, 3]"""
         return 0.5 + C0 * self.sh[:, 0]
 
-    def replace(self, **fields: np.ndarray | None) -> Gaussians:
-        """A copy with some arrays exchanged."""
+    def replace(self, **fields: Any) -> Gaussians:
+        """A copy with some fields exchanged."""
         return replace(self, **fields)
 
     def subset(self, index: np.ndarray) -> Gaussians:
@@ -128,7 +134,7 @@ class Gaussians:
 
     def invalid(self) -> np.ndarray:
         """True where a value is NaN, infinite or beyond `LARGEST`, or there is no orientation.  [N] bool"""
-        bad = ~self.quats.any(axis=1)
+        bad = np.asarray(~self.quats.any(axis=1))
         for array in (self.opacities, self.means, self.quats, self.scales, self.sh):
             if not all_usable(array):
                 bad |= ~(np.abs(array.reshape(len(self), array[0:1].size)) <= LARGEST).all(axis=1)
@@ -178,7 +184,7 @@ def concatenate(parts: Sequence[Gaussians]) -> Gaussians:
             [np.full(len(p), -1, np.int32) if getattr(p, name) is None else getattr(p, name) for p in parts]
         )
 
-    has_identity = all(p.identity is not None for p in parts)
+    identities = [p.identity for p in parts if p.identity is not None]
     return Gaussians(
         means=np.concatenate([p.means for p in parts]),
         quats=np.concatenate([p.quats for p in parts]),
@@ -186,7 +192,7 @@ def concatenate(parts: Sequence[Gaussians]) -> Gaussians:
         opacities=np.concatenate([p.opacities for p in parts]),
         sh=np.concatenate([with_degree(p.sh, degree) for p in parts]),
         group=ints("group"),
-        identity=np.concatenate([p.identity for p in parts]) if has_identity else None,
+        identity=np.concatenate(identities) if len(identities) == len(parts) else None,
         source=source,
         row=ints("row") if source is not None else None,
     )

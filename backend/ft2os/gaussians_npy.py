@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -31,7 +32,7 @@ def write(path: Path | str, gaussians: Gaussians) -> Path:
     path = Path(path)
     ints = [name for name in _INTS if getattr(gaussians, name) is not None]
     rows = np.empty(len(gaussians), _dtype(gaussians.sh.shape[1], ints))
-    for name in rows.dtype.names:
+    for name in rows.dtype.names or ():
         rows[name] = getattr(gaussians, name)
     with replacing(path) as temporary:
         write_array(temporary, rows)
@@ -52,9 +53,10 @@ def read(path: Path | str) -> Gaussians:
         given = {name: (column.dtype, column.shape[1:]) for name, column in columns.items()}
         bands = (given.get("sh", (None, ()))[1] or (0,))[0]
         wanted = _dtype(bands, [name for name in _INTS if name in given])
-        if given != {name: (wanted[name].base, wanted[name].shape) for name in wanted.names}:
+        if given != {name: (wanted[name].base, wanted[name].shape) for name in wanted.names or ()}:
             raise ValueError("it has other columns")
-        return Gaussians(**columns)
+        arrays: dict[str, Any] = columns
+        return Gaussians(**arrays)
     except ValueError as error:
         raise FileError(f"{path} does not hold Gaussians: {error}.", "Send the object again.") from error
 

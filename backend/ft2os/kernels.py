@@ -6,6 +6,7 @@ from ft2os import threads  # isort: skip  (settles where numba caches before num
 
 import logging
 from collections.abc import Callable
+from typing import Any
 
 import numba
 import numpy as np
@@ -21,7 +22,7 @@ OPTIONS = {"fastmath": True, "nogil": True, "error_model": "numpy"}
 CAREFUL = OPTIONS | {"fastmath": {"contract", "reassoc", "nsz", "arcp", "afn"}}
 
 
-def njit(**options: object) -> Callable[[Callable], Callable]:
+def njit(**options: Any) -> Callable[[Callable], Callable]:
     """``numba.njit`` with a cache that damage cannot break."""
 
     def compiled(function: Callable) -> Callable:

@@ -34,7 +34,9 @@ def read_rows(path: str | Path) -> dict[str, np.ndarray]:
         if size > size_of(stream) - stream.tell():
             raise ValueError(f"it is cut short: {count} rows do not fit into it")
         budget.check_memory(size, path.name)
-        columns = {name: np.empty((count, *dtype[name].shape), dtype[name].base) for name in dtype.names}
+        columns = {
+            name: np.empty((count, *dtype[name].shape), dtype[name].base) for name in dtype.names or ()
+        }
         try:
             _fill(columns, stream, count, dtype)
         except OSError as error:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import math
 from pathlib import Path
+from typing import Any
 
 from ft2os import budget
 from ft2os.errors import FileError
 from ft2os.files import brief, read_bytes
 
 
-def read_json(path: Path) -> object:
+def read_json(path: Path) -> Any:
     """What a JSON file holds; half characters in its texts, which nothing could show or save, are replaced.
 
     Raises
@@ -29,13 +30,13 @@ def read_json(path: Path) -> object:
         raise FileError(reason, "Choose another file.") from error
 
 
-def _whole(content: object) -> object:
+def _whole(content: Any) -> Any:
     """The same with U+FFFD for every half of a surrogate pair that JSON's escapes can smuggle in."""
     text = json.dumps(content, ensure_ascii=False)
     return json.loads(text.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))
 
 
-def to_json(value: object) -> object:
+def to_json(value: Any) -> Any:
     """``value`` in JSON's own types: numpy's unwrapped, NaN and infinity as null, anything else as text."""
     if isinstance(value, dict):
         return {str(key): to_json(item) for key, item in value.items()}

@@ -10,10 +10,11 @@ from ft2os.cameras.camera import Camera
 from ft2os.errors import RequestError
 from ft2os.gaussians import Gaussians
 
-Sphere = tuple[Sequence[float], float]
+Vector = Sequence[float] | np.ndarray  # 3 numbers
+Sphere = tuple[Vector, float]  # centre and radius
 
 
-def look_at(eye: Sequence[float], target: Sequence[float], up: Sequence[float] = (0, -1, 0)) -> np.ndarray:
+def look_at(eye: Vector, target: Vector, up: Vector = (0, -1, 0)) -> np.ndarray:
     """World-to-camera matrix of a camera at ``eye`` that looks at ``target``.
 
     Parameters
@@ -52,7 +53,7 @@ def orbit(
     size: tuple[int, int] = (512, 512),
     fov_deg: float = 35.0,
     elevation_deg: float = 15.0,
-    up: Sequence[float] = (0, -1, 0),
+    up: Vector = (0, -1, 0),
 ) -> list[Camera]:
     """``n`` cameras around a subject, evenly spaced, all of it in view.
 

@@ -25,7 +25,9 @@ def chocolate(s: Surface) -> np.ndarray:
     tone = 0.36 + 0.50 * light + 0.16 * fold + 0.12 * s.facing() + 0.8 * s.detail
     colour = ramp(tone, "0 #140804, 0.3 #37190d, 0.55 #5c2f19, 0.8 #8c5431, 1 #c08a5e")
     swirl = smooth(0.55, 0.95, np.sin(16 * s.fbm(1.6, 2, salt=3, at=q)))
-    colour = mix(colour, shade(colour, np.full(len(fold), 1.7)) * np.float32([1.0, 0.94, 0.84]), 0.55 * swirl)
+    colour = mix(
+        colour, shade(colour, np.full(len(fold), 1.7)) * np.array([1.0, 0.94, 0.84], np.float32), 0.55 * swirl
+    )
     return mix(colour, "#efdcc6", 0.55 * gloss**2)
 
 
@@ -157,7 +159,7 @@ def frosting(s: Surface) -> np.ndarray:
     colour = ramp(tone, "0 #a8436b, 0.35 #e283a6, 0.65 #f6b5cb, 1 #fce6ee")
     for layer in range(3):
         turn = (
-            np.float32([[0.8, 0.6, 0], [-0.6, 0.8, 0], [0, 0, 1]])
+            np.array([[0.8, 0.6, 0], [-0.6, 0.8, 0], [0, 0, 1]], np.float32)
             if layer == 1
             else np.eye(3, dtype=np.float32)
         )

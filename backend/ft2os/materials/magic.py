@@ -209,7 +209,7 @@ def circuit(s: Surface) -> np.ndarray:
     legs = (np.cos(2 * np.pi * x) > 0.1) & (inside > 0.1)
     colour = np.where(
         (chip & legs & (inside < 0.62))[:, None],
-        shade(metal, np.full(len(x), 0.95)) * np.float32([0.85, 0.95, 1.25]),
+        shade(metal, np.full(len(x), 0.95)) * np.array([0.85, 0.95, 1.25], np.float32),
         colour,
     )
     body = ramp(

@@ -49,7 +49,11 @@ def silver(s: Surface) -> np.ndarray:
     """Old silver: bright, slightly warm, tarnished where it is not touched."""
     colour = _mirror(s, 21, "0 #14151a, 0.2 #42444b, 0.45 #8d9096, 0.65 #bcbec2, 0.85 #e3e3e2, 1 #f6f5f2")
     tarnish = smooth(0.15, 0.8, s.fbm(4, 5, salt=30, gain=0.6) - 1.4 * s.detail)
-    return mix(colour, shade(colour, np.full(len(s.p), 0.55)) * np.float32([1.05, 0.95, 0.82]), 0.8 * tarnish)
+    return mix(
+        colour,
+        shade(colour, np.full(len(s.p), 0.55)) * np.array([1.05, 0.95, 0.82], np.float32),
+        0.8 * tarnish,
+    )
 
 
 @material("copper", "Copper", "coppery, rose gold", detail_gain=0.6, luminance_keep=0.6)
@@ -57,8 +61,8 @@ def copper(s: Surface) -> np.ndarray:
     """Warm copper with heat-tinted patches of purple and orange."""
     colour = _mirror(s, 41, "0 #1c0703, 0.2 #5c200c, 0.42 #a74a22, 0.6 #d87a4a, 0.8 #f0a678, 1 #fad2b4")
     tint = s.fbm(2.8, 4, salt=50)
-    colour = mix(colour, colour * np.float32([0.86, 0.70, 0.86]), smooth(0.25, 0.8, tint))
-    return mix(colour, colour * np.float32([1.05, 0.98, 0.62]), smooth(-0.25, -0.8, tint))
+    colour = mix(colour, colour * np.array([0.86, 0.70, 0.86], np.float32), smooth(0.25, 0.8, tint))
+    return mix(colour, colour * np.array([1.05, 0.98, 0.62], np.float32), smooth(-0.25, -0.8, tint))
 
 
 @material(
@@ -118,5 +122,5 @@ def chrome(s: Surface) -> np.ndarray:
     room = _room(s, 101, wobble=0.34) + 0.5 * s.detail
     colour = ramp(room, "0 #0b0d12, 0.2 #2d333d, 0.4 #6b7683, 0.6 #a5b1bd, 0.8 #d6dee5, 1 #f5f8fa")
     up = -s.normal[:, 1] + 0.3 * s.fbm(3, 3, salt=101)
-    colour = mix(colour, colour * np.float32([0.80, 0.92, 1.10]), smooth(0.1, 0.7, up))
-    return mix(colour, colour * np.float32([1.08, 0.98, 0.84]), smooth(-0.1, -0.7, up))
+    colour = mix(colour, colour * np.array([0.80, 0.92, 1.10], np.float32), smooth(0.1, 0.7, up))
+    return mix(colour, colour * np.array([1.08, 0.98, 0.84], np.float32), smooth(-0.1, -0.7, up))

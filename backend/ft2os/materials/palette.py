@@ -69,7 +69,7 @@ def ramp(t: np.ndarray, stops: str) -> np.ndarray:
     return _table(stops)[(np.clip(t, 0, 1) * (_STEPS - 1)).astype(np.int32)]
 
 
-def smooth(low: float, high: float, x: np.ndarray) -> np.ndarray:
+def smooth(low: float | np.ndarray, high: float | np.ndarray, x: np.ndarray) -> np.ndarray:
     """Hermite step from 0 at `low` to 1 at `high` (`low` may be the larger)."""
     t = np.clip((x - low) / (high - low), 0, 1)
     return t * t * (3 - 2 * t)

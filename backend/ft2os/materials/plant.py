@@ -20,8 +20,8 @@ from ft2os.materials.surface import Surface
 )
 def wood(s: Surface) -> np.ndarray:
     """One carved block: growth rings around a slanted heart, fibres, pores, a knot or two."""
-    axis = np.float32([[1, 0.22, 0], [-0.22, 1, 0.12], [0, -0.12, 1]])
-    q = s.warp((1.6, 0.6, 1.6), 0.06, salt=1) @ axis + np.float32([0.31, 0, 0.24])
+    axis = np.array([[1, 0.22, 0], [-0.22, 1, 0.12], [0, -0.12, 1]], np.float32)
+    q = s.warp((1.6, 0.6, 1.6), 0.06, salt=1) @ axis + np.array([0.31, 0, 0.24], np.float32)
     knot = s.cells((1.6, 1.1, 1.6), salt=2, at=q)
     pull = np.exp(-((knot.distance / 0.20) ** 2)) * (knot.pick > 0.45)
     ring = np.hypot(q[:, 0], q[:, 2]) * 17 + 3.4 * pull + 0.5 * s.fbm((3, 1, 3), 3, salt=3, at=q)
@@ -79,7 +79,7 @@ def grass(s: Surface) -> np.ndarray:
     """Blades that cross at three depths, pale at the tips, dark between."""
     blade, shadow = np.zeros(len(s.p), np.float32), np.zeros(len(s.p), np.float32)
     for layer in range(3):
-        lean = np.float32([[1, 0.5 * (layer - 1), 0], [0, 1, 0], [0.4 * (1 - layer), 0, 1]])
+        lean = np.array([[1, 0.5 * (layer - 1), 0], [0, 1, 0], [0.4 * (1 - layer), 0, 1]], np.float32)
         q = s.warp(3, 0.05, salt=31 + layer) @ lean
         line = s.fbm((24, 3.0, 24), 2, salt=35 + layer, kind="ridge", at=q)
         shadow = np.maximum(shadow, smooth(0.2, 0.6, line))
@@ -138,7 +138,7 @@ def autumn_leaves(s: Surface) -> np.ndarray:
         tone = leaf.pick + 0.14 * s.fbm(7, 3, salt=53) + 0.05 * leaf.shade
         paint = ramp(tone, "0 #6d1210, 0.2 #b3220f, 0.42 #dc5413, 0.62 #eb8d1c, 0.8 #f1bd38, 1 #b99a2e")
         paint = mix(paint, "#4a1a0a", 0.6 * smooth(0.07, 0.0, leaf.inside + 0.03 * s.fbm(20, 2, salt=54)))
-        paint = mix(paint, paint * np.float32([1.2, 1.15, 0.9]) + 0.07, 0.8 * leaf.rib)
+        paint = mix(paint, paint * np.array([1.2, 1.15, 0.9], np.float32) + 0.07, 0.8 * leaf.rib)
         paint = shade(paint, 0.96 + 0.14 * leaf.shade)
         colour = shade(colour, 1 - 0.6 * smooth(-0.13, 0.0, leaf.inside))
         colour = mix(colour, paint, smooth(-0.012, 0.012, leaf.inside))
@@ -206,5 +206,7 @@ def coral(s: Surface) -> np.ndarray:
     pore = s.cells(46, salt=83)
     tone = 0.10 + 0.62 * wave + 0.28 * light + 0.10 * s.fbm(3, 3, salt=84) + 0.6 * s.detail
     colour = ramp(tone, "0 #5f1227, 0.3 #c23c45, 0.55 #f0735f, 0.8 #fbac8e, 1 #fce3d2")
-    colour = mix(colour, colour * np.float32([0.95, 0.7, 1.25]), smooth(-0.1, 0.7, s.fbm(2, 3, salt=85)))
+    colour = mix(
+        colour, colour * np.array([0.95, 0.7, 1.25], np.float32), smooth(-0.1, 0.7, s.fbm(2, 3, salt=85))
+    )
     return shade(colour, 1 - 0.4 * smooth(0.26, 0.12, pore.distance) * (pore.pick > 0.4))

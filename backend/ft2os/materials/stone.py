@@ -164,7 +164,7 @@ def concrete(s: Surface) -> np.ndarray:
 @material("slate", "Slate", "shale, schist, roof tile", detail_gain=0.9, luminance_keep=0.6)
 def slate(s: Surface) -> np.ndarray:
     """Split blue-grey leaves of rock with steps between them and rusty seams."""
-    q = s.warp(2.4, 0.10, salt=71) @ np.float32([[1, 0.35, 0], [-0.35, 1, 0.2], [0, -0.2, 1]])
+    q = s.warp(2.4, 0.10, salt=71) @ np.array([[1, 0.35, 0], [-0.35, 1, 0.2], [0, -0.2, 1]], np.float32)
     leaf = s.fbm((2.2, 12, 2.2), 4, salt=72, at=q) * 5
     step = leaf - np.floor(leaf)
     shelf = np.modf(np.abs(np.sin(np.floor(leaf) * 91.7) * 4375.85))[0]

@@ -227,11 +227,11 @@ def bin_splats(
         What `depth_order` gave for these splats; worked out here if left out.
     """
     window = window or Window.whole(splats.width, splats.height)
-    order, starts = order or depth_order(splats)
+    by_depth, starts = order or depth_order(splats)
     cameras, tiles = len(splats.cams), (window.x1 - window.x0) * (window.y1 - window.y0)
-    chunks = max(1, min(threads.workers(), len(order) // 4096))
+    chunks = max(1, min(threads.workers(), len(by_depth) // 4096))
     counts = np.zeros((cameras * chunks, tiles), np.int32)
-    run(_count, order, starts, splats.boxes, *window.tiles, chunks, counts)
+    run(_count, by_depth, starts, splats.boxes, *window.tiles, chunks, counts)
     # ids are laid out camera, tile, chunk: within a tile the chunks keep the depth order
     flat = counts.reshape(cameras, chunks, tiles).transpose(0, 2, 1).reshape(-1)
     ends = np.cumsum(flat, dtype=np.int64)
@@ -240,5 +240,5 @@ def bin_splats(
     cursors = np.ascontiguousarray(begins.transpose(0, 2, 1)).reshape(cameras * chunks, tiles)
     check_room(4 * int(ranges[-1]))
     ids = np.empty(int(ranges[-1]), np.int32)
-    run(_scatter, order, starts, splats.boxes, *window.tiles, chunks, cursors, ids)
+    run(_scatter, by_depth, starts, splats.boxes, *window.tiles, chunks, cursors, ids)
     return Bins(ids, ranges, np.argsort(-np.diff(ranges), kind="stable"), window)

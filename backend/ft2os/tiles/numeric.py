@@ -47,4 +47,5 @@ def exp_minus(sigma: np.float32) -> np.float32:
     p = _E2 + f * p
     p = _E1 + f * p
     p = _E0 + f * p
-    return p * _float_of_bits(np.int32((n + np.int32(127)) << np.int32(23)))
+    bits = np.int32((n + np.int32(127)) << np.int32(23))
+    return p * _float_of_bits(bits)  # pyright: ignore[reportCallIssue]  numba passes the context

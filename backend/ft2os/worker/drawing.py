@@ -138,9 +138,12 @@ def _cuda_rasterizer() -> Callable[[Gaussians, Camera, bool], Drawn] | None:
             return torch.as_tensor(np.ascontiguousarray(array), device=device.CUDA)
 
         with torch.no_grad():
-            arrays = (scene.means, scene.quats, scene.scales, scene.opacities, scene.sh)
             rgb, alpha, depth = rasterize(
-                *map(put, arrays),
+                put(scene.means),
+                put(scene.quats),
+                put(scene.scales),
+                put(scene.opacities),
+                put(scene.sh),
                 put(view.viewmat[None]),
                 put(view.K[None]),
                 view.width,
