@@ -7,6 +7,8 @@ the extension shows them as a report. Anything else that escapes is a bug and ke
 
 from __future__ import annotations
 
+from typing import Any
+
 
 class Ft2osError(Exception):
     """Something the user can understand and act on.
@@ -85,6 +87,6 @@ class CancelledError(Ft2osError):
 
     code = "cancelled"
 
-    def __init__(self, message: str = "Cancelled.", partial: object = None) -> None:
+    def __init__(self, message: str = "Cancelled.", partial: Any = None) -> None:
         super().__init__(message)
         self.partial = partial

@@ -26,7 +26,7 @@ def njit(**options: Any) -> Callable[[Callable], Callable]:
     """``numba.njit`` with a cache that damage cannot break."""
 
     def compiled(function: Callable) -> Callable:
-        kernel = numba.njit(**options)(function)
+        kernel: Any = numba.njit(**options)(function)
         try:
             kernel._cache = KernelCache(function)  # as its ``enable_caching`` does
         except RuntimeError as error:  # NUMBA_CACHE_DIR names no folder that could be made

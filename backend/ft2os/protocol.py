@@ -130,7 +130,7 @@ def notification(method: str, params: dict[str, Any]) -> dict[str, Any]:
     return {"jsonrpc": "2.0", "method": method, "params": params}
 
 
-def result(id: int | str, value: Any) -> dict[str, Any]:
+def result(id: int | str | None, value: Any) -> dict[str, Any]:
     """The answer to a request that succeeded."""
     return {"jsonrpc": "2.0", "id": id, "result": value}
 

@@ -18,7 +18,7 @@ class _Tiles(torch.autograd.Function):
     ):  # fmt: skip
         arrays = [x.detach().contiguous().numpy() for x in (means, quats, scales, opacities, colours)]
         done = rasterizer.forward(
-            rasterizer.Parameters(*arrays, degree), viewmats.numpy(), Ks.numpy(), width, height,
+            rasterizer.Parameters(*arrays, degree=degree), viewmats.numpy(), Ks.numpy(), width, height,
             antialiased=antialiased,
         )  # fmt: skip
         # Saving the inputs makes torch notice when one is changed in place before the backward pass.

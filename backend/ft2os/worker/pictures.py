@@ -56,7 +56,7 @@ class Pictures:
         try:
             for place, part in self._stretches(index, window, rows):
                 self._stream.seek(place)
-                rest = memoryview(part).cast("B")
+                rest = part.data.cast("B")
                 while rest:
                     rest = rest[self._stream.write(rest) :]
         except OSError as error:
