@@ -12,13 +12,19 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from typing import Protocol
 
 from ft2os.extras import PACKAGES, extra_of
 from ft2os.process import open_standard_streams
 from ft2os.strict_json import to_json
 
-Report = Callable[[str, int, int, str], None]
 INTERRUPTED = 130  # 128 + SIGINT, the exit code that shells expect after Ctrl-C
+
+
+class Report(Protocol):
+    """Tells a command's progress: the stage, how many of how many, and a note beside the bar."""
+
+    def __call__(self, stage: str, step: int, total: int, note: str = "") -> None: ...
 
 
 def install_command(extra: str) -> str:
@@ -41,8 +47,8 @@ def settle_output() -> None:
     open_standard_streams()
     codecs.register_error("ft2os", _as_bytes_or_escape)
     for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="ft2os")
+        if reconfigure := getattr(stream, "reconfigure", None):
+            reconfigure(errors="ft2os")
 
 
 def _as_bytes_or_escape(error: UnicodeError) -> tuple[str | bytes, int]:

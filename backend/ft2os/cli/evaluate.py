@@ -48,10 +48,10 @@ def run(args: argparse.Namespace) -> None:
         if path:
             check_writable(path)
     with console.progress() as report:
-        scenes = [
+        before, after = (
             load_scene(path, drop_invalid=args.drop_invalid, progress=report)
             for path in (args.before, args.after)
-        ]
+        )
         request = EvaluationRequest(
             group=args.group,
             prompt=args.prompt,
@@ -60,7 +60,7 @@ def run(args: argparse.Namespace) -> None:
             cameras=load_cameras(args.cameras) if args.cameras else None,
             views=args.views,
         )
-        evaluation = evaluate(*scenes, request, tick=report)
+        evaluation = evaluate(before, after, request, tick=report)
         if args.json:
             text = json.dumps(to_json(evaluation.report), indent=1, ensure_ascii=False, allow_nan=False)
             with replacing(args.json) as temporary:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ft2os.cli import console
 
@@ -69,16 +69,16 @@ def run_convert(args: argparse.Namespace) -> None:
 
     registry.for_writing(args.out)  # before the work
     scene = _load(args)
-    gaussians = scene.gaussians
-    if scene.format == "gaussian-grouping" and gaussians.group is not None:
+    gaussians, source = scene.gaussians, scene.gaussians.source
+    if scene.format == "gaussian-grouping" and gaussians.group is not None and source is not None:
         # The classifier stays behind, so the groups that it makes go into a column.
-        gaussians = gaussians.replace(source=replace(gaussians.source, group=None))
+        gaussians = gaussians.replace(source=replace(source, group=None))
     with console.progress() as report:
         save_scene(args.out, gaussians, labels=scene.labels, progress=report)
     print(args.out)
 
 
-def describe(scene: Scene) -> dict[str, object]:
+def describe(scene: Scene) -> dict[str, Any]:
     """The facts that ``info --json`` prints."""
     g = scene.gaussians
     return {
@@ -90,7 +90,7 @@ def describe(scene: Scene) -> dict[str, object]:
         "bounds": {"min": g.means.min(axis=0), "max": g.means.max(axis=0)},
         "groups": list_groups(scene),
         "cameras": len(scene.cameras),
-        "properties": list(g.source.columns.dtype.names) if g.source is not None else [],
+        "properties": list(g.source.names) if g.source is not None else [],
     }
 
 

@@ -61,7 +61,9 @@ def run(args: argparse.Namespace) -> None:
         scene = load_scene(args.scene, drop_invalid=args.drop_invalid, progress=report)
         cameras = choose_cameras(scene, args.cameras, args.orbit, args.size)
         white = scene.settings.get("white_background") is True
-        background = {"white": (1.0,) * 3, "black": (0.0,) * 3}[args.background or ("black", "white")[white]]
+        background = {"white": (1.0, 1.0, 1.0), "black": (0.0, 0.0, 0.0)}[
+            args.background or ("black", "white")[white]
+        ]
         written = []
         for i, (camera, name) in enumerate(zip(cameras, file_names(cameras), strict=True)):
             report("rendering", i, len(cameras), name)

@@ -152,15 +152,15 @@ def blend_in(
         return gaussians, None
     gaussians = gaussians.replace(identity=None)  # nothing here changes it, so the source's columns have it
     others = gaussians.subset(~np.any([mask for mask, _ in looks], axis=0))
-    parts, inherit = [others], [others.row]
+    parts, inherit = [others], [] if others.row is None else [others.row]
     for mask, look in looks:
         target = gaussians.subset(mask)
         styled = looks_module.apply(target, look, strength)
         kept = len(styled) - len(look.parent)  # apply puts the children last
         parts.append(styled)
-        if gaussians.row is not None:
+        if styled.row is not None and target.row is not None:
             inherit += [styled.row[:kept], target.row[look.parent]]
-    return concatenate(parts), None if gaussians.row is None else np.concatenate(inherit)
+    return concatenate(parts), np.concatenate(inherit) if inherit else None
 
 
 def _stylize_all(
@@ -212,8 +212,9 @@ def _stylize(
         checkpoint = args.out.with_name(f"{args.out.name}.checkpoint")
     if checkpoint and method != "clip":
         log.warning("the method %s is short and keeps no checkpoint", method)
-    if checkpoint and several:  # each object has a run, and so a state, of its own
-        checkpoint = checkpoint.with_name(f"{checkpoint.name}.{int(scene.gaussians.group[mask][0])}")
+    groups = scene.gaussians.group
+    if checkpoint and several and groups is not None:  # each object has a run, and so a state, of its own
+        checkpoint = checkpoint.with_name(f"{checkpoint.name}.{int(groups[mask][0])}")
     request = StylizeRequest(
         target=scene.gaussians.subset(mask),
         context=None if mask.all() else scene.gaussians.subset(~mask),

@@ -48,18 +48,19 @@ def measure(before: Gaussians, after: Gaussians, cameras: Sequence[Camera], tick
     sums: dict[str, list[float]] = {name: [] for name in kinds}
     for i, camera in enumerate(cameras):
         tick("comparing neighbours", i, len(cameras))
-        pair = [crop_to_object(before, c, WINDOW) for c in (camera, turned(camera, centre))]
-        if None in pair:
+        one, other = (crop_to_object(before, c, WINDOW) for c in (camera, turned(camera, centre)))
+        if one is None or other is None:
             continue
-        errors = {name: _both_ways(g, *pair, _SAME_SURFACE * size) for name, g in kinds.items()}
-        if None not in errors.values():
-            for name, error in errors.items():
+        errors = {name: _both_ways(g, one, other, _SAME_SURFACE * size) for name, g in kinds.items()}
+        measured = {name: error for name, error in errors.items() if error is not None}
+        if len(measured) == len(kinds):
+            for name, error in measured.items():
                 sums[name].append(error)
     means = {name: float(np.mean(values)) if values else None for name, values in sums.items()}
-    pairs = len(sums["before"])
+    first, last, pairs = means["before"], means["after"], len(sums["before"])
     return {
         **means,
-        "excess": means["after"] - means["before"] if pairs else None,
+        "excess": None if first is None or last is None else last - first,
         "pairs": pairs,
         "turn_deg": TURN_DEG,
         "reason": None if pairs else "no view shows enough of the object to compare it with a neighbour",

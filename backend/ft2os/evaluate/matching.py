@@ -15,7 +15,7 @@ import numpy as np
 from ft2os.errors import RequestError
 from ft2os.formats import Scene
 from ft2os.formats.columns import REQUIRED
-from ft2os.gaussians import Gaussians, with_degree
+from ft2os.gaussians import Gaussians, Source, with_degree
 
 ALL = "all"
 
@@ -100,22 +100,22 @@ def match(before: Scene, after: Scene, group: str) -> Pair:
 
 def _rows(a: Gaussians, b: Gaussians) -> tuple[np.ndarray, np.ndarray]:
     """Each Gaussian of both sets as one value that equals another's only if all bits do.  [N] and [M] void"""
-    if _raw(a) and _raw(b):
-        own = a.source.columns.dtype
+    one, other = _raw(a), _raw(b)
+    if one is not None and other is not None:
         # A new "group" column changes nothing that shows, and the group has said its part already.
-        names = [n for n in own.names if n in b.source.columns.dtype.names and n != "group"]
-        return tuple(_packed([g.source.columns[n][g.row] for n in names]) for g in (a, b))
-    degree = max(a.degree, b.degree)
-    return tuple(
-        _packed([g.means, g.quats, g.scales, g.opacities, with_degree(g.sh, degree)]) for g in (a, b)
-    )
+        names = [n for n in one.names if n in other.names and n != "group"]
+        columns = [[file.columns[n][g.row] for n in names] for file, g in ((one, a), (other, b))]
+    else:
+        degree = max(a.degree, b.degree)
+        columns = [[g.means, g.quats, g.scales, g.opacities, with_degree(g.sh, degree)] for g in (a, b)]
+    return _packed(columns[0]), _packed(columns[1])
 
 
-def _raw(g: Gaussians) -> bool:
-    """Whether the file's raw rows are those of a PLY, whose columns have the same meaning in every file."""
+def _raw(g: Gaussians) -> Source | None:
+    """The file, if its raw rows are those of a PLY, whose columns have the same meaning in every file."""
     if g.source is None or g.row is None or not (g.row >= 0).all():
-        return False
-    return set(REQUIRED) <= set(g.source.columns.dtype.names)
+        return None
+    return g.source if set(REQUIRED) <= set(g.source.names) else None
 
 
 def _packed(columns: list[np.ndarray]) -> np.ndarray:

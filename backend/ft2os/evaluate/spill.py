@@ -31,13 +31,22 @@ def measure(drawn: Sequence[Drawn], pair: Pair) -> dict[str, object]:
         other Gaussians whose bits AFTER does not have, and ``changed_groups``: how many of which group;
         ``added``: how many more others AFTER has; ``others``.
     """
-    counts = {"changed": pair.changed, "changed_groups": pair.changed_groups, "added": pair.added}
+    counts: dict[str, object] = {
+        "changed": pair.changed,
+        "changed_groups": pair.changed_groups,
+        "added": pair.added,
+    }
     counts["others"] = int((~pair.inside_before).sum())
     outside = [outside_of(d.covered_before) for d in drawn]
     pixels = sum(int(m.sum()) for m in outside)
     if not counts["others"] or not pixels:
         reason = "no pixel lies outside the object" if counts["others"] else NO_OBJECT_OUTSIDE
-        empty = {"psnr_db": None, "identical": None, "worst_psnr_db": None, "worst_view": None}
+        empty: dict[str, object] = {
+            "psnr_db": None,
+            "identical": None,
+            "worst_psnr_db": None,
+            "worst_view": None,
+        }
         return empty | counts | {"reason": reason}
     errors = [float(((d.before - d.after)[m].astype(np.float64) ** 2).sum()) for d, m in zip(drawn, outside)]
     means = [e / max(3 * int(m.sum()), 1) for e, m in zip(errors, outside)]

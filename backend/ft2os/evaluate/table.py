@@ -54,8 +54,9 @@ def _table(report: dict):
     from rich.text import Text
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for name, justify in (("", "left"), ("before", "right"), ("after", "right"), ("result", "right")):
-        table.add_column(name, justify=justify, no_wrap=True)
+    table.add_column("", no_wrap=True)
+    for name in ("before", "after", "result"):
+        table.add_column(name, justify="right", no_wrap=True)
     table.add_column("better", justify="center")
     table.add_column("")
     table.add_column("what it is", overflow="fold", style="dim")

@@ -86,7 +86,9 @@ def windows(pair: Pair, cameras: Sequence[Camera], tick: Tick) -> list[Drawn]:
 
 def draw(g: Gaussians, camera: Camera, background: float = 0.0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Picture [H, W, 3] as a screen shows it (clamped), alpha [H, W] and expected depth [H, W]."""
-    out = render(g, *stack([camera]), camera.width, camera.height, background=(background,) * 3)
+    out = render(
+        g, *stack([camera]), camera.width, camera.height, background=(background, background, background)
+    )
     return np.clip(out.rgb[0], 0.0, 1.0), out.alpha[0], out.depth[0]
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib.util
 import warnings
 from pathlib import Path
+from typing import Any
 
 from torch import nn
 
@@ -46,7 +47,7 @@ def load_lpips() -> nn.Module:
     return network.eval().requires_grad_(False)
 
 
-def _fill(network: nn.Module, path: Path) -> None:
+def _fill(network: Any, path: Path) -> None:
     """Give LPIPS' AlexNet the convolutions of a file in torchvision's layout, ``features.<i>.weight``."""
     state = perceptual.read_state(path)
     layers = {}

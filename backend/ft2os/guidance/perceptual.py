@@ -44,6 +44,9 @@ _FIX = "Use a checkpoint in torchvision's layout, as vgg16-397923af.pth is."
 class Vgg16(nn.Module):
     """VGG16 up to relu3_3, frozen.  [B, 3, H, W] in 0..1 to [B, 256, H/4, W/4]"""
 
+    mean: Tensor
+    std: Tensor
+
     def __init__(self) -> None:
         super().__init__()
         channels, layers = 3, {}

@@ -68,7 +68,7 @@ class FrozenNetwork:
         self.precision = precision
         self._function = function
         if _is_convolutional(network):
-            network.to(memory_format=torch.channels_last)
+            network.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]  no overload has it
 
     def __call__(
         self,

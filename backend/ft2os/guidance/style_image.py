@@ -120,7 +120,10 @@ def _srgb(image: Image.Image) -> Image.Image:
             from PIL import ImageCms
 
             source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-            return ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
+            target = ImageCms.createProfile("sRGB")
+            converted = ImageCms.profileToProfile(image, source, target, outputMode="RGB")
+            if converted is not None:  # as it is where the picture itself is changed
+                return converted
         except (ImportError, OSError, ValueError, TypeError, ImageCms.PyCMSError):
             pass  # a picture with a broken profile is still a picture
     return image.convert("RGB")

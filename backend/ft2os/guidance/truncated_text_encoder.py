@@ -6,13 +6,15 @@ that token cannot change it. A bank of single words is so encoded ten times fast
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 
 def encode(
-    model: nn.Module,
+    model: Any,  # an open_clip model
     tokens: Tensor,  # [T, context length] int64
 ) -> Tensor:  # [T, D] unit
     """``model.encode_text(tokens, normalize=True)``, sooner where the model is a plain CLIP."""
@@ -31,7 +33,7 @@ def encode(
     return F.normalize(x, dim=-1)
 
 
-def _fits(model: nn.Module) -> bool:
+def _fits(model: Any) -> bool:
     """Whether the model reads texts as the original CLIP does: causal, at the token of the highest id."""
     parts = ("token_embedding", "positional_embedding", "transformer", "ln_final", "text_projection")
     if not all(hasattr(model, part) for part in parts):

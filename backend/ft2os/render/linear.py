@@ -87,7 +87,9 @@ def build(
     tensors = [torch.as_tensor(x, dtype=torch.float32, device=device) for x in parts]
     views = []
     for camera in cameras:
-        pixels, columns, weights, depths = cuda.blend_weights(*tensors, camera=camera, antialiased=antialiased)
+        pixels, columns, weights, depths = cuda.blend_weights(
+            *tensors, camera=camera, antialiased=antialiased
+        )
         keep = weights > max(prune, 0.0)
         shape = (camera.height * camera.width, len(gaussians))
         index = torch.stack([pixels[keep], columns[keep]])
