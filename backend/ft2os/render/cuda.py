@@ -41,7 +41,7 @@ def features(
 ) -> tuple[Tensor, Tensor]:
     """Σ w·(rgb, z) [C, H, W, 4] and the transmittance left [C, H, W], on the means' device."""
     _tell_about_compiling()
-    import gsplat
+    import gsplat  # pyright: ignore[reportMissingImports]  only where there is a GPU
 
     cameras = len(viewmats)
     if len(means) == 0 or cameras == 0:
@@ -75,7 +75,7 @@ def blend_weights(
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Every contribution to a picture: its pixel, Gaussian and weight [M]; and the Gaussians' depths [N]."""
     _tell_about_compiling()
-    import gsplat
+    import gsplat  # pyright: ignore[reportMissingImports]  only where there is a GPU
 
     device, width, height = means.device, camera.width, camera.height
     empty = torch.zeros(0, dtype=torch.int64, device=device)

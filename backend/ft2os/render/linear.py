@@ -105,8 +105,8 @@ def _moved(view: LinearView, device: str | torch.device) -> CudaView:
     def put(matrix: csr_matrix) -> Tensor:
         # Rows of W lie nearest first; the products of a GPU want columns in their order.
         matrix = matrix.sorted_indices()
-        parts = (torch.from_numpy(x) for x in (matrix.indptr, matrix.indices, matrix.data))
-        return torch.sparse_csr_tensor(*parts, matrix.shape).to(device)
+        ends, columns, weights = (torch.from_numpy(x) for x in (matrix.indptr, matrix.indices, matrix.data))
+        return torch.sparse_csr_tensor(ends, columns, weights, matrix.shape).to(device)
 
     alpha, depths = (torch.from_numpy(x).to(device) for x in (view.alpha, view.depths))
     return CudaView(put(view.W), put(view.WT), alpha, depths, view.camera)
