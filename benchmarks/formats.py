@@ -4,7 +4,7 @@
 
 Every row runs in a process of its own. The peak is of memory that is the process' own, sampled (mapped pages
 of a file can be given back at any time), less what it had before. ``× floats`` is the peak over the size of
-the Gaussians as float32. ``.sog`` is written for a tenth of the count: clustering takes minutes. Blender's
+the Gaussians as float32. Formats that take minutes to write (``.sog``) get a tenth of the count. Blender's
 rows need ``.venv-blender`` (``make extension``).
 """
 
@@ -25,7 +25,6 @@ import numpy as np
 
 ROOT = Path(__file__).resolve().parents[1]
 BLENDER = ROOT / ".venv-blender" / "bin" / "python"
-ENDINGS = ("ply", "compressed.ply", "splat", "spz", "ksplat", "sog")
 
 
 def scene(count: int, degree: int):
@@ -138,28 +137,32 @@ def measure(work: str, path: Path, other: Path, python: str = sys.executable) ->
 
 
 def rows(folder: Path, count: int, only: list[str]):
-    """(format, what, figures) as they are measured."""
+    """(Format, what, figures) as they are measured."""
+    from ft2os.formats import registry
+
     plain = folder / "scene.ply"
     small = folder / "tenth.ply"
-    for ending in [e for e in ENDINGS if not only or e in only]:
+    for file_format in [f for f in registry.FORMATS if not only or f.name in only]:
+        ending = file_format.endings[0].removeprefix(".")
         path = folder / f"scene.{ending}"
-        source = small if ending == "sog" else plain
-        if ending == "ksplat":
-            yield ending, "made by gaussforge", measure("write_gaussforge", path, plain)
+        source = small if file_format.slow else plain
+        if file_format.writer is None:
+            yield file_format, "made by gaussforge", measure("write_gaussforge", path, plain)
         else:
-            made = path if ending != "ply" else folder / "written.ply"
-            yield ending, "ours, write", measure("write_ours", made, source)
-        yield ending, "ours, read", measure("read_ours", path, source)
-        if ending == "ply":
-            yield ending, "plyfile alone, write", measure("write_plyfile", folder / "w.ply", plain)
-            yield ending, "plyfile alone, read", measure("read_plyfile", path, plain)
+            written = path if path != plain else folder / "written.ply"
+            yield file_format, "ours, write", measure("write_ours", written, source)
+        yield file_format, "ours, read", measure("read_ours", path, source)
+        if file_format.exact:
+            yield file_format, "plyfile alone, write", measure("write_plyfile", folder / "w.ply", plain)
+            yield file_format, "plyfile alone, read", measure("read_plyfile", path, plain)
             if BLENDER.exists():
-                yield ending, "Blender's wm.ply_import", measure("import_blender", path, plain, str(BLENDER))
-                yield ending, "our import in Blender", measure("import_extension", path, plain, str(BLENDER))
+                python = str(BLENDER)
+                yield file_format, "Blender's wm.ply_import", measure("import_blender", path, plain, python)
+                yield file_format, "our import in Blender", measure("import_extension", path, plain, python)
         else:
             other = folder / f"g.{ending}"
-            yield ending, "gaussforge alone, write", measure("write_gaussforge", other, source)
-            yield ending, "gaussforge alone, read", measure("read_gaussforge", path, source)
+            yield file_format, "gaussforge alone, write", measure("write_gaussforge", other, source)
+            yield file_format, "gaussforge alone, read", measure("read_gaussforge", path, source)
 
 
 def _own_memory() -> int:
@@ -172,7 +175,7 @@ def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.formats", description=__doc__.split("\n")[0])
     parser.add_argument("--count", type=int, default=1_000_000)
     parser.add_argument("--degree", type=int, default=3, choices=range(4))
-    parser.add_argument("--only", nargs="*", default=[], choices=ENDINGS)
+    parser.add_argument("--only", nargs="*", default=[], metavar="FORMAT")
     parser.add_argument("--json", type=Path, metavar="FILE")
     parser.add_argument("--child", nargs=3, help=argparse.SUPPRESS)
     args = parser.parse_args(argv)
@@ -191,14 +194,15 @@ def main(argv: list[str] | None = None) -> None:
         save_scene(folder / "scene.ply", whole)
         save_scene(folder / "tenth.ply", whole.subset(np.arange(max(args.count // 10, 1))))
         del whole
-        for ending, what, figures in rows(folder, args.count, args.only):
+        for file_format, what, figures in rows(folder, args.count, args.only):
             if figures is None:
                 continue
-            size = (folder / f"scene.{ending}").stat().st_size if (folder / f"scene.{ending}").exists() else 0
-            share = figures["peak"] / (floats / 10 if ending == "sog" else floats)
-            report.append({"format": ending, "what": what, "file_bytes": size, "floats": share, **figures})
+            name, file = file_format.name, folder / f"scene{file_format.endings[0]}"
+            size = file.stat().st_size if file.exists() else 0
+            share = figures["peak"] / (floats / 10 if file_format.slow else floats)
+            report.append({"format": name, "what": what, "file_bytes": size, "floats": share, **figures})
             print(
-                f"{ending:<15}{what:<28}{figures['seconds']:>9.2f}{figures['peak'] / 2**20:>10,.0f}"
+                f"{name:<15}{what:<28}{figures['seconds']:>9.2f}{figures['peak'] / 2**20:>10,.0f}"
                 f"{share:>10.2f}{size / 2**20:>10,.1f}",
                 flush=True,
             )

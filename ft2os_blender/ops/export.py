@@ -23,11 +23,10 @@ WHAT = [
     ("ALL", "Everything", "All splat objects of this Blender scene"),
 ]
 FORMATS = [
-    (form.name.upper(), f"{form.title} ({form.suffixes[0]})", f"Loses {form.loses}")
-    for form in registry.FORMATS
-    if form.writes
+    (f.name.upper(), f"{f.title} ({f.endings[0]})", f"Loses {f.lost() or 'nothing'}")
+    for f in registry.written()
 ]
-GLOB = ";".join(f"*{form.suffixes[0]}" for form in registry.FORMATS if form.writes)
+GLOB = ";".join(f"*{f.endings[0]}" for f in registry.written())
 
 
 def _format_changed(self: bpy.types.OperatorProperties, context: bpy.types.Context) -> None:
@@ -68,16 +67,15 @@ class FT2OS_OT_export_scene(bpy.types.Operator, ExportHelper):
         path = Path(bpy.path.abspath(self.filepath))
         saved = files.save(path, found.gaussians, labels=found.labels or None, inherit=found.inherit)
         said = f"Exported {len(found.gaussians):,} Gaussians to {path.name}"
+        file_format = saved.file_format if isinstance(saved, files.Conversion) else saved
+        said += f"; lost: {file_format.lost()}" if file_format.lost() else ""
         if isinstance(saved, files.Conversion):
-            lost = f"; without {saved.form.loses}"
-            watch([ConvertJob(saved, "Export", lambda form: tell(said + lost))])
+            watch([ConvertJob(saved, "Export", lambda _: tell(said))])
             return {"FINISHED"}
-        form = saved
-        if found.warning is not None and form is registry.PLY:
+        if found.warning is not None and file_format.exact:
             show_error(context, found.warning)
             self.report({"WARNING"}, str(found.warning))
-        lost = "" if form is registry.PLY else f"; without {form.loses}"
-        self.report({"INFO"}, said + lost)
+        self.report({"INFO"}, said)
         return {"FINISHED"}
 
     def _chosen(self, context: bpy.types.Context) -> list[bpy.types.Object]:
@@ -100,16 +98,11 @@ class FT2OS_OT_export_scene(bpy.types.Operator, ExportHelper):
 
 def _with_ending(path: str, name: str) -> str:
     """``path`` with the ending of the format whose identifier is ``name``."""
-    form = next(form for form in registry.FORMATS if form.name.upper() == name)
-    known = registry.by_name(Path(path))
-    if known is form or not Path(path).name:
+    wanted = registry.named(name.lower())
+    present = registry.by_name(Path(path))
+    if present is wanted or not Path(path).name:
         return path
-    stem = path[: -len(_ending(path, known))] if known is not None else path
-    return stem + form.suffixes[0]
-
-
-def _ending(path: str, form: registry.Format) -> str:
-    return next(suffix for suffix in form.suffixes if path.lower().endswith(suffix))
+    return path[: len(path) - len(present.ending_of(path) if present else "")] + wanted.endings[0]
 
 
 CLASSES = (FT2OS_OT_export_scene,)

@@ -17,7 +17,7 @@ from .queue import push_undo, watch
 from .report import guarded, show_error, tell
 
 # A file dialog and a dropped file know the last ending only.
-ENDINGS = sorted({Path(f"a{suffix}").suffix for form in registry.FORMATS for suffix in form.suffixes})
+ENDINGS = sorted(registry.last_endings(registry.FORMATS, with_index=True))
 GLOB = ";".join(f"*{ending}" for ending in ENDINGS)
 UP_AXES = [
     ("-Y", "-Y up", "Most captures: 3D Gaussian Splatting's own axes"),

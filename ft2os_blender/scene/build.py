@@ -90,11 +90,12 @@ def scene_name(path: Path) -> str:
     folder = next((p for p in path.parents if p.name == "point_cloud"), None)
     if folder is not None and folder.parent.name:
         return folder.parent.name
-    if path.name == "meta.json":  # a folder of SOG planes
+    file_format = registry.by_name(path)
+    if file_format is None:
+        return path.name
+    if path.name == file_format.index:
         return path.parent.name
-    known = registry.by_name(path)
-    ending = "" if known is None else next(end for end in known.suffixes if path.name.lower().endswith(end))
-    return path.name.removesuffix(path.name[len(path.name) - len(ending) :])
+    return path.name[: len(path.name) - len(file_format.ending_of(path.name))]
 
 
 def remember_source(obj: bpy.types.Object, gaussians: Gaussians) -> None:

@@ -16,6 +16,7 @@ import numpy as np
 
 from ft2os.errors import BackendError, FileError, Ft2osError, MissingError
 from ft2os.formats import Scene, load_scene, registry, save_ply, save_scene
+from ft2os.formats.format import Format
 from ft2os.formats.load import find_file, with_sidecars
 from ft2os.gaussians import Gaussians
 
@@ -32,7 +33,7 @@ class Conversion:
 
     Parameters
     ----------
-    form : Format
+    file_format : Format
         What only the backend can.
     path : Path
         The artist's file.
@@ -44,7 +45,7 @@ class Conversion:
         Gives the result once the backend is done.
     """
 
-    form: registry.Format
+    file_format: Format
     path: Path
     params: dict[str, Any]
     between: Path
@@ -67,7 +68,7 @@ class Conversion:
         """The sentence for an error of the backend."""
         if not isinstance(error, BackendError):
             return error
-        return BackendError(f"{self.form.title} files need the backend. {error.message}", error.hint)
+        return BackendError(f"{self.file_format.title} files need the backend. {error.message}", error.hint)
 
     def clean(self) -> None:
         """Remove the session's file; where it is still mapped (Windows) it goes with the session."""
@@ -86,18 +87,18 @@ def load(path: Path, *, drop_invalid: bool = False, progress: Callable | None = 
     if not str(path):
         return load_scene("")  # which says what to do
     file = find_file(Path(path))
-    form = registry.for_reading(file)
-    if form.readable():
+    file_format = registry.for_reading(file)
+    if file_format.readable():
         with suppress(MissingError):  # of some files only: a .spz of version 4 where there is no zstandard
             return load_scene(path, drop_invalid=drop_invalid, progress=progress, size_of=size_of)
     between = manager.folder() / f"import-{_number()}.ply"
 
     def finish() -> Scene:
         gaussians = _in_memory(load_scene(between).gaussians)
-        return with_sidecars(gaussians, file, form.name, size_of)
+        return with_sidecars(gaussians, file, file_format.name, size_of)
 
     params = {"path": str(file), "drop_invalid": drop_invalid, "out": str(between)}
-    return Conversion(form, file, params, between, finish)
+    return Conversion(file_format, file, params, between, finish)
 
 
 def save(
@@ -106,7 +107,7 @@ def save(
     *,
     labels: dict[int, str] | None = None,
     inherit: np.ndarray | None = None,
-) -> registry.Format | Conversion:
+) -> Format | Conversion:
     """Write a scene, see ``ft2os.formats.save_scene``; a `Conversion` that does where the backend must.
 
     Raises
@@ -114,12 +115,13 @@ def save(
     FileError, RequestError
         If it cannot be written.
     """
-    form = registry.for_writing(path)
-    if form.writable():
+    file_format = registry.for_writing(path)
+    if file_format.writable():
         return save_scene(path, gaussians, labels=labels, inherit=inherit)
     between = manager.folder() / f"export-{_number()}.ply"
     save_ply(between, gaussians.replace(source=None, row=None))
-    return Conversion(form, path, {"path": str(between), "out": str(path)}, between, lambda: form)
+    params = {"path": str(between), "out": str(path)}
+    return Conversion(file_format, path, params, between, lambda: file_format)
 
 
 def _in_memory(gaussians: Gaussians) -> Gaussians:

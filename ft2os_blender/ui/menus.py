@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import bpy
 
-SPLATS = "Gaussian Splats (.ply, .splat, .spz, .ksplat, .sog)"
-WRITTEN = "Gaussian Splats (.ply, .splat, .spz, .sog)"
+from ft2os.formats import registry
+
+READ = f"Gaussian Splats ({', '.join(registry.last_endings(registry.FORMATS))})"
+WRITTEN = f"Gaussian Splats ({', '.join(registry.last_endings(registry.written()))})"
 CAMERAS = "Capture Cameras (.json, COLMAP)"
 
 
 def draw_import(self, context: bpy.types.Context) -> None:
-    self.layout.operator("ft2os.import_scene", text=SPLATS)
+    self.layout.operator("ft2os.import_scene", text=READ)
     self.layout.operator("ft2os.import_cameras", text=CAMERAS)
 
 

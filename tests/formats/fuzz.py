@@ -44,6 +44,7 @@ _NAMES = (
     "images.bin",
     "classifier.pth",
 )
+_ENCODERS = {"ksplat": ksplat.encode}  # (Gaussians, level) -> bytes, of the formats that we only read
 SECONDS = 1.0  # of this process' own time, so that a busy machine fails no file
 HANGS = 20  # seconds until a file counts as one that is never read
 MEMORY = 100 * MB  # that any file may take
@@ -57,14 +58,15 @@ def seeds(folder: Path) -> dict[str, list[bytes]]:
     for i, options in enumerate(({}, {"byte_order": ">"}, {"text": True}, {"normals": False})):
         write_ply(folder / "seed.ply", g[i], **options)
         found.setdefault("ply", []).append((folder / "seed.ply").read_bytes())
-    for ending, degrees in (("compressed.ply", (0, 2)), ("splat", (0,)), ("spz", (0, 3, 4)), ("sog", (0, 1))):
-        if not registry.by_name(Path(f"a.{ending}")).writable():
-            continue
-        for degree in degrees:
-            save_scene(folder / f"seed.{ending}", g[degree])
-            found.setdefault(ending, []).append((folder / f"seed.{ending}").read_bytes())
+    for file_format in registry.FORMATS:
+        ending = file_format.endings[0].removeprefix(".")
+        if file_format.writer is None:
+            found[ending] = [_ENCODERS[ending](g[level], level) for level in range(3)]
+        elif file_format.writable() and not file_format.exact:
+            for degree in sorted({0, min(1, file_format.degree), file_format.degree}):
+                save_scene(folder / f"seed.{ending}", g[degree])
+                found.setdefault(ending, []).append((folder / f"seed.{ending}").read_bytes())
     found["spz"].append(gzip.decompress(found["spz"][1]))  # without its gzip a flip reaches the numbers
-    found["ksplat"] = [ksplat.encode(g[level], level) for level in range(3)]
     found.update(_camera_seeds(folder))
     found["labels.json"] = [b'{"3": "truck", "7": "small \\ud83d\\ude00 tree", "9": "crate"}']
     found["cfg_args"] = [b"Namespace(sh_degree=3, images='images', white_background=False, a=[1, {2: 3}])"]

@@ -13,7 +13,7 @@ import pytest
 
 from ft2os import gaussians_npy
 from ft2os.errors import CancelledError, FileError
-from ft2os.formats import aside, load_scene, registry, save_scene
+from ft2os.formats import aside, load_scene, save_scene, sog
 from tests.conftest import ROOT
 from tests.scenes import ball
 
@@ -31,7 +31,7 @@ ctypes.PyDLL(None).sleep(60)  # holds the interpreter
 def test_a_sog_is_written_and_nothing_is_left_beside_it(tmp_path):
     stages = []
     form = save_scene(tmp_path / "a.sog", ball(300, 1), progress=lambda *stage: stages.append(stage))
-    assert form is registry.SOG
+    assert form is sog.FORMAT
     assert len(load_scene(tmp_path / "a.sog").gaussians) == 300
     assert ("packing", 0, 0) in stages
     assert [path.name for path in tmp_path.iterdir()] == ["a.sog"]
@@ -80,9 +80,9 @@ def test_it_ends_with_who_asked_even_while_a_library_holds_the_interpreter():
 
 def test_what_goes_wrong_there_is_told_here(tmp_path, monkeypatch):
     with pytest.raises(FileError, match="converter ended") as caught:
-        aside.write(replace(registry.SOG, name="absent"), tmp_path / "a.sog", ball(3), lambda: None)
+        aside.write(replace(sog.FORMAT, name="absent"), tmp_path / "a.sog", ball(3), lambda: None)
     assert caught.value.hint
     monkeypatch.setattr(gaussians_npy, "write", lambda path, gaussians: (path.write_bytes(b"hello"), path)[1])
     with pytest.raises(FileError, match="does not hold Gaussians"):
-        aside.write(registry.SOG, tmp_path / "a.sog", ball(3), lambda: None)
+        aside.write(sog.FORMAT, tmp_path / "a.sog", ball(3), lambda: None)
     assert not list(tmp_path.iterdir())

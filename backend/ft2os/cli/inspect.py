@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,8 @@ from ft2os.cli import console
 
 if TYPE_CHECKING:
     from ft2os.formats import Scene
+
+_FORMATS = "formats"  # where help puts them
 
 
 def add(verbs: argparse._SubParsersAction) -> None:
@@ -20,12 +23,38 @@ def add(verbs: argparse._SubParsersAction) -> None:
         console.add_scene(parser)
         parser.add_argument("--json", action="store_true", help="machine-readable output")
         parser.set_defaults(run=run)
-    convert = verbs.add_parser("convert", help="write a scene in another format")
+    convert = verbs.add_parser(
+        "convert",
+        help="write a scene in another format",
+        formatter_class=_WithFormats,
+        epilog=_FORMATS,
+    )
     console.add_scene(convert)
     convert.add_argument(
         "out", metavar="OUT", type=Path, help="the file to write; its ending names the format"
     )
     convert.set_defaults(run=run_convert)
+
+
+class _WithFormats(argparse.RawDescriptionHelpFormatter):
+    """Asks for the formats only where help is shown: what describes them imports numpy."""
+
+    def add_text(self, text: str | None) -> None:
+        super().add_text(format_table() if text == _FORMATS else text)
+
+
+def format_table() -> str:
+    """The formats in lines: what each is read and written as, and what it loses."""
+    from ft2os.formats import registry
+
+    lines = ["formats, by the ending of the file's name:"]
+    for row in registry.table():
+        lines.append(f"  {row['Format']}; degree {row['SH degree']}; written: {row['Writes']}")
+        if row["What is lost"]:
+            lines += textwrap.wrap(
+                f"lost: {row['What is lost']}", 92, initial_indent=" " * 6, subsequent_indent=" " * 6
+            )
+    return "\n".join(lines)
 
 
 def run_info(args: argparse.Namespace) -> None:
@@ -37,7 +66,7 @@ def run_info(args: argparse.Namespace) -> None:
         return
     low, high = facts["bounds"]["min"], facts["bounds"]["max"]
     print(f"{scene.path}")
-    print(f"  format      {facts['format']}, {facts['bytes']:,} bytes")
+    print(f"  format      {facts['title']}, {facts['bytes']:,} bytes")
     print(f"  gaussians   {facts['gaussians']:,}, spherical harmonics of degree {facts['degree']}")
     for axis, a, b in zip("xyz", low, high, strict=True):
         print(f"  {'bounds' if axis == 'x' else '':<10}  {axis} {a:.4g} … {b:.4g}")
@@ -65,12 +94,12 @@ def run_convert(args: argparse.Namespace) -> None:
     """Write a scene; a PLY that needs no change is copied byte for byte."""
     from dataclasses import replace
 
-    from ft2os.formats import registry, save_scene
+    from ft2os.formats import grouping, registry, save_scene
 
     registry.for_writing(args.out)  # before the work
     scene = _load(args)
     gaussians, source = scene.gaussians, scene.gaussians.source
-    if scene.format == "gaussian-grouping" and gaussians.group is not None and source is not None:
+    if scene.format == grouping.NAME and gaussians.group is not None and source is not None:
         # The classifier stays behind, so the groups that it makes go into a column.
         gaussians = gaussians.replace(source=replace(source, group=None))
     with console.progress() as report:
@@ -80,10 +109,14 @@ def run_convert(args: argparse.Namespace) -> None:
 
 def describe(scene: Scene) -> dict[str, Any]:
     """The facts that ``info --json`` prints."""
+    from ft2os.formats import grouping, registry
+
     g = scene.gaussians
+    grouped = scene.format == grouping.NAME
     return {
         "path": str(scene.path),
         "format": scene.format,
+        "title": grouping.TITLE if grouped else registry.named(scene.format).title,
         "bytes": scene.path.stat().st_size,
         "gaussians": len(g),
         "degree": g.degree,

@@ -21,13 +21,14 @@ import ft2os
 from ft2os import gaussians_npy, protocol
 from ft2os.errors import FileError, Ft2osError
 from ft2os.formats import registry
+from ft2os.formats.format import Format
 from ft2os.gaussians import Gaussians
 
 LOOK_S = 0.1  # between looks at whether the file is still wanted
 
 
-def write(form: registry.Format, path: Path, gaussians: Gaussians, look: Callable[[], None]) -> None:
-    """Have ``form.write(path, gaussians)`` done elsewhere.
+def write(file_format: Format, path: Path, gaussians: Gaussians, look: Callable[[], None]) -> None:
+    """Have ``file_format.write(path, gaussians)`` done elsewhere.
 
     Parameters
     ----------
@@ -41,14 +42,15 @@ def write(form: registry.Format, path: Path, gaussians: Gaussians, look: Callabl
     """
     folder = Path(tempfile.mkdtemp(prefix=f"{path.name}.", dir=path.parent))
     try:
-        rows, made = gaussians_npy.write(folder / "rows.npy", gaussians), folder / f"made{form.suffixes[0]}"
-        _run(["-m", __name__, form.name, str(rows), str(made)], form, look)
-        os.replace(made, path)
+        rows = gaussians_npy.write(folder / "rows.npy", gaussians)
+        packed = folder / f"packed{file_format.endings[0]}"
+        _run(["-m", __name__, file_format.name, str(rows), str(packed)], file_format, look)
+        os.replace(packed, path)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _run(arguments: list[str], form: registry.Format, look: Callable[[], None]) -> None:
+def _run(arguments: list[str], file_format: Format, look: Callable[[], None]) -> None:
     """Run our Python until it ends or ``look`` raises; raise what went wrong in it."""
     readable, writable = os.pipe()  # nothing is ever written: its end tells the other of ours
     try:
@@ -75,7 +77,7 @@ def _run(arguments: list[str], form: registry.Format, look: Callable[[], None]) 
         raise protocol.to_error(json.loads(said)["error"])
     if other.returncode:
         raise FileError(
-            f"The {form.title} could not be made: its converter ended with {other.returncode}.",
+            f"The {file_format.title} could not be made: its converter ended with {other.returncode}.",
             "Choose another format.",
         )
 
@@ -106,8 +108,7 @@ def main(name: str, rows: str, out: str) -> int:
     answer = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what the library prints is for the log
     try:
-        form = next(form for form in registry.FORMATS if form.name == name)
-        form.write(Path(out), gaussians_npy.read(rows))
+        registry.named(name).write(Path(out), gaussians_npy.read(rows))
     except Ft2osError as error:
         json.dump(protocol.failure(None, error), answer)
         answer.close()

@@ -10,6 +10,7 @@ Layout: PlayCanvas' splat-transform and engine (MIT).
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from plyfile import PlyData, PlyElement
 from ft2os.errors import FileError
 from ft2os.files import damaged, open_regular, read_error
 from ft2os.formats import columns, ply_file
+from ft2os.formats.format import Format
 from ft2os.formats.quantised import SMALLER, from_smallest_three, smallest_three
 from ft2os.gaussians import C0, Gaussians, with_degree
 from ft2os.pieces import Beat, no_beat, pieces
@@ -225,3 +227,26 @@ def _pack_bands(sh: np.ndarray) -> np.ndarray:
     rows = np.empty(len(sh), [(f"f_rest_{i}", "u1") for i in range(rest.shape[1])])
     rows.view(np.uint8).reshape(len(sh), -1)[:] = level
     return rows
+
+
+def _is_packed(head: bytes) -> bool:
+    """Whether a PLY's header names a packed property."""
+    header = io.BytesIO(head.replace(b"\r", b"\n"))
+    return head.startswith((b"ply\n", b"ply\r")) and any(
+        line.split()[-1:] == [b"packed_position"] for line in iter(header.readline, b"")
+    )
+
+
+FORMAT = Format(
+    name="compressed-ply",
+    title="Compressed PLY",
+    endings=(".compressed.ply",),
+    reads="PlayCanvas",
+    reader=read,
+    writer=write,
+    magic=_is_packed,
+    degree=3,
+    loses="groups, order, extra properties",
+    rounds="position and size to 1/2047 (y: 1/1023) of the box of 256 neighbours, rotation to 10 bits, "
+    "colour and opacity to 8, bands to 1/32",
+)

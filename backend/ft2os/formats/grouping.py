@@ -18,6 +18,8 @@ from ft2os.formats import torch_file
 from ft2os.formats.scene import UNASSIGNED
 from ft2os.pieces import Beat, no_beat
 
+NAME = "gaussian-grouping"  # what a scene of its PLY calls its format
+TITLE = "Gaussian Grouping PLY"
 CONFIDENCE = 0.95
 _FEATURES = 16
 _LOGITS = 1 << 22  # at once: 16 MB

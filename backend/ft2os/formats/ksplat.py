@@ -17,6 +17,7 @@ from ft2os import budget
 from ft2os.errors import FileError
 from ft2os.files import damaged, open_regular, read_error, size_of
 from ft2os.formats import columns
+from ft2os.formats.format import Format
 from ft2os.gaussians import C0, Gaussians
 from ft2os.pieces import Beat, no_beat, pieces
 
@@ -184,3 +185,13 @@ def _colours(rows: np.ndarray, file: _File, degree: int) -> np.ndarray:
         own = bands[:, 3 * (first - 1) :][:, : 3 * width]
         sh[:, first : first + width] = own.reshape(-1, 3, width).transpose(0, 2, 1)
     return sh
+
+
+FORMAT = Format(
+    name="ksplat",
+    title="KSplat",
+    endings=(".ksplat",),
+    reads="mkkellogg, levels 0–2",
+    reader=read,
+    degree=3,
+)

@@ -22,6 +22,7 @@ from ft2os.errors import FileError, InvalidValuesError
 from ft2os.files import brief, read_error
 from ft2os.formats import grouping, registry
 from ft2os.formats.columns import IDENTITY, REQUIRED, degree_of, matrix, rest_names, table
+from ft2os.formats.ply import ITERATION
 from ft2os.formats.scene import Scene
 from ft2os.gaussians import Gaussians, all_usable
 from ft2os.pieces import Beat, no_beat
@@ -29,7 +30,6 @@ from ft2os.strict_json import read_json
 
 log = logging.getLogger(__name__)
 _ID = re.compile(r"-?\d{1,10}", re.ASCII)
-_ITERATION = re.compile(r"iteration_(\d+)")
 Progress = Callable[[str, int, int], None]
 
 
@@ -71,10 +71,10 @@ def load_scene(
         raise FileError("No file was named.", "Choose a splat file or the output folder of a 3DGS training.")
     file = find_file(Path(path))
     report("reading", 0, 3)
-    form = registry.for_reading(file)
+    file_format = registry.for_reading(file)
     budget.check_memory(file.stat().st_size, file.name)
     try:
-        gaussians = form.read(file, lambda: report("reading", 0, 3))
+        gaussians = file_format.read(file, lambda: report("reading", 0, 3))
     except MemoryError as error:
         raise FileError(
             f"{file.name} needs more memory than there is.", "Close other programs, or use a smaller file."
@@ -83,8 +83,8 @@ def load_scene(
     gaussians = _without_invalid(gaussians, file, drop_invalid)
     report("finding groups", 2, 3)
     beat = lambda: report("finding groups", 2, 3)  # noqa: E731
-    gaussians, kind = _grouped(gaussians, file, beat) if form is registry.PLY else (gaussians, form.name)
-    scene = with_sidecars(gaussians, file, kind, size_of, beat)
+    kind = file_format.name if gaussians.identity is None else grouping.NAME
+    scene = with_sidecars(_grouped(gaussians, file, beat), file, kind, size_of, beat)
     report("done", 3, 3)
     return scene
 
@@ -101,12 +101,9 @@ def find_file(path: Path) -> Path:
     try:
         if not path.is_dir():
             return path
-        runs = [(int(m[1]), p) for p in path.glob("point_cloud/*/") if (m := _ITERATION.fullmatch(p.name))]
-        runs = [(n, p / "point_cloud.ply") for n, p in runs if isfile(p / "point_cloud.ply")]
-        if runs:
-            return max(runs)[1]
-        if isfile(path / "meta.json") and isfile(path / "means_l.webp"):
-            return path / "meta.json"
+        laid_out = registry.in_folder(path)
+        if laid_out is not None:
+            return laid_out
         files = sorted(p for p in path.iterdir() if _is_scene(p))
     except OSError as error:
         raise read_error(path, error) from error
@@ -122,8 +119,9 @@ def find_file(path: Path) -> Path:
 
 
 def _is_scene(path: Path) -> bool:
-    """Whether a file of a folder may be a scene; a ``meta.json`` without its pictures is something else."""
-    return registry.by_name(path) is not None and path.suffix.lower() != ".json" and isfile(path)
+    """Whether a file of a folder is one by its ending; an index without its folder is something else."""
+    named = registry.by_name(path)
+    return named is not None and named.ending_of(path.name) != "" and isfile(path)
 
 
 def _without_invalid(gaussians: Gaussians, file: Path, drop: bool) -> Gaussians:
@@ -159,16 +157,15 @@ def _invalid_rows(columns: np.ndarray, identity: bool) -> np.ndarray:
     return bad
 
 
-def _grouped(gaussians: Gaussians, file: Path, beat: Beat) -> tuple[Gaussians, str]:
-    """Group ids from the file's own column, or from Gaussian Grouping's classifier beside it."""
-    kind = "gaussian-grouping" if gaussians.identity is not None else "ply"
+def _grouped(gaussians: Gaussians, file: Path, beat: Beat) -> Gaussians:
+    """With group ids from the file's own column, or from Gaussian Grouping's classifier beside it."""
     classifier = file.with_name("classifier.pth")
     if gaussians.group is not None or gaussians.identity is None or not isfile(classifier):
-        return gaussians, kind
+        return gaussians
     group = grouping.classify(gaussians.identity, *grouping.read_classifier(classifier), beat)
     of_rows = np.full(len(gaussians.source.columns), -1, np.int32)
     of_rows[gaussians.row] = group
-    return gaussians.replace(group=group, source=gaussians.source.with_group(of_rows)), kind
+    return gaussians.replace(group=group, source=gaussians.source.with_group(of_rows))
 
 
 def _labels(file: Path) -> dict[int, str]:
@@ -234,6 +231,6 @@ def _settings(file: Path) -> dict[str, object]:
 def _folders(file: Path) -> list[Path]:
     """Where things beside a PLY lie: its folder, and the output folder it is in."""
     folders = [file.parent]
-    if _ITERATION.fullmatch(file.parent.name) and file.parent.parent.name == "point_cloud":
+    if ITERATION.fullmatch(file.parent.name) and file.parent.parent.name == "point_cloud":
         folders.append(file.parent.parent.parent)
     return folders

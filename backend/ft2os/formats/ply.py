@@ -6,7 +6,9 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from concurrent.futures import ThreadPoolExecutor, wait
+from os.path import isfile  # unlike Path.is_file also says no to names that no file can have
 from pathlib import Path
 from threading import Event
 from typing import BinaryIO
@@ -17,10 +19,13 @@ from ft2os.errors import FileError
 from ft2os.files import open_regular, read_error
 from ft2os.formats import ply_file
 from ft2os.formats.columns import REQUIRED, activate, degree_of, read_group
+from ft2os.formats.format import Format, begins_with
+from ft2os.formats.ply_write import save_ply
 from ft2os.gaussians import Gaussians, Source
 from ft2os.pieces import Beat, no_beat
 
 _PIECE = 1 << 20  # hashed at a time
+ITERATION = re.compile(r"iteration_(\d+)")
 
 
 def read(path: str | Path, beat: Beat = no_beat) -> Gaussians:
@@ -92,3 +97,24 @@ def _check(path: Path, header: ply_file.Header) -> None:
         )
     if not header.counts["vertex"]:
         raise FileError(f"{path.name} holds 0 Gaussians.", "Choose a file that has some.")
+
+
+def _newest_iteration(folder: Path) -> Path | None:
+    """The last scene in the output folder of a training: ``point_cloud/iteration_N/point_cloud.ply``."""
+    runs = [(int(m[1]), p) for p in folder.glob("point_cloud/*/") if (m := ITERATION.fullmatch(p.name))]
+    runs = [(n, p / "point_cloud.ply") for n, p in runs if isfile(p / "point_cloud.ply")]
+    return max(runs)[1] if runs else None
+
+
+FORMAT = Format(
+    name="ply",
+    title="3DGS PLY",
+    endings=(".ply",),
+    reads="binary of either byte order or text, any property order",
+    reader=read,
+    writer=save_ply,
+    magic=begins_with(b"ply\n", b"ply\r"),
+    folder=_newest_iteration,
+    degree=4,
+    exact=True,
+)

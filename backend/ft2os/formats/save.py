@@ -9,8 +9,9 @@ import numpy as np
 from ft2os.files import replacing
 from ft2os.formats import registry
 from ft2os.formats.columns import normalise
+from ft2os.formats.format import Format
 from ft2os.formats.load import Progress
-from ft2os.formats.ply_write import check_worth_writing, save_ply
+from ft2os.formats.ply_write import check_worth_writing
 from ft2os.gaussians import Gaussians
 
 
@@ -21,7 +22,7 @@ def save_scene(
     labels: dict[int, str] | None = None,
     inherit: np.ndarray | None = None,
     progress: Progress | None = None,
-) -> registry.Format:
+) -> Format:
     """Write Gaussians; the ending of ``path`` says how.
 
     Parameters
@@ -30,7 +31,7 @@ def save_scene(
         Replaced in one step once all is written.
     gaussians : Gaussians
     labels, inherit : optional
-        See `save_ply`; only a PLY has room for them.
+        See ``save_ply``; only an exact format has room for them.
     progress : callable, optional
         Called as ``progress(stage, step, total)``, again and again where writing takes long; may raise to
         stop. A ``total`` of 0 means that nobody knows how long it takes.
@@ -48,19 +49,19 @@ def save_scene(
         If no format that we write ends like ``path``.
     """
     path = Path(path)
-    form = registry.for_writing(path)
+    file_format = registry.for_writing(path)
     report = progress or (lambda stage, step, total: None)
     report("writing", 0, 1)
-    if form is registry.PLY:
-        save_ply(path, gaussians, labels=labels, inherit=inherit)
-        return form
+    if file_format.exact:
+        file_format.write(path, gaussians, labels=labels, inherit=inherit)
+        return file_format
     check_worth_writing(path, gaussians)
     with replacing(path) as temporary:
         gaussians = gaussians.replace(quats=normalise(gaussians.quats))
-        if form.aside and form.writable():
+        if file_format.slow and file_format.writable():
             from ft2os.formats import aside
 
-            aside.write(form, temporary, gaussians, lambda: report("packing", 0, 0))
+            aside.write(file_format, temporary, gaussians, lambda: report("packing", 0, 0))
         else:
-            form.write(temporary, gaussians)
-    return form
+            file_format.write(temporary, gaussians)
+    return file_format

@@ -30,7 +30,7 @@ class Scene:
     path : Path
         The file that holds the Gaussians.
     format : str
-        ``"ply"`` or ``"gaussian-grouping"``.
+        Name of the file's format, see ``registry.FORMATS``, or ``grouping.NAME``.
     settings : dict
         The training's settings (``cfg_args``), empty where none were found.
     """

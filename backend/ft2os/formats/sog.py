@@ -16,18 +16,19 @@ import sys
 import warnings
 import zipfile
 from dataclasses import dataclass
+from os.path import isfile  # unlike Path.is_file also says no to names that no file can have
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from ft2os import budget
-from ft2os.errors import FileError, MissingError
+from ft2os.errors import FileError
 from ft2os.files import damaged, read_bytes, read_error, size_of
 from ft2os.formats import archive, columns
+from ft2os.formats.format import Format, begins_with
 from ft2os.formats.quantised import SMALLER, from_smallest_three
-from ft2os.gaussians import Gaussians
+from ft2os.gaussians import Gaussians, with_degree
 from ft2os.pieces import Beat, no_beat, pieces
 
 META = "meta.json"
@@ -114,24 +115,17 @@ def read(path: Path, beat: Beat = no_beat) -> Gaussians:
         OverflowError,
         SyntaxError,
         struct.error,
-        Image.DecompressionBombError,
     ) as error:
         raise _damaged(path, error) from error
 
 
 def write(path: Path, gaussians: Gaussians) -> None:
     """Write a .sog file, degree 0 to 3."""
-    try:
-        import gaussforge
-    except ImportError as error:
-        raise MissingError(
-            "Writing .sog needs the package gaussforge, which is not installed.",
-            "Install the backend: pip install 'ft2os[lite]'.",
-        ) from error
-    from ft2os.formats.ply_write import save_ply
-    from ft2os.gaussians import with_degree
+    import gaussforge
 
-    plain = gaussians.replace(
+    from ft2os.formats.ply_write import save_ply
+
+    kept = gaussians.replace(
         source=None,
         row=None,
         group=None,
@@ -140,7 +134,7 @@ def write(path: Path, gaussians: Gaussians) -> None:
     )
     between = path.with_name(f"{path.name}.ply")
     try:
-        save_ply(between, plain)
+        save_ply(between, kept)
         answer = gaussforge.GaussForge().convert(between.read_bytes(), "ply", "sog")
     finally:
         between.unlink(missing_ok=True)
@@ -221,10 +215,15 @@ def _pixels(files: _Folder | _Zip, name: str, count: int) -> np.ndarray:
 
 def _picture(files: _Folder | _Zip, name: str, least: int, most: int) -> np.ndarray:
     """A picture of so many pixels, which are compared before it is unpacked.  [H, W, 4] uint8"""
+    from PIL import Image
+
     data = files.read(name, min(5 * most + _MOST_META, _MOST_PICTURE))  # nothing packs to more than it is
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of large pictures, which are compared here
-        image = Image.open(io.BytesIO(data), formats=["WEBP", "PNG"])
+        try:
+            image = Image.open(io.BytesIO(data), formats=["WEBP", "PNG"])
+        except Image.DecompressionBombError as error:
+            raise ValueError(str(error)) from error
     with image:
         if not least <= image.width * image.height <= most:
             raise ValueError(f"{name} has {image.width}×{image.height} pixels, not {least:,}")
@@ -289,3 +288,28 @@ class _Bands:
         bands = self._meanings[self._entries[np.where(known, label, 0)]]
         bands[~known] = 0
         return bands
+
+
+def _planes(folder: Path) -> Path | None:
+    """The ``meta.json`` of a folder that holds the pictures too; other tools' files are called so as well."""
+    return folder / META if isfile(folder / META) and isfile(folder / "means_l.webp") else None
+
+
+FORMAT = Format(
+    name="sog",
+    title="SOG",
+    endings=(".sog",),
+    reads="PlayCanvas, zip or folder, v1 and v2",
+    reader=read,
+    writer=write,
+    writes="zip",
+    magic=begins_with(b"PK\x03\x04"),
+    index=META,
+    folder=_planes,
+    degree=3,
+    loses="groups, order",
+    rounds="position to 16 bits, the rest to 8, bands to a palette of 65,536",
+    reader_needs=("PIL",),
+    writer_needs=("gaussforge",),
+    slow=True,
+)

@@ -12,6 +12,7 @@ import numpy as np
 
 from ft2os.errors import FileError
 from ft2os.files import open_regular, read_error, size_of
+from ft2os.formats.format import Format
 from ft2os.formats.quantised import to_byte
 from ft2os.gaussians import C0, Gaussians
 from ft2os.pieces import Beat, no_beat, pieces
@@ -70,3 +71,16 @@ def write(path: Path, gaussians: Gaussians) -> None:
     rows["rgba"][:, 3] = to_byte(gaussians.opacities * 255)
     rows["rotation"] = to_byte(gaussians.quats * _MIDDLE + _MIDDLE)
     rows.tofile(path)
+
+
+FORMAT = Format(
+    name="splat",
+    title="Splat",
+    endings=(".splat",),
+    reads="antimatter15",
+    reader=read,
+    writer=write,
+    degree=0,
+    loses="groups, view-dependent colour",
+    rounds="colour, opacity and rotation to 8 bits",
+)

@@ -23,6 +23,7 @@ from ft2os import budget
 from ft2os.errors import MissingError
 from ft2os.files import damaged, open_regular, read_error, size_of
 from ft2os.formats import columns
+from ft2os.formats.format import Format, begins_with
 from ft2os.formats.quantised import SMALLER, from_smallest_three, smallest_three, to_byte
 from ft2os.gaussians import Gaussians
 from ft2os.pieces import Beat, no_beat, pieces
@@ -227,3 +228,19 @@ def _pack_rotations(quats: np.ndarray) -> np.ndarray:
     part = np.minimum(np.rint(np.abs(others) / np.float32(SMALLER) * 511), 511).astype("<u4")
     part |= np.where(others < 0, 512, 0).astype("<u4")
     return (largest.astype("<u4") << 30) | (part[:, 0] << 20) | (part[:, 1] << 10) | part[:, 2]
+
+
+FORMAT = Format(
+    name="spz",
+    title="SPZ",
+    endings=(".spz",),
+    reads="Niantic, v1–v4",
+    reader=read,
+    writer=write,
+    writes="v3",
+    magic=begins_with(b"NGSP", b"\x1f\x8b\x08"),  # as it is (v4), and in gzip
+    degree=4,
+    loses="groups",
+    rounds="position to 24 bits, rotation to 10, the rest to 8",
+    backend_only="v4",
+)

@@ -157,8 +157,8 @@ class Server:
 
         tell = self._teller(id, "scene.convert")
         scene = load_scene(asked["path"], drop_invalid=asked["drop_invalid"], progress=tell)
-        form = save_scene(asked["out"], scene.gaussians, labels=scene.labels or None, progress=tell)
-        return {"path": asked["out"], "format": form.name, "count": len(scene.gaussians)}
+        file_format = save_scene(asked["out"], scene.gaussians, labels=scene.labels or None, progress=tell)
+        return {"path": asked["out"], "format": file_format.name, "count": len(scene.gaussians)}
 
     def _render(self, asked: dict[str, Any], id: Any) -> dict[str, Any]:
         began = time.monotonic()
