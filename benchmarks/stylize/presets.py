@@ -45,7 +45,7 @@ class Watch:
         if progress.loss is None:
             return
         self.stage = self.stage or progress.stage
-        if progress.stage == self.stage:  # the first gear that judges; others take steps of another cost
+        if progress.stage == self.stage:  # the first stage that judges; others take steps of another cost
             self.times.append(gauges.now())
             if self._breakdown:
                 self._breakdown.step()

@@ -73,7 +73,7 @@ def overrides(settings: bpy.types.PropertyGroup) -> dict:
     found = {}
     if method == "clip" and turned.regularisation > 0:
         found["regularisation"] = turned.regularisation
-    if settings.preset == "seed":  # the paper's loop has neither a material to start from nor a second gear
+    if settings.preset == "seed":  # the paper's loop has no material to start from and no geometry stage
         return found
     if turned.use_keep:
         found["keep"] = turned.keep

@@ -1,4 +1,4 @@
-"""The terms of the second gear against numbers worked out by hand, their gradients against differences."""
+"""The terms of the geometry stage against numbers worked out by hand, their gradients against differences."""
 
 import math
 

@@ -77,7 +77,7 @@ def test_the_figures_are_there_and_are_json(make):
     assert json.loads(json.dumps(to_json(stats), allow_nan=False)) == to_json(stats)
     assert {"method", "preset", "seconds", "losses", "terms", "gaussians", "stages"} <= stats.keys()
     assert len(stats["losses"]) == stats["steps"] == 4
-    assert {"nce", "direction", "patch", "form", "smooth", "anchor"} == stats["terms"].keys()
+    assert {"nce", "direction", "patch", "structure", "smooth", "anchor"} == stats["terms"].keys()
     assert all(len(values) == 4 for values in stats["terms"].values())
     assert stats["judged_views"] == 4 * 4
     assert stats["start"]["from"] == "lava"
@@ -92,7 +92,7 @@ def test_the_same_seed_gives_the_same_bits_and_another_seed_others(make, preset)
 
 
 def test_the_judge_moves_the_colours_from_the_start_and_the_loss_falls(make):
-    stats = stylize(make(start="original", steps=30, anchor=0, form=0, rate=0.02)).stats
+    stats = stylize(make(start="original", steps=30, anchor=0, structure=0, rate=0.02)).stats
     assert np.mean(stats["losses"][-5:]) < np.mean(stats["losses"][:5]) - 0.01
 
 
@@ -113,7 +113,7 @@ def test_a_prompt_of_no_material_starts_from_the_original(make, target):
 
 
 def test_nothing_but_the_object_changes(make, target):
-    # The colour gear has only the object's colours; what a context hides or shows plays no part.
+    # The colour stage has only the object's colours; what a context hides or shows plays no part.
     strays = ball(3, degree=1, centre=(30.0, 0.0, 0.0), radius=0.01)
     both = concatenate([target, strays])
     look = stylize(make(obj=both)).look
@@ -133,7 +133,7 @@ def test_a_frozen_colour_stays_at_the_start(make):
     assert _bits(frozen.look) == _bits(still.look)
 
 
-def test_a_frozen_colour_stays_in_the_second_gear_and_after_it(make):
+def test_a_frozen_colour_stays_in_the_geometry_stage_and_after_it(make):
     settings = {"geometry": 0.5, "geometry_steps": 6, "steps": 4}
     frozen = stylize(make(freeze="colour", **settings)).look
     still = stylize(make(steps=0)).look
@@ -141,7 +141,7 @@ def test_a_frozen_colour_stays_in_the_second_gear_and_after_it(make):
     assert not np.array_equal(frozen.target["means"][: len(frozen.means)], frozen.means)
 
 
-def test_a_form_that_the_prompt_names_is_given_before_the_second_gear(make, target):
+def test_a_form_that_the_prompt_names_is_given_before_the_geometry_stage(make, target):
     look = stylize(make("spiky gold", steps=1, geometry_steps=2, geometry=0.5)).look
     plain = stylize(make("spiky gold", steps=1, geometry_steps=2, geometry=0.5, start_form="none")).look
     assert len(look) > 1.2 * len(plain)
@@ -343,7 +343,7 @@ def test_the_regularisation_can_be_lpips_and_holds_the_object_back(make, data_di
         "regulariser": "lpips",
         "steps": 10,
         "rate": 0.02,
-        "form": 0,
+        "structure": 0,
         "anchor": 0,
     }
 

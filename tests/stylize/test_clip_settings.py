@@ -181,14 +181,14 @@ def test_an_override_that_does_not_fit_is_named(preset, overrides, named):
         settings.resolve(preset, overrides)
 
 
-def test_the_pool_has_the_asked_share_of_given_cameras_from_all_sides():
+def test_the_training_cameras_have_the_asked_share_of_given_cameras_from_all_sides():
     sphere = ball(200, radius=0.5)
     around = [_camera(eye=(6 * np.sin(a), -1.0, -6 * np.cos(a))) for a in np.linspace(0, 2 * np.pi, 40)]
-    pool = views.pool(sphere, around, 8, 48, 0.75, np.random.default_rng(0))
+    chosen = views.training_cameras(sphere, around, 8, 48, 0.75, np.random.default_rng(0))
     given = {tuple(np.round(c.viewmat.ravel(), 5)) for c in around}
-    own = [tuple(np.round(c.viewmat.ravel(), 5)) in given for c in pool]
+    own = [tuple(np.round(c.viewmat.ravel(), 5)) in given for c in chosen]
     assert own == [True] * 6 + [False] * 2
-    angles = np.sort([np.arctan2(c.position[0], -c.position[2]) for c in pool[:6]])
+    angles = np.sort([np.arctan2(c.position[0], -c.position[2]) for c in chosen[:6]])
     assert np.diff([*angles, angles[0] + 2 * np.pi]).max() < 1.7  # no side is left out
-    assert all((c.width, c.height) == (48, 48) for c in pool)
-    assert len(views.pool(sphere, around[:2], 8, 48, 0.75, np.random.default_rng(0))) == 8
+    assert all((c.width, c.height) == (48, 48) for c in chosen)
+    assert len(views.training_cameras(sphere, around[:2], 8, 48, 0.75, np.random.default_rng(0))) == 8

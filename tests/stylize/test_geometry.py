@@ -1,4 +1,4 @@
-"""The second gear: shapes it must reach, what it must leave alone, and splitting that shows nothing."""
+"""The geometry stage: shapes it must reach, what it must leave alone, and splitting that shows nothing."""
 
 from itertools import pairwise
 
@@ -318,13 +318,13 @@ def test_the_hardest_pulled_are_split_and_remember_their_parents():
     start = sphere(200)
     shape = Shape(start)
     densifier = Densifier(shape)
-    densifier.pull[[3, 50, 120]], densifier.views[:] = torch.tensor([5.0, 9.0, 7.0]), 1.0
+    densifier.screen_gradients[[3, 50, 120]], densifier.views[:] = torch.tensor([5.0, 9.0, 7.0]), 1.0
     assert densifier.split(0.01, 1000) == 2
     assert shape.look_parts()["parent"].tolist() == [*range(200), 50, 120]
-    densifier.pull[:] = 1.0
+    densifier.screen_gradients[:] = 1.0
     assert densifier.split(0.5, 205) == 3
     assert len(shape) == 205
-    densifier.pull[:] = 1.0
+    densifier.screen_gradients[:] = 1.0
     assert densifier.split(0.5, 205) == 0
 
 

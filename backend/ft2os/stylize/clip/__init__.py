@@ -1,7 +1,7 @@
 """The method ``clip``: an object's Gaussians move until CLIP sees the prompt in its pictures.
 
-The presets ``draft``, ``standard`` and ``high`` run the fast method (``session``): start from a material
-where the words allow, judge batches of views and crops, move colours on the linear form, then geometry where
+The presets ``draft``, ``standard`` and ``high`` run the fast method (``clip_run``): start from a material
+where the words allow, judge batches of views and crops, move colours on linear views, then geometry where
 the prompt asks for it. The preset ``seed`` runs the paper's loop (``paper``), the baseline of the benchmarks.
 ``settings`` holds the numbers of both.
 """
@@ -19,7 +19,7 @@ from ft2os.stylize.patience import until_cancelled
 
 if TYPE_CHECKING:
     from ft2os.stylize.clip import paper
-    from ft2os.stylize.clip.session import Session
+    from ft2os.stylize.clip.clip_run import ClipRun
 
 
 def run(
@@ -33,7 +33,7 @@ def run(
     ----------
     request : StylizeRequest
         ``cameras`` are views, cropped to the object. The judge sees the object alone; ``context`` counts in
-        the second gear, whose shape must not cover what stands around it.
+        the geometry stage, whose shape must not cover what stands around it.
     progress, cancelled : callable, optional
         Called and asked at every step.
 
@@ -56,13 +56,13 @@ def run(
     if progress and not isinstance(settings, PaperSettings):
         progress(Progress("loading CLIP", 0, 100))  # seconds, with torch, where no run came before
 
-    def loaded() -> Session | paper.Session:
+    def loaded() -> ClipRun | paper.PaperRun:
         if isinstance(settings, PaperSettings):
             from ft2os.stylize.clip import paper
 
-            return paper.Session(request, settings, progress, cancelled)
-        from ft2os.stylize.clip.session import Session
+            return paper.PaperRun(request, settings, progress, cancelled)
+        from ft2os.stylize.clip.clip_run import ClipRun
 
-        return Session(request, settings, progress, cancelled)
+        return ClipRun(request, settings, progress, cancelled)
 
     return until_cancelled(loaded, cancelled).run()

@@ -23,6 +23,7 @@ from ft2os.errors import FileError, RequestError
 from ft2os.files import open_regular, read_bytes, replacing
 from ft2os.guidance import style_image
 from ft2os.stylize import StylizeRequest
+from ft2os.stylize.clip import former_names
 from ft2os.stylize.clip.settings import Shared
 
 VERSION = 1
@@ -42,8 +43,9 @@ def digest(request: StylizeRequest, settings: Shared, judge: str) -> str:
         state.update(b"%d,%d;" % (camera.width, camera.height))
     if request.style_image is not None:
         state.update(read_bytes(request.style_image, style_image.MAX_BYTES))
-    words = {**asdict(settings), "freeze": sorted(settings.freeze)}
-    words |= {name: getattr(request, name) for name in ("prompt", "object_name", "preset", "seed")}
+    words = former_names.settings({**asdict(settings), "freeze": sorted(settings.freeze)})
+    words |= {name: getattr(request, name) for name in ("prompt", "object_name", "seed")}
+    words["preset"] = former_names.preset(request.preset)
     state.update(json.dumps({**words, "judge": judge, "version": VERSION}, sort_keys=True).encode())
     return state.hexdigest()
 
@@ -91,7 +93,8 @@ def load(path: Path, expected: str) -> tuple[dict[str, Tensor], dict] | None:
     with _opened(path) as (file, facts):
         if facts["digest"] != expected:
             raise RequestError(f"{path} belongs to another run: its object or settings differ.", _FIX)
-        return {name: file.get_tensor(name) for name in file.keys()}, facts  # noqa: SIM118
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        return former_names.present(tensors, facts)
 
 
 @contextmanager

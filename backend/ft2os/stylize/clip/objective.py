@@ -2,7 +2,7 @@
 
 Whole views and crops go to the judge in one batch. On whole views: the likelihood of the prompt among
 negatives that change at every step, and the direction from the original. On crops: the likelihood alone, of
-sentences about details. Beside them stand terms that ask no network: form (the start's light and dark),
+sentences about details. Beside them stand terms that ask no network: structure (the start's light and dark),
 smoothness of the change, and an anchor at the start; and, on request, VGG16's or LPIPS' content and a style
 image. Every term is on a scale of about 0 to 3, so that weights near 1 mean what they say.
 """
@@ -22,7 +22,7 @@ from ft2os.stylize.clip.texts import Texts
 
 
 class Judgement:
-    """The terms that the judge makes out of pictures; for either gear.
+    """The terms that the judge makes out of pictures; for either stage.
 
     Parameters
     ----------
@@ -65,14 +65,14 @@ class Judgement:
             sources, homographies = augment.windows(masks, crops, area, settings.tilt, rng)
             pictures.append(augment.crop(images, sources, homographies, size))
         embeddings = self._judge.embed_images(torch.cat(pictures))
-        found = {}
+        terms = {}
         if settings.nce:
-            found["nce"] = self._likelihood(embeddings[:whole], texts.whole, negatives)
+            terms["nce"] = self._likelihood(embeddings[:whole], texts.whole, negatives)
         if settings.direction and originals is not None and texts.direction.norm() > 1e-3:
-            found["direction"] = direction_loss(embeddings[:whole], originals, texts.direction)
+            terms["direction"] = direction_loss(embeddings[:whole], originals, texts.direction)
         if settings.patch and crops:
-            found["patch"] = self._likelihood(embeddings[whole:], texts.crop, negatives)
-        return found
+            terms["patch"] = self._likelihood(embeddings[whole:], texts.crop, negatives)
+        return terms
 
     def _likelihood(self, embeddings: Tensor, prompt: Tensor, negatives: Tensor) -> Tensor:
         if self._settings.loss == "similarity":
@@ -97,15 +97,15 @@ def keeping_terms(
     images: Tensor,  # [V, 3, H, W]
     originals: Tensor,  # [V, 3, H, W]
     change: Tensor,  # [M, 3] since the start
-    own: Tensor,  # [M, 3], each Gaussian's own part of it, without the palette's
+    offsets: Tensor,  # [M, 3], each Gaussian's own part of it, without the palette's
     neighbours: Tensor,  # [M, K]
 ) -> dict[str, Tensor]:
     """The terms that hold the object together, unweighted; those of weight 0 are not computed."""
-    found = {}
-    if settings.form:
-        found["form"] = structure_loss(images, originals)
+    terms = {}
+    if settings.structure:
+        terms["structure"] = structure_loss(images, originals)
     if settings.smooth:
-        found["smooth"] = smoothness_loss(own, neighbours)
+        terms["smooth"] = smoothness_loss(offsets, neighbours)
     if settings.anchor:
-        found["anchor"] = change.square().mean()
-    return found
+        terms["anchor"] = change.square().mean()
+    return terms

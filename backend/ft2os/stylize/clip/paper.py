@@ -36,7 +36,7 @@ log = logging.getLogger(__name__)
 _PREVIEW_S = 0.9
 
 
-class Session:
+class PaperRun:
     """One run: the judge, the views, the parameters, and how far they have come; ``run`` once."""
 
     def __init__(
@@ -184,7 +184,7 @@ class Session:
 
 
 def _job(request: StylizeRequest, settings: PaperSettings, judge: clip_judge.ClipJudge) -> memory.Job:
-    """What the run is about to hold: no linear forms, every band of every Gaussian, its pictures."""
+    """The memory that the run will take: every band of every Gaussian, its pictures, and no linear views."""
     side, bands = judge.image_size, 3 * request.target.sh.shape[1]
     features = memory.VGG_PIXEL * side**2 if settings.regularisation else 0
     return memory.Job(
@@ -197,10 +197,10 @@ def _job(request: StylizeRequest, settings: PaperSettings, judge: clip_judge.Cli
     )
 
 
-def _look(session: Session, stats: dict) -> Look:
-    parameters, start = session.parameters, session.object
+def _look(run: PaperRun, stats: dict) -> Look:
+    parameters, start = run.parameters, run.object
     return Look(
-        parent=session.parent,
+        parent=run.parent,
         dc=parameters.colour(),
         dc0=None,
         means=start.means,
@@ -209,10 +209,10 @@ def _look(session: Session, stats: dict) -> Look:
         opacities=start.opacities,
         target=parameters.geometry() or None,
         sh=parameters.bands(),
-        name=session.request.prompt,
-        prompt=session.request.prompt,
+        name=run.request.prompt,
+        prompt=run.request.prompt,
         method="clip",
-        seed=session.request.seed,
+        seed=run.request.seed,
         stats=stats,
     )
 

@@ -1,4 +1,4 @@
-"""The object's Gaussians as the CLIP method moves them: the second gear's shape, made from the settings."""
+"""The object's Gaussians as the paper's loop moves them: a `Shape` made from the settings."""
 
 from __future__ import annotations
 

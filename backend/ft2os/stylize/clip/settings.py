@@ -105,10 +105,10 @@ class Settings(Shared):
         Most materials, sizes and strengths to rank when choosing a start; a material that the prompt names is
         taken as it is where there is but one.
     views : int
-        Views in the pool; each is built once and judged many times. 0 judges the views that the object is
-        surveyed with: coarser, but they are there.
+        Views that are judged; each is built once and judged many times. 0 judges the views that the object is
+        prepared with: coarser, but they exist already.
     scene_camera_share : float
-        Share of the pool that comes from the scene's own cameras, where it has some.
+        Share of the views that comes from the scene's own cameras, where it has some.
     oversample : float
         Side of a view over the judge's, so that crops have pixels of their own.
     crops : float
@@ -121,19 +121,19 @@ class Settings(Shared):
         Negatives a step, the source's description among them.
     bank : int
         Words to draw them from.
-    nce, direction, patch, form, smooth, anchor, style : float
+    nce, direction, patch, structure, smooth, anchor, style : float
         Weights of the terms, see ``objective``. ``anchor`` is a tenth of itself where the start is the
         original, which is meant to be left behind.
     rate : float
         Of the colours, display-referred, at the first step; it falls along a cosine to a tenth.
     surface_views, surface_pixels, max_split_scale, limit, refit : int, int, float, int, int
-        How the object is split and surveyed, see ``prepare.prepare``.
+        How the object is split and seen, see ``prepare.prepare``.
     iterations : int
         Of the solve for the material's colours.
     geometry : float, optional
-        How far the second gear goes, 0 to 1; as the prompt asks when None.
+        How far the geometry stage goes, 0 to 1; as the prompt asks when None.
     geometry_steps : int
-        Steps of the second gear at a strength of 1.
+        Steps of the geometry stage at a strength of 1.
     start_form : str
         The form that is given before anything is judged where ``geometry`` is not 0, see
         `ft2os.stylize.form`: "auto" for the prompt's, "none", or a form's name.
@@ -160,7 +160,7 @@ class Settings(Shared):
     nce: float = 1.0
     direction: float = 0.5
     patch: float = 2.0
-    form: float = 1.0
+    structure: float = 1.0
     smooth: float = 200.0
     anchor: float = 16.0
     style: float = 2.0
@@ -184,7 +184,7 @@ PRESETS: dict[str, Shared] = {
         steps=2,
         candidates=1,
         views=0,
-        direction=0.0,  # costs as much as a step, and tells least in so few
+        direction=0.0,  # as slow as a step, and two steps hardly follow it
         surface_views=12,
         surface_pixels=176,
         limit=40_000,
@@ -236,7 +236,7 @@ _KINDS: dict[type, dict[str, table.Kind]] = {
         "bank": table.whole(16, 10_000, 512),
         **{
             name: table.number(0, 1e6, 1)
-            for name in ("nce", "direction", "patch", "form", "smooth", "anchor", "style")
+            for name in ("nce", "direction", "patch", "structure", "smooth", "anchor", "style")
         },
         "rate": table.number(0, 1, 0.012),
         "surface_views": table.whole(1, 1000, 16),
@@ -278,7 +278,7 @@ def resolve(preset: str, overrides: Mapping[str, object] | None = None) -> Setti
 
 
 def _check(settings: Settings | PaperSettings) -> None:
-    """What no single setting tells."""
+    """Refuse settings that contradict one another."""
     if settings.negatives is not None and not settings.negatives:
         raise RequestError("There are no negative texts.", "Name at least one, or leave them to be drawn.")
     if settings.freeze >= RATES.keys():

@@ -48,8 +48,8 @@ class Choice:
 
     @staticmethod
     def restored(facts: dict, seed: int) -> Choice:
-        """The choice that `stats` told of."""
-        name, keep = facts["from"], facts.get("luminance_keep", facts.get("keep"))  # "keep": of 0.1.0
+        """The choice of which these are the `stats`."""
+        name, keep = facts["from"], facts.get("luminance_keep")
         brush = None if name == ORIGINAL else Brush(MATERIALS[name], seed, facts["scale"], keep)
         return Choice(brush, facts["how"], facts["scores"])
 
@@ -112,7 +112,7 @@ def named(
     return list(dict.fromkeys([found.material.name, *nearest(judge, texts)]))[:_FEW], found.how
 
 
-def sketch(named: tuple[list[str], str], request: StylizeRequest, settings: Settings) -> Brush | None:
+def likely_brush(named: tuple[list[str], str], request: StylizeRequest, settings: Settings) -> Brush | None:
     """The material that a run will most likely start from; None where only pictures can tell."""
     names, how = named
     if not names or how == RANKED:

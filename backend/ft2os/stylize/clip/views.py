@@ -43,7 +43,7 @@ def object_views(gaussians: Gaussians, cameras: Sequence[Camera] | None, pixels:
     return [crop_to_object(gaussians, camera, pixels) or camera for camera in around]
 
 
-def pool(
+def training_cameras(
     gaussians: Gaussians,
     cameras: Sequence[Camera] | None,
     count: int,

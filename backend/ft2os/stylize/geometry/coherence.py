@@ -1,9 +1,9 @@
-"""Coherence: neighbours are pulled together, so that a surface moves as a surface.
+"""Coherence: neighbours share their gradients, so that a surface moves as a surface.
 
-A judge's pull differs from one Gaussian to the next, and Adam makes each as long as any: followed singly they
-tear a surface to flakes. So gradients are averaged onto control points and handed back from there before Adam
-sees them: descent in a smoother space, as Nicolet et al. ("Large steps in inverse rendering of geometry",
-2021) do on meshes. A little of each one's own pull is left.
+A judge's gradient differs from one Gaussian to the next, and Adam makes each as long as any. Followed singly
+they tear a surface to flakes. So gradients are averaged onto control points and handed back from there
+before Adam sees them: descent in a smoother space, as Nicolet et al. ("Large steps in inverse rendering of
+geometry", 2021) do on meshes. A little of each one's own gradient is left.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from torch import Tensor
 
 from ft2os.stylize.geometry.shape import Shape
 
-OWN = {"position": 0.03, "scale": 0.06, "rotation": 0.06, "opacity": 0.1}
+OWN_SHARE = {"position": 0.03, "scale": 0.06, "rotation": 0.06, "opacity": 0.1}
 """Share of its own gradient that a Gaussian keeps, by array; colours keep all."""
 _NEIGHBOURS = 6  # control points that a Gaussian follows
 
@@ -48,9 +48,9 @@ class Coherence:
     def __call__(self, shape: Shape) -> None:
         """Smooth the gradients that ``shape`` has now."""
         for name, gradient in shape.gradients():
-            if name in OWN:
+            if name in OWN_SHARE:
                 together = self._back @ (self._onto @ gradient.reshape(len(gradient), -1))
-                gradient.lerp_(together.reshape(gradient.shape), 1.0 - OWN[name])
+                gradient.lerp_(together.reshape(gradient.shape), 1.0 - OWN_SHARE[name])
 
 
 def _centres(places: np.ndarray, spacing: float) -> np.ndarray:

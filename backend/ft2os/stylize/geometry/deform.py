@@ -1,4 +1,4 @@
-"""The loop of the second gear: draw, ask the judge, move, and now and then split."""
+"""The loop of the geometry stage: draw, ask the judge, move, and now and then split."""
 
 from __future__ import annotations
 
@@ -154,7 +154,7 @@ class _Run:
         self.coherence: tuple[int, Coherence] | None = None  # and how many Gaussians it is for
 
     def begin(self) -> None:
-        """Split what is too long; half of the growth is kept for what the judge screen_gradients at."""
+        """Split what is too long; half of the growth is kept for where the judge's gradients are largest."""
         spare = (self.max_gaussians - len(self.shape)) // 2
         self.report.split.append(split_long(self.shape, self.extent, len(self.shape) + spare))
         self.densifier.clear()
@@ -224,7 +224,7 @@ class _Run:
         return {
             "number": self.number,
             "shape": self.shape.state_dict(),
-            "pull": self.densifier.pull,
+            "screen_gradients": self.densifier.screen_gradients,
             "views": self.densifier.views,
             "losses": list(self.report.losses),
             "terms": {name: list(values) for name, values in self.report.terms.items()},
@@ -233,7 +233,7 @@ class _Run:
 
     def resume(self, state: Mapping[str, Any]) -> None:
         self.shape.load_state_dict(state["shape"])
-        self.densifier.pull = state["pull"].to(self.device).clone()
+        self.densifier.screen_gradients = state["screen_gradients"].to(self.device).clone()
         self.densifier.views = state["views"].to(self.device).clone()
         self.number = int(state["number"])
         terms = {name: list(values) for name, values in state["terms"].items()}

@@ -1,7 +1,7 @@
-"""Where a shape needs more Gaussians: needles and oversized ones before the start, the most pulled later.
+"""Where a shape needs more Gaussians: needles and large ones before the start, later by screen gradients.
 
-Gaussians that have to be in two places at once are pulled hardest across the screen (Kerbl et al. 2023). They
-are halved along their longest axis; see `Shape.split` for the rule.
+A Gaussian that has to be in two places at once has the largest gradient on the screen (Kerbl et al. 2023).
+It is halved along its longest axis; see `Shape.split` for the rule.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def split_long(shape: Shape, extent: float, max_gaussians: int, aspect: float = 
 
 
 class Densifier:
-    """Remembers how hard each Gaussian was pulled since the last time, and splits the hardest pulled."""
+    """Sums each Gaussian's gradient on the screen since the last time, and splits those with the largest."""
 
     def __init__(self, shape: Shape) -> None:
         self._shape = shape
@@ -59,17 +59,17 @@ class Densifier:
 
     def clear(self) -> None:
         device = self._shape.parent.device
-        self.pull = torch.zeros(len(self._shape), device=device)
+        self.screen_gradients = torch.zeros(len(self._shape), device=device)
         self.views = torch.zeros(len(self._shape), device=device)
 
     def add(self, screen_gradients: ScreenGradients, width: int, height: int) -> None:
         """Take in one backward pass."""
-        pull, views = screen_gradients.each(width, height)
-        self.pull += pull
+        gradients, views = screen_gradients.each(width, height)
+        self.screen_gradients += gradients
         self.views += views
 
     def split(self, share: float, max_gaussians: int) -> int:
-        """Halve the ``share`` of Gaussians that were pulled hardest, on average over the views that saw them.
+        """Halve the ``share`` of Gaussians with the largest gradient, the mean over the views that saw them.
 
         Never beyond ``max_gaussians`` in all; begins to remember anew.
 
@@ -79,7 +79,7 @@ class Densifier:
             How many were added.
         """
         shape = self._shape
-        rank = self.pull / self.views.clamp_min(1)
+        rank = self.screen_gradients / self.views.clamp_min(1)
         rank[shape.active("opacity").detach() < _FAINT] = 0
         count = min(max_gaussians - len(shape), int(share * len(shape) + 0.5), int((rank > 0).sum()))
         rows = _top(rank, count)

@@ -1,4 +1,4 @@
-"""The numbers of the second gear."""
+"""The numbers of the geometry stage."""
 
 from __future__ import annotations
 
@@ -29,17 +29,17 @@ class Settings:
     needle, anchor, spill : float
         Weights of the terms; 0 leaves one out. The judge's loss counts once.
     spill_every, spill_views : int
-        A full-scene render of so many views at every so manieth step.
+        The full scene is drawn at every ``spill_every``th step, in so many views.
     reach : float
         How far a Gaussian may move from its start, in extents of the object, whatever the judge says. The
         mask of the spill term is dilated by as much.
     travel : float
-        How far Adam could carry a Gaussian that is pulled one way all the time, in reaches: what sets the
+        How far Adam can carry a Gaussian whose gradient always points one way, in reaches. It sets the
         learning rate of positions, so that few steps go as far as many.
     coherence : float
         Spacing of the control points that gradients are averaged over, in extents; 0 for each its own.
     densify : tuple of float
-        Shares of the steps at which the most pulled Gaussians are split.
+        Shares of the steps at which the Gaussians with the largest screen gradients are split.
     split_share : float
         How many of them each time.
     growth : float

@@ -44,7 +44,7 @@ def wanted(prompt: str, object_name: str | None = None) -> float:
     Returns
     -------
     float
-        0 where it asks for none, so that the second gear can be left out; else 0.4 (bumpy, wrinkled), 0.6
+        0 where it asks for none, so that the geometry stage can be left out; else 0.4 (bumpy, wrinkled), 0.6
         (furry, cracked), 0.8 (melting, inflated) or 1 (spiky, shattered): the strongest word counts. A word
         behind "no", "not" or "without" does not.
     """

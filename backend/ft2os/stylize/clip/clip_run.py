@@ -1,7 +1,7 @@
 """One run of the fast CLIP method, from the request to the look.
 
-The object is prepared; the judge chooses where to start; the first gear moves colours; where the prompt
-asks for another shape, the second gear moves geometry and the first runs once more over what came out.
+The object is prepared; the judge chooses where to start; the colour stage moves colours; where the prompt
+asks for another shape, the geometry stage moves geometry and then colours once more.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from ft2os.guidance import clip_judge
 from ft2os.guidance.clip_judge import ClipJudge
 from ft2os.looks import Look
 from ft2os.stylize import Progress, StylizeRequest, StylizeResult, form, geometry, memory, painting, prepare
-from ft2os.stylize.clip import checkpoint, second, start, views
-from ft2os.stylize.clip.colours import ColourGear, Originals
+from ft2os.stylize.clip import checkpoint, geometry_stage, start, views
+from ft2os.stylize.clip.colour_stage import ColourStage, ReferenceViews
 from ft2os.stylize.clip.content import Regularizer
+from ft2os.stylize.clip.linear_views import LinearViews
 from ft2os.stylize.clip.objective import Judgement
-from ft2os.stylize.clip.pool import Pool
-from ft2os.stylize.clip.report import NEW_WORDS, shares
 from ft2os.stylize.clip.settings import Settings
+from ft2os.stylize.clip.stage_weights import NEW_WORDS, stage_weights
 from ft2os.stylize.clip.style import Style
 from ft2os.stylize.clip.texts import Texts
 from ft2os.stylize.luminance import CEILING
@@ -41,10 +41,10 @@ T = TypeVar("T")
 _CONTENT_PIXELS = 160
 _BACKGROUND_SPREAD = 0.12  # of the views' backgrounds around grey, so that they stay believable
 
-_FORM = 0.4  # strength of the second gear that a form asks for at least
+_FORM_STRENGTH = 0.4  # strength of the geometry stage that a form asks for at least
 
 
-class Session:
+class ClipRun:
     """See the module; ``run`` once.
 
     Parameters
@@ -78,8 +78,10 @@ class Session:
         self.style = Style(image, request.seed, self.device) if image and settings.style else None
         how = (settings.start_form, settings.form_amount, request.object_name)
         self.asked = form.resolve_form(request.prompt, *how)
-        # A form that was asked for by hand wants the second gear, whatever the prompt says.
-        wanted = max(geometry.wanted(request.prompt, request.object_name), _FORM if self.asked.form else 0.0)
+        # A form that was asked for by hand wants the geometry stage, whatever the prompt says.
+        wanted = max(
+            geometry.wanted(request.prompt, request.object_name), _FORM_STRENGTH if self.asked.form else 0.0
+        )
         self.strength = wanted if settings.geometry is None else settings.geometry
         self.digest = checkpoint.digest(request, settings, self.judge.name)
         going_on = request.resume and request.checkpoint
@@ -88,23 +90,23 @@ class Session:
         # A run that goes on keeps its batch, whatever is free today.
         batch = self._kept[1]["batch"] if self._kept else self.memory.batch
         self.settings = replace(settings, batch=batch)
-        stages = shares(self.settings, self.strength, self.judge)
+        stages = stage_weights(self.settings, self.strength, self.judge)
         self.report = Reporter(stages, progress, cancelled, self._save)
         self.losses: list[float] = []
         self.terms: dict[str, list[float]] = {}
         self.prepared: prepare.PreparedObject | None = None
-        self.gear: ColourGear | None = None
-        self.second: second.SecondGear | None = None
+        self.colour_stage: ColourStage | None = None
+        self.geometry_stage: geometry_stage.GeometryStage | None = None
         self._saved = time.monotonic()
 
     def run(self) -> StylizeResult:
-        """The whole of it."""
+        """Make the look."""
         try:
             self._begin()
-            self.move(self.gear, "colours")
+            self.move(self.colour_stage, "colours")
             if self.strength > 0:
-                self.second = second.SecondGear(self)
-                self.second.run(self._kept)
+                self.geometry_stage = geometry_stage.GeometryStage(self)
+                self.geometry_stage.run(self._kept)
             result = self.result()
         finally:
             self._close()
@@ -114,7 +116,7 @@ class Session:
         return result
 
     def _job(self) -> memory.Job:
-        """What the run is about to hold."""
+        """The memory that the run will take."""
         settings, count = self.settings, len(self.request.target)
         geometry_too = self.strength > 0
         return memory.Job(
@@ -129,12 +131,12 @@ class Session:
         )
 
     def _begin(self) -> None:
-        """The prepared, the choice, and the first gear, where it stood or at its start."""
+        """The prepared object, the choice, and the colour stage, where it stood or at its start."""
         request, settings = self.request, self.settings
         self.report("words", 0.0)
         self.texts, self.named = self._read()
         self.judgement = Judgement(self.judge, self.texts, settings)
-        self.brush = start.sketch(self.named, request, settings)
+        self.brush = start.likely_brush(self.named, request, settings)
         self.prepared = self._prepared()
         if self._kept:
             tensors, facts = self._kept
@@ -144,16 +146,16 @@ class Session:
         else:
             colours = self._choose()
         shown = self.prepared.shown
-        self.pool = self._staged("colours", lambda _: self._pool())
+        self.linear_views = self._staged("colours", lambda _: self._make_linear_views())
         neutral = torch.from_numpy(np.clip(self.prepared.own_colours, 0, CEILING)).to(self.device)
-        self.before = Originals(self.pool, neutral, self.judgement)
-        begun = torch.from_numpy(np.asarray(colours, np.float32)).to(self.device)
-        forms = Originals(self.pool, begun, self.judgement)
-        how = (self.pool, colours, shown.means, forms, settings.steps, 1)
-        self.gear = self._staged("colours", lambda _: self.make_gear(*how))
+        self.original = ReferenceViews(self.linear_views, neutral, self.judgement)
+        start_colours = torch.from_numpy(np.asarray(colours, np.float32)).to(self.device)
+        initial = ReferenceViews(self.linear_views, start_colours, self.judgement)
+        how = (self.linear_views, colours, shown.means, initial, settings.steps, 1)
+        self.colour_stage = self._staged("colours", lambda _: self.make_colour_stage(*how))
         self.report.result = self.result
         if self._kept:
-            self.gear.restore(checkpoint.part(tensors, "colours"), *facts["colours"])
+            self.colour_stage.restore(checkpoint.part(tensors, "colours"), *facts["colours"])
 
     def _read(self) -> tuple[Texts, tuple[list[str], str]]:
         """The words as the judge reads them, and what they name; new to this machine they take seconds."""
@@ -185,7 +187,7 @@ class Session:
             limit=settings.limit,
             refit=settings.refit,
             on_progress=self.report,
-            on_first_view=self._sketch if self.brush and not self._kept else None,
+            on_first_view=self._show_brush if self.brush and not self._kept else None,
         )
         asked = self.asked
         if asked.form and self.strength > 0:
@@ -193,7 +195,7 @@ class Session:
             made = self._staged("form", lambda on_progress: form.give_form(plain, *how, on_progress))
         return replace(made, rows=own[made.rows], parent=own[made.parent])
 
-    def _sketch(self, made: prepare.PreparedObject) -> None:
+    def _show_brush(self, made: prepare.PreparedObject) -> None:
         """The first picture, long before the run has colours: the material that the prompt names."""
         first = made.surface_views[0]
 
@@ -222,13 +224,13 @@ class Session:
         solved = self._staged("solve", lambda _: painting.solve(self.prepared, painted, iterations=often))
         return np.clip(solved, 0, CEILING)
 
-    def make_gear(self, pool, colours, means, forms, steps, turn) -> ColourGear:
-        return ColourGear(
-            pool,
+    def make_colour_stage(self, linear_views, colours, means, initial, steps, turn) -> ColourStage:
+        return ColourStage(
+            linear_views,
             colours,
             means,
-            before=self.before,
-            forms=forms,
+            original=self.original,
+            initial=initial,
             judgement=self.judgement,
             settings=self.settings,
             steps=steps,
@@ -239,15 +241,15 @@ class Session:
             style=self.style,
         )
 
-    def move(self, gear: ColourGear, stage: str) -> None:
-        """All steps of a colour gear that are left."""
+    def move(self, stage: ColourStage, name: str) -> None:
+        """All steps of a colour stage that are left."""
         if "colour" in self.settings.freeze:
             return
-        self.report(stage, gear.share, preview=self.preview, at_once=True)
-        while not gear.done:
-            loss, terms = gear.step()
+        self.report(name, stage.share, preview=self.preview, at_once=True)
+        while not stage.done:
+            loss, terms = stage.step()
             self.note(loss, terms)
-            self.report(stage, gear.share, loss=loss, metrics=terms, preview=self.preview)
+            self.report(name, stage.share, loss=loss, metrics=terms, preview=self.preview)
 
     def note(self, loss: float, terms: dict[str, float]) -> None:
         """Keep a step's figures; write the checkpoint when it is due."""
@@ -265,12 +267,19 @@ class Session:
         return StylizeResult(self._look(stats), stats)
 
     def _look(self, stats: dict) -> Look:
-        if self.second:
-            return self.second.look(stats)
-        return self.prepared.look(self.request, self.gear.now(), stats)
+        if self.geometry_stage:
+            return self.geometry_stage.look(stats)
+        return self.prepared.look(self.request, self.colour_stage.now(), stats)
 
     def stats(self) -> dict:
-        settings, gears = self.settings, [g for g in (self.gear, self.second and self.second.gear) if g]
+        settings, stages = (
+            self.settings,
+            [
+                stage
+                for stage in (self.colour_stage, self.geometry_stage and self.geometry_stage.colour_stage)
+                if stage
+            ],
+        )
         return {
             "method": "clip",
             "preset": self.request.preset,
@@ -281,23 +290,24 @@ class Session:
             "target": self.texts.target,
             "steps": len(self.losses),
             "batch": settings.batch,
-            "views": len(self.pool),
+            "views": len(self.linear_views),
             "memory": self.memory.stats(),
-            "judged_views": sum(g.judged for g in gears) + (self.second.judged if self.second else 0),
+            "judged_views": sum(stage.judged for stage in stages)
+            + (self.geometry_stage.judged if self.geometry_stage else 0),
             "losses": self.losses,
             "loss_first": self.losses[0] if self.losses else None,
             "loss_last": self.losses[-1] if self.losses else None,
             "terms": self.terms,
             "geometry": self.strength,
             "form": self.asked.form if self.strength > 0 else None,
-            "gaussians": len(self.second.shape) if self.second else len(self.prepared),
+            "gaussians": len(self.geometry_stage.shape) if self.geometry_stage else len(self.prepared),
             "floaters": len(self.request.target) - len(self.prepared.rows),
-            # The surface_views show the prepared, not what a second gear has made of it.
-            **({} if self.second else measure(self.prepared.surface_views, self.gear.now())),
+            # The surface_views show the prepared, not what the geometry stage makes of it.
+            **({} if self.geometry_stage else measure(self.prepared.surface_views, self.colour_stage.now())),
         }
 
     def _save(self) -> None:
-        if not self.request.checkpoint or not self.gear:
+        if not self.request.checkpoint or not self.colour_stage:
             return
         self._saved = time.monotonic()
         facts = {
@@ -306,20 +316,20 @@ class Session:
             "choice": self.choice.stats(),
             "losses": self.losses,
             "terms": self.terms,
-            "colours": [self.gear.number, self.gear.judged],
+            "colours": [self.colour_stage.number, self.colour_stage.judged],
         }
-        tensors, _ = checkpoint.packed(self.gear.state(), "colours")
-        if self.second:
-            more, told = self.second.state()
-            tensors, facts = tensors | more, facts | told
+        tensors, _ = checkpoint.packed(self.colour_stage.state(), "colours")
+        if self.geometry_stage:
+            more, more_facts = self.geometry_stage.state()
+            tensors, facts = tensors | more, facts | more_facts
         checkpoint.save(self.request.checkpoint, tensors, facts)
 
-    def _pool(self) -> Pool:
+    def _make_linear_views(self) -> LinearViews:
         """The views to judge: built for it, or those of the surface_views."""
         made, settings, ready = self.prepared, self.settings, ()
         if settings.views:
             rng = np.random.default_rng((self.request.seed, 0))
-            cameras = views.pool(
+            cameras = views.training_cameras(
                 made.whole,
                 self.request.cameras,
                 settings.views,
@@ -330,7 +340,7 @@ class Session:
         else:
             ready = [seen.view for seen in made.surface_views]
             cameras = [view.camera for view in ready]
-        return Pool(made.shown, cameras, self.backgrounds(len(cameras)), self.device, ready)
+        return LinearViews(made.shown, cameras, self.backgrounds(len(cameras)), self.device, ready)
 
     def _pixels(self) -> int:
         """Side of a view."""
@@ -347,13 +357,13 @@ class Session:
 
     def preview(self) -> np.ndarray:  # uint8 [H, W, 3]
         """The first view over mid grey, with the colours as they are."""
-        if self.second:
-            return _bytes(self.second.picture(self._first().view.camera))
-        return self._first().on_grey(self._first().view.image(self.gear.now()))
+        if self.geometry_stage:
+            return _bytes(self.geometry_stage.picture(self._first().view.camera))
+        return self._first().on_grey(self._first().view.image(self.colour_stage.now()))
 
     def _close(self) -> None:
-        if self.gear:
-            self.pool.close()
+        if self.colour_stage:
+            self.linear_views.close()
 
 
 def _bytes(image: np.ndarray) -> np.ndarray:

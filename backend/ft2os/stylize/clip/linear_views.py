@@ -1,8 +1,8 @@
-"""The views of a run in their linear form: built once, when first needed, and judged many times.
+"""The views that a run judges, as linear maps from colours to pixels, built once and drawn many times.
 
-The form of a view takes a few hundredths of a second to build and pays after two pictures; then a picture
-costs a millisecond. While the judge looks at one batch, the views of the next are built on a thread. Which
-views those are was settled before the run began, so nothing depends on who is faster.
+Such a view takes a few hundredths of a second to build. From then on a picture costs a millisecond, so it
+pays after two pictures. While the judge looks at one batch, the views of the next are built on a thread.
+Which views those are was settled before the run began, so nothing depends on who is faster.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ PRUNE = 1e-3
 _OBJECT = 0.5  # alpha from which a pixel shows the object
 
 
-class Pool:
+class LinearViews:
     """Views of one set of Gaussians whose colours alone move.
 
     Parameters
@@ -38,7 +38,7 @@ class Pool:
     device : str
         "cpu" or "cuda".
     ready : sequence of LinearView
-        The forms of the cameras, where somebody has built them already; a GPU makes its own.
+        The first cameras' views where they exist already. A GPU builds its own.
     """
 
     def __init__(
@@ -97,6 +97,6 @@ class Pool:
 
 
 def _with_mask(view) -> tuple:
-    """A view's form, and [H, W] where the object is."""
+    """A view, and where it shows the object [H, W]."""
     alpha = view.alpha.cpu().numpy() if isinstance(view.alpha, Tensor) else view.alpha
     return view, alpha.reshape(view.camera.height, view.camera.width) > _OBJECT

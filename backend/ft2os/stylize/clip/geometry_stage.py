@@ -1,4 +1,4 @@
-"""The second gear within the CLIP method: geometry, then colours once more on the linear form rebuilt.
+"""The geometry stage within the CLIP method: the shape moves, then its colours once more.
 
 `ft2os.stylize.geometry` has the loop and its terms; here are the judge that it asks, the views with room for
 what grows, and what a checkpoint has to keep.
@@ -18,27 +18,27 @@ from ft2os.gaussians import C0, Gaussians
 from ft2os.looks import Look
 from ft2os.stylize import geometry
 from ft2os.stylize.clip import checkpoint
-from ft2os.stylize.clip.colours import ColourGear, Originals
-from ft2os.stylize.clip.pool import Pool
+from ft2os.stylize.clip.colour_stage import ColourStage, ReferenceViews
+from ft2os.stylize.clip.linear_views import LinearViews
 from ft2os.stylize.clip.settings import Settings
 from ft2os.stylize.luminance import CEILING
 from ft2os.tiles import render
 
 if TYPE_CHECKING:
-    from ft2os.stylize.clip.session import Session
+    from ft2os.stylize.clip.clip_run import ClipRun
 
-_FINISH = 0.25  # of the first gear's steps, for the colours after the geometry
+_FINISH = 0.25  # of the colour stage's steps, for the colours after the geometry
 _REACH = 0.06  # in extents of the object, at full strength
-# Gentler than the gear's own: a weak judge's pull is mostly noise, and what has a form should keep it.
-_PACE = 0.25  # times the gear's rates
+# Gentler than `geometry.RATES`: a weak judge's gradient is mostly noise, and a given form should stay.
+_PACE = 0.25  # times `geometry.RATES`
 _ANCHOR = 20.0
-_TRAVEL = 0.6  # in reaches, how far one that is pulled one way all the time may come
+_TRAVEL = 0.6  # in reaches, how far a Gaussian may come whose gradient always points one way
 _FORMED_TRAVEL = 0.3  # the same where the prompt's form was given beforehand
-_ROOM = 1.15  # of the views around the first gear's windows
+_ROOM = 1.15  # of the views around the colour stage's windows
 
 
 def steps(settings: Settings, strength: float) -> int:
-    """Steps of the second gear at some strength."""
+    """Steps of the geometry stage at some strength."""
     return max(1, round(settings.geometry_steps * strength))
 
 
@@ -52,31 +52,31 @@ def recoloured(gaussians: Gaussians, colours: np.ndarray) -> Gaussians:
     return gaussians.replace(sh=((colours[:, None] - 0.5) / C0).astype(np.float32))
 
 
-class SecondGear:
+class GeometryStage:
     """The shape, and after it colours once more.
 
     Parameters
     ----------
-    session : Session
-        Whose first gear is done.
+    run : ClipRun
+        Whose colour stage is done.
     """
 
-    def __init__(self, session: Session) -> None:
-        self._session = session
+    def __init__(self, run: ClipRun) -> None:
+        self._run = run
         self.judged = 0
-        self.gear: ColourGear | None = None  # of the finish
+        self.colour_stage: ColourStage | None = None  # of the finish
         self._now: Callable[[], dict[str, Any]] | None = None  # the loop's state, once there is one
-        made, request = session.prepared, session.request
+        prepared, request = run.prepared, run.request
         self.shape = geometry.Shape(
-            recoloured(made.shown, session.gear.now()),
-            neutral=recoloured(made.fine, made.neutral),
-            parent=made.parent,
-            freeze=session.settings.freeze,
+            recoloured(prepared.shown, run.colour_stage.now()),
+            neutral=recoloured(prepared.fine, prepared.neutral),
+            parent=prepared.parent,
+            freeze=run.settings.freeze,
             rates={name: _PACE * rate for name, rate in geometry.RATES.items()},
-            extent=made.frame.extent,
-            device=session.device,
+            extent=prepared.frame.extent,
+            device=run.device,
         )
-        self._views = [geometry.wider(camera, _ROOM) for camera in session.pool.cameras]
+        self._views = [geometry.wider(camera, _ROOM) for camera in run.linear_views.cameras]
         self._context = request.context
 
     def run(self, kept: tuple[dict, dict] | None) -> None:
@@ -86,10 +86,10 @@ class SecondGear:
         self._finish(kept)
 
     def _deform(self, state: Mapping[str, Any] | None) -> None:
-        session, settings = self._session, self._session.settings
-        total = steps(settings, session.strength)
+        run, settings = self._run, self._run.settings
+        total = steps(settings, run.strength)
         crops = round(settings.crops * settings.batch)
-        travel = _TRAVEL if session.prepared.deformed is None else _FORMED_TRAVEL
+        travel = _TRAVEL if run.prepared.deformed is None else _FORMED_TRAVEL
         whole = max(1, settings.batch - crops)
         number = int(state["number"]) if state else 0
         self.judged = number * (whole + crops)
@@ -97,50 +97,52 @@ class SecondGear:
         def judge(images: Tensor, cameras: list[Camera]) -> tuple[Tensor, dict[str, float]]:
             nonlocal number
             number += 1
-            rng = np.random.default_rng((session.request.seed, 4, number))
+            rng = np.random.default_rng((run.request.seed, 4, number))
             anywhere = np.ones((len(images), *images.shape[-2:]), bool)
-            terms = session.judgement.terms(images, crops, anywhere, rng)
+            terms = run.judgement.terms(images, crops, anywhere, rng)
             loss = sum(getattr(settings, name) * term for name, term in terms.items())
             return loss, {name: float(term.detach()) for name, term in terms.items()}
 
         def on_progress(step: geometry.Step) -> None:
             self._now = step.state
             self.judged += len(step.images) + crops
-            # Both gears have an anchor, each its own.
+            # Both stages have an anchor, each its own.
             terms = {"shape_anchor" if name == "anchor" else name: v for name, v in step.terms.items()}
-            session.note(step.loss, terms)
+            run.note(step.loss, terms)
             share = step.number / step.total
-            session.report("geometry", share, loss=step.loss, metrics=terms, preview=session.preview)
+            run.report("geometry", share, loss=step.loss, metrics=terms, preview=run.preview)
 
         geometry.deform(
             self.shape,
             self._views,
             judge,
             geometry.Settings(
-                steps=total, batch=whole, anchor=_ANCHOR, reach=_REACH * session.strength, travel=travel
+                steps=total, batch=whole, anchor=_ANCHOR, reach=_REACH * run.strength, travel=travel
             ),
-            np.random.default_rng((session.request.seed, 5)),
+            np.random.default_rng((run.request.seed, 5)),
             context=self._context,
             on_progress=on_progress,
             state=state,
         )
 
     def _finish(self, kept: tuple[dict, dict] | None) -> None:
-        """Colours once more, over the linear form of the new shape; none where they are frozen."""
-        session = self._session
-        if "colour" in session.settings.freeze:
+        """Colours once more, on linear views of the new shape; none where they are frozen."""
+        run = self._run
+        if "colour" in run.settings.freeze:
             return
         moved = self._moved()
-        pool = Pool(moved, self._views, session.backgrounds(len(self._views)), session.device)
+        linear_views = LinearViews(moved, self._views, run.backgrounds(len(self._views)), run.device)
         start = np.clip(moved.base_colours, 0, CEILING).astype(np.float32)
-        forms = Originals(pool, torch.from_numpy(start).to(session.device), session.judgement)
-        self.gear = session.make_gear(pool, start, moved.means, forms, finishing_steps(session.settings), 2)
+        initial = ReferenceViews(linear_views, torch.from_numpy(start).to(run.device), run.judgement)
+        self.colour_stage = run.make_colour_stage(
+            linear_views, start, moved.means, initial, finishing_steps(run.settings), 2
+        )
         if kept and "finish" in kept[1]:
-            self.gear.restore(checkpoint.part(kept[0], "finish"), *kept[1]["finish"])
+            self.colour_stage.restore(checkpoint.part(kept[0], "finish"), *kept[1]["finish"])
         try:
-            session.move(self.gear, "finish")
+            run.move(self.colour_stage, "finish")
         finally:
-            pool.close()
+            linear_views.close()
 
     def _moved(self) -> Gaussians:
         """The shape as it is, without bands."""
@@ -151,9 +153,9 @@ class SecondGear:
 
     def look(self, stats: dict) -> Look:
         """The look of the shape as it is, in the colours as they are."""
-        request, parts = self._session.request, self.shape.look_parts()
-        if self.gear:
-            parts["dc"] = recoloured(self._moved(), self.gear.now()).sh[:, 0]
+        request, parts = self._run.request, self.shape.look_parts()
+        if self.colour_stage:
+            parts["dc"] = recoloured(self._moved(), self.colour_stage.now()).sh[:, 0]
         return Look(
             **parts, name=request.prompt.strip(), prompt=request.prompt, method="clip", seed=request.seed,
             stats=stats,
@@ -162,8 +164,8 @@ class SecondGear:
     def picture(self, camera: Camera) -> np.ndarray:  # [H, W, 3]
         """The shape from a camera, over mid grey."""
         moved = self._moved()
-        if self.gear:
-            moved = recoloured(moved, self.gear.now())
+        if self.colour_stage:
+            moved = recoloured(moved, self.colour_stage.now())
         grey = np.full((1, 3), 0.5, np.float32)
         viewmats, Ks = stack([camera])
         return render(moved, viewmats, Ks, camera.width, camera.height, background=grey).rgb[0]
@@ -173,7 +175,7 @@ class SecondGear:
         if not self._now:
             return {}, {}
         tensors, facts = checkpoint.packed(self._now(), "shape")
-        if self.gear:
-            tensors |= checkpoint.packed(self.gear.state(), "finish")[0]
-            facts["finish"] = [self.gear.number, self.gear.judged]
+        if self.colour_stage:
+            tensors |= checkpoint.packed(self.colour_stage.state(), "finish")[0]
+            facts["finish"] = [self.colour_stage.number, self.colour_stage.judged]
         return tensors, facts

@@ -6,7 +6,7 @@ from ft2os.guidance import text_cache
 from ft2os.guidance.clip_judge import ClipJudge
 from ft2os.guidance.negatives import Bank
 from ft2os.stylize import prepare
-from ft2os.stylize.clip import second, start
+from ft2os.stylize.clip import geometry_stage, start
 from ft2os.stylize.clip.settings import Settings
 
 NEW_WORDS = "encoding words, once"  # the stage of a judge's first run
@@ -16,20 +16,20 @@ _SECONDS = {"words": 0.1, "prepare": 3.0, "form": 3.0, "paint": 0.5, "solve": 0.
 _SCORED, _JUDGED, _WORD = 0.12, 0.16, 0.003
 
 
-def shares(settings: Settings, strength: float, judge: ClipJudge) -> dict[str, float]:
-    """The stages of a run in order, and about how long each takes; ``strength`` is the second gear's."""
+def stage_weights(settings: Settings, strength: float, judge: ClipJudge) -> dict[str, float]:
+    """The stages of a run in order, and about how long each takes; ``strength`` is the geometry stage's."""
     judged, whole = _JUDGED * settings.batch, sum(prepare.STAGES.values())
-    found = {"words": _SECONDS["words"], NEW_WORDS: _WORD * _new_words(settings, judge)}
-    found |= {name: _SECONDS["prepare"] * weight / whole for name, weight in prepare.STAGES.items()}
+    weights = {"words": _SECONDS["words"], NEW_WORDS: _WORD * _new_words(settings, judge)}
+    weights |= {name: _SECONDS["prepare"] * share / whole for name, share in prepare.STAGES.items()}
     if strength > 0:
-        found["form"] = _SECONDS["form"]
-    found |= {"rank": _SCORED * start.VIEWS * (settings.candidates - 1)}
-    found |= {name: _SECONDS[name] for name in ("paint", "solve")}
-    found["colours"] = judged * settings.steps
+        weights["form"] = _SECONDS["form"]
+    weights |= {"rank": _SCORED * start.VIEWS * (settings.candidates - 1)}
+    weights |= {name: _SECONDS[name] for name in ("paint", "solve")}
+    weights["colours"] = judged * settings.steps
     if strength > 0:
-        found["geometry"] = 1.3 * judged * second.steps(settings, strength)
-        found["finish"] = judged * second.finishing_steps(settings)
-    return found
+        weights["geometry"] = 1.3 * judged * geometry_stage.steps(settings, strength)
+        weights["finish"] = judged * geometry_stage.finishing_steps(settings)
+    return weights
 
 
 def _new_words(settings: Settings, judge: ClipJudge) -> int:

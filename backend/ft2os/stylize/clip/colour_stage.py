@@ -1,4 +1,4 @@
-"""The first gear: colours alone move, on the linear form, so that the judge is the only cost.
+"""The colour stage: colours alone move, on linear views, so that the judge is the only cost.
 
 The parameters are display-referred colours, one for each of the split object's Gaussians, and one palette
 for all of them: an affine map of the start's colours. Gaussians that each go their own way make stains before
@@ -18,8 +18,8 @@ from scipy.spatial import cKDTree
 from torch import Tensor
 
 from ft2os.stylize.clip.content import Regularizer
+from ft2os.stylize.clip.linear_views import LinearViews
 from ft2os.stylize.clip.objective import Judgement, keeping_terms
-from ft2os.stylize.clip.pool import Pool
 from ft2os.stylize.clip.settings import Settings
 from ft2os.stylize.clip.style import Style
 from ft2os.stylize.clip.views import schedule
@@ -35,16 +35,16 @@ _FROM_ORIGINAL = 0.06  # of the anchor's weight, where the start is what should 
 _FASTER = 3.0  # times the rate, from there
 
 
-class Originals:
-    """The views as they were: pictures, drawn when asked for, and the judge's embeddings, kept."""
+class ReferenceViews:
+    """The views in colours that stay: pictures, drawn when asked for, and the judge's embeddings, kept."""
 
-    def __init__(self, pool: Pool, colours: Tensor, judgement: Judgement) -> None:
-        self._pool, self._colours, self._judgement = pool, colours, judgement
+    def __init__(self, linear_views: LinearViews, colours: Tensor, judgement: Judgement) -> None:
+        self._linear_views, self._colours, self._judgement = linear_views, colours, judgement
         self._embeddings: dict[int, Tensor] = {}
 
     @torch.no_grad()
     def images(self, indices: Sequence[int]) -> Tensor:  # [B, 3, H, W]
-        return self._pool.images(self._colours, indices)
+        return self._linear_views.images(self._colours, indices)
 
     def embeddings(self, indices: Sequence[int]) -> Tensor:  # [B, D]
         for index in map(int, indices):  # one by one, so that the bits do not depend on the company
@@ -53,25 +53,26 @@ class Originals:
         return torch.stack([self._embeddings[int(i)] for i in indices])
 
 
-class ColourGear:
+class ColourStage:
     """Colours and their optimiser.
 
     Parameters
     ----------
-    pool : Pool
+    linear_views : LinearViews
     start : ndarray, [M, 3]
         Display-referred colours to begin with.
     means : ndarray, [M, 3]
-        Positions, for who is whose neighbour.
-    before : Originals
-        What the direction is measured from.
-    forms : Originals
-        Whose light and dark are to stay: the start's. A material was painted with the original's in it.
+        Positions, by which neighbours are found.
+    original : ReferenceViews
+        The object in its own colours: what the direction is measured from.
+    initial : ReferenceViews
+        The object in the colours of the start, whose light and dark are to stay. A material was painted with
+        the original's in it.
     judgement : Judgement
     settings : Settings
     steps : int
     seed : tuple of int
-        Of this gear; a second pass has another.
+        Of this stage; the one after the geometry has another.
     from_original : bool
     regularizer, style : optional
         Terms that need networks of their own.
@@ -79,12 +80,12 @@ class ColourGear:
 
     def __init__(
         self,
-        pool: Pool,
+        linear_views: LinearViews,
         start: np.ndarray,
         means: np.ndarray,
         *,
-        before: Originals,
-        forms: Originals,
+        original: ReferenceViews,
+        initial: ReferenceViews,
         judgement: Judgement,
         settings: Settings,
         steps: int,
@@ -94,15 +95,17 @@ class ColourGear:
         regularizer: Regularizer | None = None,
         style: Style | None = None,
     ) -> None:
-        self._pool, self._before, self._forms = pool, before, forms
+        self._linear_views, self._original, self._initial = linear_views, original, initial
         self._judgement, self._settings, self._seed = judgement, settings, seed
         self._regularizer, self._style = regularizer, style
         self._crops = min(round(settings.crops * settings.batch), settings.batch)
         whole = max(1, settings.batch - self._crops)
-        self.order = schedule(len(pool), min(whole, len(pool)), 1, steps, np.random.default_rng(seed))
+        self.order = schedule(
+            len(linear_views), min(whole, len(linear_views)), 1, steps, np.random.default_rng(seed)
+        )
         self._weights = {
             name: getattr(settings, name)
-            for name in ("nce", "direction", "patch", "form", "smooth", "anchor", "style")
+            for name in ("nce", "direction", "patch", "structure", "smooth", "anchor", "style")
         } | {"content": 1.0}
         self._rates = [settings.rate, _PALETTE[from_original] if settings.rate else 0.0]
         if from_original:
@@ -110,9 +113,9 @@ class ColourGear:
             self._rates[0] *= _FASTER
         self._start = torch.from_numpy(np.array(start, np.float32)).to(device)
         self._near = torch.from_numpy(_neighbours(means)).to(device)
-        self._own = torch.zeros_like(self._start).requires_grad_(True)
+        self._offsets = torch.zeros_like(self._start).requires_grad_(True)
         self._palette = torch.eye(4, 3, device=device).requires_grad_(True)
-        groups = [{"params": [p], "lr": r} for p, r in zip((self._own, self._palette), self._rates)]
+        groups = [{"params": [p], "lr": r} for p, r in zip((self._offsets, self._palette), self._rates)]
         self._adam = torch.optim.Adam(groups, betas=_BETAS, eps=ADAM_EPS)
         self.number = 0
         self.judged = 0
@@ -131,8 +134,8 @@ class ColourGear:
         """One step of Adam; the loss before it, and its terms, unweighted."""
         indices = self.order[self.number]
         colours = self.colours()
-        images = self._pool.images(colours, indices)
-        self._pool.prefetch(self.order[min(self.number + 1, len(self.order) - 1)])
+        images = self._linear_views.images(colours, indices)
+        self._linear_views.prefetch(self.order[min(self.number + 1, len(self.order) - 1)])
         rng = np.random.default_rng((*self._seed, 1 + self.number))
         terms = self._terms(images, colours, indices, rng)
         loss = sum(self._weights[name] * term for name, term in terms.items())
@@ -147,7 +150,7 @@ class ColourGear:
 
     def colours(self) -> Tensor:  # [M, 3]
         """The colours as they are, with their gradient."""
-        free = self._start @ self._palette[:3] + self._palette[3] + self._own
+        free = self._start @ self._palette[:3] + self._palette[3] + self._offsets
         # Held within what a screen shows; the gradient passes, so that what is at a limit can come back.
         return free + (free.clamp(0, CEILING) - free).detach()
 
@@ -155,17 +158,17 @@ class ColourGear:
         self, images: Tensor, colours: Tensor, indices: np.ndarray, rng: np.random.Generator
     ) -> dict[str, Tensor]:
         settings = self._settings
-        originals = self._before.embeddings(indices) if settings.direction else None
-        terms = self._judgement.terms(images, self._crops, self._pool.masks(indices), rng, originals)
-        forms = self._forms.images(indices)
-        terms |= keeping_terms(settings, images, forms, colours - self._start, self._own, self._near)
+        originals = self._original.embeddings(indices) if settings.direction else None
+        terms = self._judgement.terms(images, self._crops, self._linear_views.masks(indices), rng, originals)
+        initial = self._initial.images(indices)
+        terms |= keeping_terms(settings, images, initial, colours - self._start, self._offsets, self._near)
         if self._regularizer:
             for index in map(int, indices):
                 if not self._regularizer.knows(index):
-                    self._regularizer.keep(index, self._before.images([index]))
+                    self._regularizer.keep(index, self._original.images([index]))
             terms["content"] = self._regularizer(images, indices)
         if self._style and settings.style:
-            mask = torch.from_numpy(self._pool.masks(indices[:1])).to(images)[:, None]
+            mask = torch.from_numpy(self._linear_views.masks(indices[:1])).to(images)[:, None]
             terms["style"] = self._style(images[:1], mask)
         return terms
 
@@ -180,7 +183,7 @@ class ColourGear:
     def state(self) -> dict[str, Tensor]:
         """What `restore` needs to go on to the bit; ``number`` and ``judged`` are the caller's to keep."""
         kept = {"start": self._start}
-        for name, tensor in (("own", self._own), ("palette", self._palette)):
+        for name, tensor in (("offsets", self._offsets), ("palette", self._palette)):
             kept[name] = tensor.detach()
             moments = self._adam.state.get(tensor, {})
             kept |= {f"{name}_{key}": moments[key] for key in _MOMENTS if key in moments}
@@ -190,7 +193,7 @@ class ColourGear:
         """Take up what `state` gave after ``number`` steps."""
         with torch.no_grad():
             self._start.copy_(state["start"])
-            for name, tensor in (("own", self._own), ("palette", self._palette)):
+            for name, tensor in (("offsets", self._offsets), ("palette", self._palette)):
                 tensor.copy_(state[name])
                 if number:
                     moments = {key: state[f"{name}_{key}"].to(tensor.device) for key in _MOMENTS}
