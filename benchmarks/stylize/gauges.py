@@ -153,7 +153,7 @@ class Breakdown:
             "steps": self._steps,
             "seconds": total,
             "parts": found,
-            "max_split_scale": largest,
+            "largest": largest,
             "largest_share": found[largest] / total,
             "judge_share": judge / total,
         }
