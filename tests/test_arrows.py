@@ -43,7 +43,7 @@ UPWARDS = {
     ("ft2os_blender.preferences", "ft2os_blender.ui.preferences"),
     ("ft2os_blender.scene.cameras", "ft2os_blender.render.gather"),
 }
-HEAVY = {"ft2os.formats.sog": {"PIL"}}  # imported where a .sog is read
+HEAVY: dict[str, set[str]] = {}
 
 
 @pytest.fixture(scope="module")
