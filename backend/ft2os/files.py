@@ -17,9 +17,10 @@ import stat
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from io import BufferedReader
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import TYPE_CHECKING, BinaryIO
+from typing import IO, TYPE_CHECKING
 
 from ft2os.errors import FileError
 
@@ -66,7 +67,7 @@ def cache_dir() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ft2os"
 
 
-def open_regular(path: str | Path, most: int | None = None) -> BinaryIO:
+def open_regular(path: str | Path, most: int | None = None) -> BufferedReader:
     """Open a regular file, or a link to one, for reading; it never blocks.
 
     Parameters
@@ -122,7 +123,7 @@ def read_bytes(path: str | Path, most: int) -> bytes:
             raise read_error(Path(path), error) from error
 
 
-def size_of(stream: BinaryIO) -> int:
+def size_of(stream: IO[bytes]) -> int:
     """Bytes of an open file."""
     return os.fstat(stream.fileno()).st_size
 

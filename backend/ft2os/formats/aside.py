@@ -16,6 +16,7 @@ import tempfile
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import ft2os
 from ft2os import gaussians_npy, protocol
@@ -68,7 +69,8 @@ def _run(arguments: list[str], file_format: Format, look: Callable[[], None]) ->
         finally:
             other.kill()
             other.wait()
-            other.stdout.close()
+            if other.stdout is not None:
+                other.stdout.close()
     finally:
         for end in (readable, writable):
             if end >= 0:
@@ -92,7 +94,7 @@ def _wait(other: subprocess.Popen, look: Callable[[], None]) -> bytes:
             pass
 
 
-def _apart() -> dict[str, object]:
+def _apart() -> dict[str, Any]:
     """Ctrl-C in our terminal is not meant for the other: we end it."""
     if sys.platform == "win32":
         return {"creationflags": subprocess.CREATE_NO_WINDOW | subprocess.CREATE_NEW_PROCESS_GROUP}

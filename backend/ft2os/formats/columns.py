@@ -12,6 +12,7 @@ import os
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from typing import Any
 
 import numpy as np
 
@@ -40,10 +41,15 @@ def degree_of(names: Iterable[str]) -> int | None:
     return next((d for d in range(5) if rest == set(rest_names(d))), None)
 
 
+def names_of(columns: np.ndarray) -> tuple[str, ...]:
+    """The properties of structured rows, in order."""
+    return columns.dtype.names or ()
+
+
 def table(columns: np.ndarray) -> np.ndarray | None:
     """All columns as one array without copying, where they are of one type without gaps.  [N, C]"""
-    types = {columns.dtype[name] for name in columns.dtype.names}
-    width = len(columns.dtype.names)
+    types = {columns.dtype[name] for name in names_of(columns)}
+    width = len(names_of(columns))
     if len(types) != 1 or columns.dtype.itemsize != width * next(iter(types)).itemsize:
         return None
     return np.asarray(columns).view(next(iter(types))).reshape(len(columns), width)
@@ -52,9 +58,9 @@ def table(columns: np.ndarray) -> np.ndarray | None:
 def matrix(columns: np.ndarray, names: tuple[str, ...], dtype: type = np.float32) -> np.ndarray:
     """The named columns side by side, contiguous.  [N, len(names)]"""
     out = np.empty((len(columns), len(names)), dtype)
-    flat = table(columns)
-    first = columns.dtype.names.index(names[0]) if names else 0
-    if flat is not None and columns.dtype.names[first : first + len(names)] == tuple(names):
+    flat, given = table(columns), names_of(columns)
+    first = given.index(names[0]) if names else 0
+    if flat is not None and given[first : first + len(names)] == tuple(names):
         out[:] = flat[:, first : first + len(names)]
         return out
     for rows in pieces(len(columns)):  # so that striding through columns stays in cache
@@ -71,9 +77,9 @@ def activate(columns: np.ndarray, degree: int, beat: Beat = no_beat) -> Gaussian
     n = len(columns)
     shapes = {"means": (n, 3), "quats": (n, 4), "scales": (n, 3), "opacities": (n,)}
     shapes["sh"] = (n, (degree + 1) ** 2, 3)
-    if set(IDENTITY) <= set(columns.dtype.names):
+    if set(IDENTITY) <= set(names_of(columns)):
         shapes["identity"] = (n, len(IDENTITY))
-    out = {name: np.empty(shape, np.float32) for name, shape in shapes.items()}
+    out: dict[str, Any] = {name: np.empty(shape, np.float32) for name, shape in shapes.items()}
 
     def fill(rows: slice) -> None:
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
@@ -82,9 +88,11 @@ def activate(columns: np.ndarray, degree: int, beat: Beat = no_beat) -> Gaussian
 
     # A few rows at a time stay in cache on their way, and copying lets go of the interpreter.
     threads = min(os.cpu_count() or 1, _MOST_THREADS)
-    with ThreadPoolExecutor(threads) as pool, closing(pool.map(fill, pieces(n))) as filled:
-        for _ in filled:  # closing takes what waits off the queue, should the beat raise
-            beat()
+    with ThreadPoolExecutor(threads) as pool:
+        filled: Any = pool.map(fill, pieces(n))  # a generator
+        with closing(filled):  # which takes what waits off the queue, should the beat raise
+            for _ in filled:
+                beat()
     return Gaussians(**out)
 
 
@@ -98,7 +106,7 @@ def _activated(columns: np.ndarray, degree: int) -> dict[str, np.ndarray]:
         "opacities": sigmoid(matrix(columns, OPACITY))[:, 0],
         "sh": np.concatenate([matrix(columns, DC)[:, None], rest], axis=1),
     }
-    if set(IDENTITY) <= set(columns.dtype.names):
+    if set(IDENTITY) <= set(names_of(columns)):
         found["identity"] = matrix(columns, IDENTITY)
     return found
 
@@ -144,7 +152,7 @@ def deactivate(gaussians: Gaussians, raw: np.ndarray, out: np.ndarray) -> None:
     """
     g = gaussians
     known = g.row >= 0 if g.row is not None else np.zeros(len(g), bool)
-    same_sh = degree_of(raw.dtype.names) == g.degree
+    same_sh = degree_of(names_of(raw)) == g.degree
     rest = g.sh[:, 1:].transpose(0, 2, 1).reshape(len(g), -1) if g.degree else np.empty((len(g), 0))
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         _put(out, POSITION, g.means, raw, known)
@@ -179,7 +187,7 @@ def _put(
     ``whole``: a row counts as unchanged only when all of its columns are (a quaternion).
     """
     fresh = values if backward is None else backward(values)
-    if not names or not set(names) <= set(raw.dtype.names):
+    if not names or not set(names) <= set(names_of(raw)):
         for j, name in enumerate(names):
             out[name] = fresh[:, j]
         return

@@ -148,7 +148,7 @@ def _unpacked(elements: dict[str, np.ndarray], degree: int, beat: Beat) -> Gauss
         opacities=np.empty(n, np.float32),
         sh=np.empty((n, (degree + 1) ** 2, 3), np.float32),
     )
-    coloured = set(_COLOUR_BOUNDS) <= set(chunk.dtype.names)  # files of before 2024 are not
+    coloured = set(_COLOUR_BOUNDS) <= set(columns.names_of(chunk))  # files of before 2024 are not
     for rows in pieces(n, beat):  # whole chunks
         position, rotation, scale, colour = (np.ascontiguousarray(vertex[rows][name]) for name in PACKED)
         own = np.asarray(chunk[rows.start // CHUNK : rows.stop // CHUNK])

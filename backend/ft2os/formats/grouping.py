@@ -97,6 +97,6 @@ def read_cfg_args(path: Path) -> dict[str, object]:
             raise ValueError("it is not a Namespace(...)")
         if call.args or any(k.arg is None for k in call.keywords):
             raise ValueError("it has values without names")
-        return {k.arg: ast.literal_eval(k.value) for k in call.keywords}
+        return {k.arg: ast.literal_eval(k.value) for k in call.keywords if k.arg is not None}
     except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError) as error:
         raise FileError(f"{path} cannot be understood: {brief(error)}.", "Mend or remove it.") from error

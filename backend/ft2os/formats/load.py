@@ -21,7 +21,7 @@ from ft2os.cameras.files import SizeOf, find_cameras
 from ft2os.errors import FileError, InvalidValuesError
 from ft2os.files import brief, read_error
 from ft2os.formats import grouping, registry
-from ft2os.formats.columns import IDENTITY, REQUIRED, degree_of, matrix, rest_names, table
+from ft2os.formats.columns import IDENTITY, REQUIRED, degree_of, matrix, names_of, rest_names, table
 from ft2os.formats.ply import ITERATION
 from ft2os.formats.scene import Scene
 from ft2os.gaussians import Gaussians, all_usable
@@ -145,7 +145,7 @@ def _without_invalid(gaussians: Gaussians, file: Path, drop: bool) -> Gaussians:
 
 def _invalid_rows(columns: np.ndarray, identity: bool) -> np.ndarray:
     """True where a raw number is not finite: an infinite logit has a finite opacity, but no tool means it."""
-    names = REQUIRED + rest_names(degree_of(columns.dtype.names) or 0) + (IDENTITY if identity else ())
+    names = REQUIRED + rest_names(degree_of(names_of(columns)) or 0) + (IDENTITY if identity else ())
     bad = np.zeros(len(columns), bool)
     flat = table(columns)
     if flat is not None and all_usable(flat):
@@ -160,12 +160,15 @@ def _invalid_rows(columns: np.ndarray, identity: bool) -> np.ndarray:
 def _grouped(gaussians: Gaussians, file: Path, beat: Beat) -> Gaussians:
     """With group ids from the file's own column, or from Gaussian Grouping's classifier beside it."""
     classifier = file.with_name("classifier.pth")
-    if gaussians.group is not None or gaussians.identity is None or not isfile(classifier):
+    source, row = gaussians.source, gaussians.row
+    if gaussians.identity is None or source is None or row is None:
+        return gaussians
+    if gaussians.group is not None or not isfile(classifier):
         return gaussians
     group = grouping.classify(gaussians.identity, *grouping.read_classifier(classifier), beat)
-    of_rows = np.full(len(gaussians.source.columns), -1, np.int32)
-    of_rows[gaussians.row] = group
-    return gaussians.replace(group=group, source=gaussians.source.with_group(of_rows))
+    of_rows = np.full(len(source.columns), -1, np.int32)
+    of_rows[row] = group
+    return gaussians.replace(group=group, source=source.with_group(of_rows))
 
 
 def _labels(file: Path) -> dict[int, str]:

@@ -18,7 +18,7 @@ import numpy as np
 from ft2os.errors import FileError
 from ft2os.files import open_regular, read_error
 from ft2os.formats import ply_file
-from ft2os.formats.columns import REQUIRED, activate, degree_of, read_group
+from ft2os.formats.columns import REQUIRED, activate, degree_of, names_of, read_group
 from ft2os.formats.format import Format, begins_with
 from ft2os.formats.ply_write import save_ply
 from ft2os.gaussians import Gaussians, Source
@@ -47,7 +47,7 @@ def read(path: str | Path, beat: Beat = no_beat) -> Gaussians:
             gaussians, sha256 = _activated_and_hashed(columns, stream, beat)
         except OSError as error:
             raise read_error(path, error) from error
-    group = read_group(columns["group"]) if "group" in columns.dtype.names else None
+    group = read_group(columns["group"]) if "group" in names_of(columns) else None
     others = tuple(elements.values())
     source = Source(columns, sha256, path.resolve(), header.comments, group=group, others=others)
     return gaussians.replace(group=group, source=source, row=np.arange(len(columns), dtype=np.int32))
@@ -59,7 +59,7 @@ def _activated_and_hashed(columns: np.ndarray, stream: BinaryIO, beat: Beat) -> 
     with ThreadPoolExecutor(1) as pool:
         hashed = pool.submit(_sha256, stream, stop)
         try:
-            gaussians = activate(columns, degree_of(columns.dtype.names) or 0, beat)
+            gaussians = activate(columns, degree_of(names_of(columns)) or 0, beat)
             while wait([hashed], 0.1).not_done:
                 beat()
         finally:

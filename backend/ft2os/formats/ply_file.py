@@ -218,5 +218,5 @@ def _parsed(element: PlyElement, lines: list[str], start: int) -> np.ndarray:
         with np.errstate(over="ignore"), warnings.catch_warnings(action="ignore"):  # infinities, empty lists
             return PlyData.read(text)[element.name].data
     except PlyElementParseError as error:
-        where = f"row {start + error.row:,} of its {element.name}"
+        where = f"row {start + (error.row or 0):,} of its {element.name}"
         raise ValueError(f"{where} cannot be read: {error.message}") from error

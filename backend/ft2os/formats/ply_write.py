@@ -26,6 +26,7 @@ from ft2os.formats.columns import (
     ROTATION,
     SCALE,
     deactivate,
+    names_of,
     read_group,
     rest_names,
 )
@@ -127,11 +128,12 @@ def _same_bytes(a: np.ndarray, b: np.ndarray) -> bool:
 
 def _copy_source(path: Path, gaussians: Gaussians) -> bool:
     """Copy the source file if it still is what was read; False if it is gone or another one now."""
-    if gaussians.source.path is None:
+    source = gaussians.source
+    if source is None or source.path is None:
         return False
     try:
-        with open_regular(gaussians.source.path) as stream:
-            if hashlib.file_digest(stream, "sha256").hexdigest() != gaussians.source.sha256:
+        with open_regular(source.path) as stream:
+            if hashlib.file_digest(stream, "sha256").hexdigest() != source.sha256:
                 return False
             stream.seek(0)
             with path.open("wb") as copy:
@@ -143,26 +145,24 @@ def _copy_source(path: Path, gaussians: Gaussians) -> bool:
 
 def _rows(gaussians: Gaussians, inherit: np.ndarray | None, grouped: bool = True) -> np.ndarray:
     """Structured rows for the file, in the order of ``gaussians``.  [N]"""
-    source = gaussians.source if gaussians.row is not None else None
+    source, row = gaussians.source, gaussians.row
     grouped = grouped and gaussians.group is not None
     dtype = _dtype(gaussians, grouped)
     out = np.zeros(len(gaussians), dtype)
-    if source is None:
+    if source is None or row is None:
         raw = out
         gaussians = gaussians.replace(row=None)
     else:
-        parents = gaussians.row
-        if inherit is not None:
-            parents = np.where(parents >= 0, parents, inherit)
+        parents = row if inherit is None else np.where(row >= 0, row, inherit)
         raw = source.columns[np.maximum(parents, 0)]
-        for name in set(dtype.names) & set(raw.dtype.names):
+        for name in set(names_of(out)) & set(names_of(raw)):
             out[name] = np.where(parents >= 0, raw[name], 0)
     deactivate(gaussians, raw, out)
-    if gaussians.group is not None and "group" in dtype.names:
+    if gaussians.group is not None and "group" in names_of(out):
         same = read_group(out["group"]) == gaussians.group  # −7 and NaN mean −1 too, and stay what they are
         out["group"] = np.where(same, out["group"], gaussians.group)
-    elif "group" in dtype.names:
-        out["group"][gaussians.row < 0] = -1
+    elif "group" in names_of(out) and row is not None:
+        out["group"][row < 0] = -1
     return out
 
 
@@ -170,7 +170,8 @@ def _dtype(gaussians: Gaussians, grouped: bool) -> np.dtype:
     """The source's columns in their order and types, with what the Gaussians need besides."""
     rest = rest_names(gaussians.degree)
     if gaussians.source is not None and gaussians.row is not None:
-        fields = [(n, t[0]) for n, t in _fields(gaussians.source.columns.dtype)]
+        columns = gaussians.source.columns
+        fields: list[tuple[str, np.dtype]] = [(n, columns.dtype[n]) for n in names_of(columns)]
         before = [n for n, _ in fields if n.startswith("f_rest_")]
         if set(before) != set(rest):  # another degree: all bands in the usual place
             fields = [f for f in fields if f[0] not in before]
@@ -185,13 +186,9 @@ def _dtype(gaussians: Gaussians, grouped: bool) -> np.dtype:
     return np.dtype(fields)
 
 
-def _fields(dtype: np.dtype) -> list[tuple[str, tuple[np.dtype, int]]]:
-    return [(name, dtype.fields[name][:2]) for name in dtype.names]
-
-
 def _write(path: Path, rows: np.ndarray, gaussians: Gaussians) -> None:
     source = gaussians.source
-    big = any(rows.dtype[n].byteorder == ">" for n in rows.dtype.names)
+    big = any(rows.dtype[n].byteorder == ">" for n in names_of(rows))
     rows = rows.astype(rows.dtype.newbyteorder(">" if big else "<"), copy=False)
     data = PlyData(
         [PlyElement.describe(rows, "vertex"), *(source.others if source else ())],

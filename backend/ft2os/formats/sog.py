@@ -78,6 +78,7 @@ class _Zip:
 
     def whole(self) -> int:
         """Bytes of all files together, whatever the zip says of each."""
+        assert self.file.fp is not None  # which it is once the file is closed
         return size_of(self.file.fp)
 
     def read(self, name: str, most: int) -> bytes:
@@ -193,7 +194,7 @@ def _part(meta: dict[str, Any], name: str) -> Part:
     return part
 
 
-def _whole(value: object) -> int:
+def _whole(value: Any) -> int:
     """A number of Gaussians; some write it with a point."""
     if type(value) not in (int, float) or value != value or value in (float("inf"), float("-inf")):
         raise ValueError("its count is no number")

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import struct
 import zlib
+from io import BufferedReader
 from pathlib import Path
 from typing import BinaryIO
 
@@ -82,11 +83,12 @@ def write(path: Path, gaussians: Gaussians) -> None:
         stream.write(packer.flush())
 
 
-def _streams(stream: BinaryIO, beat: Beat) -> tuple[tuple[int, int, int, int], list[np.ndarray]]:
+def _streams(stream: BufferedReader, beat: Beat) -> tuple[tuple[int, int, int, int], list[np.ndarray]]:
     """(version, count, degree, fractional bits) and the six attributes' bytes, checked against each other."""
     size = size_of(stream)
     packed = stream.peek(2)[:2] == b"\x1f\x8b"
-    plain = _Unpacked(stream, beat) if packed else stream
+    unpacked = _Unpacked(stream, beat) if packed else None
+    plain = unpacked or stream
     magic, version, count, degree, bits, _, streams = _HEADER.unpack(plain.read(_HEADER.size))
     if magic != MAGIC or not 1 <= version <= 4:
         raise ValueError(f"it is no .spz of version 1 to 4 (version {version})")
@@ -98,7 +100,7 @@ def _streams(stream: BinaryIO, beat: Beat) -> tuple[tuple[int, int, int, int], l
         parts = _zstd_streams(stream, streams, sizes)
     else:
         parts = [plain.read(size) for size in sizes]
-    if [len(part) for part in parts] != sizes or (packed and not plain.whole()):
+    if [len(part) for part in parts] != sizes or (unpacked is not None and not unpacked.whole()):
         raise ValueError("it is cut short")
     return (version, count, degree, bits), [np.frombuffer(part, np.uint8) for part in parts]
 
@@ -150,7 +152,7 @@ def _zstd_streams(stream: BinaryIO, count: int, sizes: list[int]) -> list[bytes]
 def _unzstd(packed: bytes, size: int) -> bytes:
     """One zstd stream of exactly ``size`` bytes."""
     try:
-        from compression import zstd  # Python 3.14
+        from compression import zstd  # pyright: ignore[reportMissingImports]  Python 3.14
 
         reader, failure = zstd.ZstdDecompressor(), zstd.ZstdError
         unpack = lambda: reader.decompress(packed, size)  # noqa: E731

@@ -13,6 +13,7 @@ import pickletools
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -121,7 +122,7 @@ class _Reader:
             self.step(opcode.name, argument)
         raise ValueError("the pickle has no end")
 
-    def step(self, name: str, argument: object) -> None:
+    def step(self, name: str, argument: Any) -> None:
         """One opcode."""
         stack = self.stack
         if name in ("PROTO", "FRAME"):
@@ -197,7 +198,7 @@ def _allowed(module: object, attribute: object) -> _Global:
     raise ValueError(f"it names {module}.{attribute}, which no state_dict needs")
 
 
-def _storage(argument: object) -> _Storage:
+def _storage(argument: Any) -> _Storage:
     kind, storage, key, _, count = argument
     if kind != "storage" or not isinstance(storage, _Global) or storage.name[0] != "torch":
         raise ValueError("it has a storage of unknown kind")
