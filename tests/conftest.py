@@ -48,6 +48,7 @@ def pretended_gpu(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
     gsplat_standin.install(monkeypatch)
     monkeypatch.setattr(device, "has_driver", lambda: True)
+    monkeypatch.setattr(device, "has_gsplat", lambda: True)
     remembering = (clip_judge._load, drawing._cuda_rasterizer)
     for function in remembering:
         function.cache_clear()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 DEVICE_ENV = "FT2OS_DEVICE"
 CPU, CUDA = "cpu", "cuda"
+_CUDA_HOME = "/usr/local/cuda"
 
 
 def best_device() -> str:
@@ -28,8 +30,25 @@ def best_device() -> str:
 
 
 def has_gsplat() -> bool:
-    """Whether the package that draws on a GPU is installed; importing its kernels may start a build."""
-    return importlib.util.find_spec("gsplat") is not None
+    """Whether gsplat can draw: it is installed, with its kernels or with what compiles them at first use.
+
+    Asked without importing it, since that may start a build of minutes.
+    """
+    spec = importlib.util.find_spec("gsplat")
+    if spec is None:
+        return False
+    folders = [Path(folder) for folder in spec.submodule_search_locations or ()]
+    return (
+        any(any(folder.glob("csrc*.so")) or any(folder.glob("csrc*.pyd")) for folder in folders) or has_nvcc()
+    )
+
+
+def has_nvcc() -> bool:
+    """Whether CUDA's compiler is here, where ``torch.utils.cpp_extension`` looks for it."""
+    homes = [os.environ.get(name) for name in ("CUDA_HOME", "CUDA_PATH")]
+    nvcc = "nvcc.exe" if os.name == "nt" else "nvcc"
+    places = [Path(home, "bin", nvcc) for home in (*homes, _CUDA_HOME) if home]
+    return shutil.which("nvcc") is not None or any(place.is_file() for place in places)
 
 
 def has_driver() -> bool:
@@ -47,6 +66,13 @@ def half_precision(device: torch.device) -> torch.dtype | None:
         return None
     ampere = torch.cuda.get_device_capability(device)[0] >= 8
     return torch.bfloat16 if ampere else torch.float16
+
+
+def lacks_memory(error: BaseException) -> bool:
+    """Whether an error says that there is not enough memory, of the machine or of the GPU."""
+    # By name, since torch need not have been imported: its error is a RuntimeError.
+    names = {kind.__name__ for kind in type(error).__mro__}
+    return bool(names & {"MemoryError", "OutOfMemoryError"})
 
 
 def free_memory() -> int:

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 
 from ft2os import __version__
 from ft2os.cli import console, doctor, evaluate, inspect, render, stylize, worker
+from ft2os.device import lacks_memory
 from ft2os.errors import CancelledError, Ft2osError
 from ft2os.process import NO_MEMORY_HINT
 
@@ -50,7 +51,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise
         console.complain(*lacking)
         return 1
-    except MemoryError:
+    except (MemoryError, RuntimeError) as error:
+        if not lacks_memory(error):
+            raise
         console.complain("There is not enough memory for this.", NO_MEMORY_HINT)
         return 1
     except BrokenPipeError:  # the reader of our output (head, less) has seen enough

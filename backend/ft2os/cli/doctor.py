@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-from ft2os import __version__
+from ft2os import __version__, device
 from ft2os.cli import console
 from ft2os.extras import PACKAGES, extra_of
 
@@ -111,12 +111,15 @@ def _guarded(name: str, probe: Callable[[], Check], extra: str) -> Check:
 def _device() -> Check:
     import torch
 
-    if not torch.cuda.is_available():
+    if device.best_device() == device.CPU:
         return Check("device", OK, f"cpu, {os.cpu_count()} cores, tiles engine")
     name = torch.cuda.get_device_name(0)
     if find_spec("gsplat") is None:
         fix = f"Use it: {console.install_command('cuda')}"
-        return Check("device", MISSING, f"{name} is not used", fix)
+        return Check("device", MISSING, f"{name} judges but does not draw", fix)
+    if not device.has_gsplat():
+        fix = "Install NVIDIA's CUDA toolkit (nvcc) of the version that torch was built with."
+        return Check("device", MISSING, f"{name} judges but does not draw: gsplat lacks its kernels", fix)
     return Check("device", OK, f"cuda ({name}), gsplat engine")
 
 

@@ -118,7 +118,9 @@ def _on_gpu(scenes: list[Gaussians], view: Camera, antialiased: bool) -> list[Dr
 
     try:
         return [rasterize(scene, view, antialiased) for scene in scenes]
-    except torch.cuda.OutOfMemoryError:
+    except RuntimeError as error:
+        if not device.lacks_memory(error):
+            raise
         torch.cuda.empty_cache()
         log.warning("the picture does not fit into the GPU's memory: it is drawn on the CPU")
         return None

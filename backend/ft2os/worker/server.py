@@ -21,6 +21,7 @@ from typing import Any
 
 import ft2os
 from ft2os import protocol
+from ft2os.device import lacks_memory
 from ft2os.errors import CancelledError, Ft2osError, MissingError, RequestError
 from ft2os.extras import extra_of
 from ft2os.process import NO_MEMORY_HINT
@@ -256,7 +257,7 @@ def _guidance() -> list[str]:
 
 def _explained(error: Exception) -> Ft2osError | None:
     """What no memory, or an optional package that is not there, means to the user; None for other errors."""
-    if isinstance(error, MemoryError):
+    if lacks_memory(error):
         return RequestError("There is not enough memory for this.", NO_MEMORY_HINT)
     name = (getattr(error, "name", None) or "").split(".")[0]
     if not isinstance(error, ImportError) or name in ("", "ft2os"):

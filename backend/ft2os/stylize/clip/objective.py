@@ -80,9 +80,9 @@ class Judgement:
         return contrastive_loss(embeddings, prompt, negatives, self._settings.temperature)
 
     def embed(self, images: Tensor) -> Tensor:  # [B, D]
-        """Embeddings of whole pictures, to keep."""
+        """Embeddings of whole pictures of any device, to keep."""
         with torch.no_grad():
-            return self._judge.embed_images(images)
+            return self._judge.embed_images(images.to(self._judge.device))
 
     def score(self, images: Tensor) -> Tensor:  # [B]
         """Log-likelihood of the prompt among all that it can be compared with: higher is better."""
