@@ -110,11 +110,8 @@ def stage(wheels: list[Path]) -> None:
 
 def find_packager(blender_python: Path) -> Path:
     """Blender's ``blender_ext.py`` in the environment of ``blender_python``; it runs under any Python."""
-    found = sorted(
-        blender_python.parent.parent.glob(
-            "lib/python*/site-packages/bpy/*/scripts/addons_core/bl_pkg/cli/blender_ext.py"
-        )
-    )
+    environment = blender_python.parent.parent  # whose layout differs from system to system
+    found = sorted(environment.rglob("bl_pkg/cli/blender_ext.py"))
     if not found:
         sys.exit(
             f"{blender_python} has no bpy, and with it no packager: run `make .venv-blender/.installed`."
