@@ -15,12 +15,14 @@ import psutil
 import torch
 from torch.optim import optimizer
 
+from ft2os.device import CUDA, best_device
+
 SAMPLE_S = 0.01
 
 
 def now() -> float:
     """Seconds, once the GPU has done what it was told."""
-    if torch.cuda.is_available():
+    if best_device() == CUDA:
         torch.cuda.synchronize()
     return time.perf_counter()
 
@@ -48,7 +50,7 @@ class Memory:
         if sys.platform == "linux":
             with contextlib.suppress(OSError, AttributeError):  # glibc's; others have no such call
                 ctypes.CDLL("libc.so.6").malloc_trim(0)
-        self._cuda = torch.cuda.is_available()
+        self._cuda = best_device() == CUDA
         if self._cuda:
             torch.cuda.reset_peak_memory_stats()
             self.before = self.peak = torch.cuda.memory_allocated()

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from ft2os.cameras import orbit
 from ft2os.cameras.camera import Camera
+from ft2os.device import best_device
 from ft2os.errors import RequestError
 from ft2os.formats import Scene
 from ft2os.gaussians import Gaussians
@@ -73,9 +73,7 @@ def choose(scene: Scene, group: int, model: str | None = None) -> Subject:
     """The group of the scene as the object, and the judge that is here; a random one where none is."""
     real = clip_judge.available(model)
     name, pretrained = (model, None) if real else (model or clip_judge.DEFAULT_MODEL, clip_judge.RANDOM)
-    judge = clip_judge.load(name, pretrained)
-    if torch.cuda.is_available():
-        judge.to("cuda")
+    judge = clip_judge.load(name, pretrained).to(best_device())
     mask = scene.mask(group)
     target, context = scene.gaussians.subset(mask), scene.gaussians.subset(~mask)
     cameras = scene.cameras or orbit(scene.gaussians, 24, size=(640, 480))

@@ -219,13 +219,12 @@ def test_every_picture_of_a_network_keeps_the_same():
     assert kept_bytes(network, 16) == (3 + 8) * 16 * 16 * 4
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs CUDA")
-def test_on_cuda_it_judges_in_half_precision_and_agrees(folder):
+def test_on_cuda_it_judges_in_half_precision_and_agrees(folder, gpu):
     judge = clip_judge.load(str(folder))
     images = torch.rand(2, 3, 32, 32)
     plain = judge.embed_images(images)
     try:
-        judge.to("cuda")
+        judge.to(gpu)
         found = judge.embed_images(images.cuda())
         assert judge._encode.dtype(found.device) in (torch.bfloat16, torch.float16)
         torch.testing.assert_close(found.cpu(), plain, atol=0.02, rtol=0)

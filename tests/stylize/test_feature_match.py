@@ -144,12 +144,11 @@ def test_missing_weights_are_told_with_a_way_to_them(monkeypatch, tmp_path):
     assert "preset draft" in caught.value.hint
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
-def test_on_a_gpu_the_loop_gives_the_same_colours(made, network):
+def test_on_a_gpu_the_loop_gives_the_same_colours(made, network, gpu):
     import copy
 
     terms = Terms(match=1.0, content=0.1, hold=1.0, statistics=1.0, smooth=1.0)
     more = {"style": stripes(), "means": made.fine.means}
     _, here, _ = run(made, network, terms, steps=4, **more)
-    _, there, _ = run(made, copy.deepcopy(network).to("cuda"), terms, steps=4, **more)
+    _, there, _ = run(made, copy.deepcopy(network).to(gpu), terms, steps=4, **more)
     assert np.abs(here - there).mean() < 0.01
