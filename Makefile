@@ -4,6 +4,7 @@
 #   make test           the tests, Blender 4.5 included
 #   make test-blender   the Blender tests on 4.2, 4.5 and 5.0, each in an environment of its own
 #   make test-window    tests in a real window, with mouse and keys: WINDOW=a folder with Blender, or BLENDER=a program
+#   make test-gpu       on a machine with an NVIDIA GPU: its tests against the CPU, its benchmarks; out/gpu.md
 #   make extension      dist/ft2os_blender-<version>.zip
 #   make release        dist/: the zip, the wheel, an index for Blender, checksums; twice made, the same bytes
 #   make demo-scene     model, render and train the demo scene again (about half an hour on two cores)
@@ -31,7 +32,7 @@ ZIP := dist/ft2os_blender-$(VERSION).zip
 ZIP_SOURCES := $(shell find ft2os_blender backend/ft2os -type f -not -path '*/__pycache__/*' 2>/dev/null) \
                blender_manifest.toml pyproject.toml constraints.txt scripts/build_extension.py LICENSE
 
-.PHONY: demo test test-backend test-blender test-window extension release demo-scene gallery fuzz lint \
+.PHONY: demo test test-backend test-blender test-window test-gpu extension release demo-scene gallery fuzz lint \
         constraints clean
 .SECONDARY:
 
@@ -56,6 +57,13 @@ test-blender: .venv/.installed $(foreach v,$(filter-out 4.5,$(BLENDERS)),.venv-b
 # Run by hand: it needs a screen, or root and a folder that holds a Debian with Blender and Xvfb.
 test-window: .venv/.installed $(ZIP)
 	WINDOW="$(if $(WINDOW),$(abspath $(WINDOW)))" BLENDER="$(BLENDER)" $(VENV) -m pytest tests/window
+
+# The check comes before anything is installed.
+test-gpu:
+	@$(PYTHON) scripts/gpu_report.py --check
+	@$(MAKE) --no-print-directory .venv/.installed
+	$(VENV) -m pip install --quiet --editable '.[dev,cuda]' $(if $(CONSTRAINTS),--constraint $(CONSTRAINTS))
+	$(VENV) scripts/gpu_report.py
 
 extension: $(ZIP)
 
