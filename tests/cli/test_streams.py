@@ -20,6 +20,7 @@ COMMAND = f"'{sys.executable}' -m ft2os"
 def shell(line: str | bytes, **env: str) -> tuple[int, str, str]:
     """Exit code, output and complaints of a command line in a shell."""
     environment = os.environ | {"PYTHONPATH": str(ROOT / "backend")} | env
+    environment.pop("PYTHONUNBUFFERED", None)  # what is buffered may fail once more at exit
     done = subprocess.run(["bash", "-c", line], capture_output=True, timeout=60, env=environment)
     return done.returncode, done.stdout.decode("utf-8", "replace"), done.stderr.decode("utf-8", "replace")
 

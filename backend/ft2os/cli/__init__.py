@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import errno
 import logging
-import os
 import sys
 from collections.abc import Sequence
 
@@ -57,12 +56,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         console.complain("There is not enough memory for this.", NO_MEMORY_HINT)
         return 1
     except BrokenPipeError:  # the reader of our output (head, less) has seen enough
-        _drop_output()
+        console.drop(sys.stdout)
         return 0
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             raise
-        _drop_output()
+        console.drop(sys.stdout)
         where = error.filename or "The output"
         console.complain(f"{where} cannot be written: the disk is full.", "Free some space.")
         return 1
@@ -79,8 +78,3 @@ def _run(argv: Sequence[str] | None) -> int:
         return args.run(args) or 0
     finally:
         sys.stdout.flush()  # so that a full disk or a closed pipe behind our output is told here
-
-
-def _drop_output() -> None:
-    """Let what is still buffered go nowhere, so that it does not fail again at exit."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

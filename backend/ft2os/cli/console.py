@@ -11,8 +11,8 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from typing import Protocol
+from contextlib import contextmanager
+from typing import Protocol, TextIO
 
 from ft2os.extras import PACKAGES, extra_of
 from ft2os.process import open_standard_streams
@@ -60,10 +60,17 @@ def _as_bytes_or_escape(error: UnicodeError) -> tuple[str | bytes, int]:
 
 def complain(message: str, hint: str = "") -> None:
     """One line that says what is wrong and one that says what to do, on stderr."""
-    with suppress(BrokenPipeError):  # nobody reads it
+    try:
         print(f"ft2os: {_one_line(message)}", file=sys.stderr)
         if hint:
             print(f"       {_one_line(hint)}", file=sys.stderr)
+    except BrokenPipeError:  # nobody reads it
+        drop(sys.stderr)
+
+
+def drop(stream: TextIO) -> None:
+    """Let what is still buffered go nowhere, so that it does not fail again at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _one_line(text: str) -> str:
