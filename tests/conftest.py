@@ -14,6 +14,8 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))  # so that `from tests.scenes import ball` works however pytest is started
 
+from tests.skips import pytest_sessionfinish, pytest_terminal_summary  # noqa: E402, F401  hooks of pytest
+
 # torch and numba each bring an OpenMP runtime; passive waiting keeps them from spinning against each other.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
