@@ -90,6 +90,16 @@ def test_identity_changes_nothing():
     assert transforms.apply(gaussians, np.eye(4)) is gaussians
 
 
+def test_the_rounding_of_many_parents_is_no_stretch():
+    linear = np.eye(3)
+    for turn in range(12):  # each a float32 matrix, as Blender multiplies them
+        linear = (linear.astype(np.float32) @ (1.7 * rotation(turn)).astype(np.float32)).astype(np.float32)
+    matrix = np.eye(4)
+    matrix[:3, :3] = linear * [1, 1, 1 + 5e-4]
+    _, scale, _ = transforms.decompose(matrix)
+    assert scale == pytest.approx(1.7**12, rel=1e-3)
+
+
 def test_quaternion_of_half_turns():
     for turn in (np.diag([1, -1, -1]), np.diag([-1, 1, -1]), np.diag([-1, -1, 1])):
         quat = transforms.quat_from_rotation(turn)
@@ -101,6 +111,7 @@ def test_quaternion_of_half_turns():
     ("linear", "word"),
     [
         (np.diag([1, 1, 2]), "stretched"),
+        (np.diag([1, 1, 1.01]), "stretched"),  # a hundredth already shows
         (np.array([[1, 0.3, 0], [0, 1, 0], [0, 0, 1]]), "sheared"),
         (np.diag([-1, 1, 1]), "mirrored"),
         (np.zeros((3, 3)), "zero"),

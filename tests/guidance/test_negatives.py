@@ -23,3 +23,14 @@ def test_ten_negatives_the_same_for_a_seed_and_others_for_another():
 def test_no_negative_is_a_word_of_the_prompt(prompt):
     everything = negatives.draw(prompt, seed=0, count=9_990)
     assert not {word.lower() for word in everything} & set(prompt.lower().split())
+
+
+def test_a_bank_leaves_out_what_lies_nearest_to_the_prompt():
+    """Words a right angle apart and less: the nearest quarter goes, the others stay in their order."""
+    torch = pytest.importorskip("torch")
+    angles = torch.deg2rad(torch.tensor([80.0, 10.0, 50.0, 20.0, 70.0, 30.0, 60.0, 40.0]))
+    embeddings = torch.stack([angles.cos(), angles.sin()], dim=1)
+    texts = ("80", "10", "50", "20", "70", "30", "60", "40")
+    kept = negatives.Bank(texts, embeddings).without(torch.tensor([1.0, 0.0]), share=0.25)
+    assert kept.texts == ("80", "50", "70", "30", "60", "40")
+    torch.testing.assert_close(kept.embeddings, embeddings[[0, 2, 4, 5, 6, 7]])

@@ -86,6 +86,20 @@ def test_plain_objects_and_plain_pictures_have_a_palette_too():
     assert np.isfinite(palette(grey[:1], plain).colours(grey)).all()
 
 
+def test_lit_and_shaded_sides_come_nearer_before_the_palette_and_detail_stays():
+    """Half of their difference goes, or ink would make them black and white."""
+    made = prepare.prepare(ball(400, radius=1.0), views=1, pixels=64, max_split_scale=1.0, limit=1)
+    view = made.surface_views[0]
+    rows, columns = np.nonzero(view.mask)
+    middle = int(np.median(columns))
+    detail = np.where((rows + columns) % 2, 0.05, -0.05)
+    own = np.repeat((np.where(columns < middle, 0.8, 0.2) + detail)[:, None], 3, axis=1).astype(np.float32)
+    found = picture_paint._evened(view, own)
+    left, right = columns < middle - 16, columns > middle + 16
+    assert found[left].mean() - found[right].mean() == pytest.approx(0.3, abs=0.06)
+    assert found[left].std() == pytest.approx(0.05, abs=0.01)
+
+
 def test_strokes_are_in_space_and_not_in_the_view():
     rng = np.random.default_rng(0)
     strokes = Strokes(rng.uniform(0, 1, (60, 80, 3)).astype(np.float32), seed=3)
