@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -39,15 +38,16 @@ def test_a_sog_is_written_and_nothing_is_left_beside_it(tmp_path):
 
 def test_stopping_ends_the_other_process_and_leaves_what_was_there(tmp_path):
     (tmp_path / "a.sog").write_bytes(b"as it was")
-    began = time.monotonic()
+    asked = []
 
     def stop_once_it_runs(stage: str, step: int, total: int) -> None:
-        if stage == "packing" and time.monotonic() - began > 0.5:
+        asked.append(stage)
+        if asked.count("packing") == 5:
+            assert _running(str(tmp_path))
             raise CancelledError
 
     with pytest.raises(CancelledError):
         save_scene(tmp_path / "a.sog", ball(60_000, 3), progress=stop_once_it_runs)
-    assert time.monotonic() - began < 20  # written whole it takes longer
     assert (tmp_path / "a.sog").read_bytes() == b"as it was"
     assert [path.name for path in tmp_path.iterdir()] == ["a.sog"]
     assert not _running(str(tmp_path))

@@ -53,6 +53,16 @@ def test_a_cancel_stops_with_what_there_is():
     assert stopped == [1, 1]
 
 
+def test_the_stages_seconds_make_up_the_whole(monkeypatch):
+    clock = [10.0]
+    monkeypatch.setattr("ft2os.stylize.report.time.perf_counter", lambda: clock[0])
+    report = Reporter(SHARES, None, None)
+    for stage, seconds in (("look", 0.5), ("look", 1.5), ("paint", 3.0), ("look", 0.25)):
+        report(stage, 0.1)
+        clock[0] += seconds
+    assert report.times() == {"seconds": 5.25, "stages": {"look": 2.25, "paint": 3.0}}
+
+
 def test_asking_for_the_times_in_the_middle_of_a_stage_loses_none_of_it():
     report = Reporter(SHARES, None, None)
     report("look", 0.0)

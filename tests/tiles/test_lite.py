@@ -68,7 +68,7 @@ def test_the_cache_is_a_folder_that_can_be_written(home, tmp_path):
     blocked = tmp_path / "missing"
     blocked.write_text("a file where the cache folder would be")
     code = "from ft2os import threads; import os; print(os.environ['NUMBA_CACHE_DIR'])"
-    environment = {k: v for k, v in os.environ.items() if k != "NUMBA_CACHE_DIR"}
+    environment = {k: v for k, v in os.environ.items() if k not in ("NUMBA_CACHE_DIR", "FT2OS_CACHE")}
     environment |= {"XDG_CACHE_HOME": str(tmp_path / home), "TMPDIR": str(tmp_path)}
     result = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, env=environment, timeout=60

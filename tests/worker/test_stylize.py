@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import time
 
 import numpy as np
 import pytest
@@ -181,10 +180,8 @@ def test_a_long_conversion_leaves_the_worker_alive_and_can_be_cancelled(tmp_path
     message = peer.message("scene.convert", path=str(tmp_path / "a.ply"), out=str(tmp_path / "b.sog"))
     peer.send(message)
     peer.until(lambda m: m.get("method") == "progress" and m["params"]["stage"] == "packing")
-    began = time.monotonic()
     for _ in range(3):
         peer.until(lambda m: m.get("method") == "heartbeat")
-    assert time.monotonic() - began < 10
     assert peer.initialize()  # other requests are served meanwhile
     assert not any(m.get("id") == message["id"] for m in peer.seen), "it was too short to tell"
     peer.send({"jsonrpc": "2.0", "method": "$/cancel", "params": {"id": message["id"]}})
