@@ -10,6 +10,7 @@
 #   make demo-scene     model, render and train the demo scene again (about half an hour on two cores)
 #   make gallery        docs/gallery: prompts × objects, before and after (about ten minutes on two cores)
 #   make fuzz           2,000 damaged files for every reader of files
+#   make mutants        do the tests notice? some 140 deliberate mistakes, at most half an hour: SEED=1 draws others
 #   make lint           ruff
 #   make constraints    constraints.txt again, from what .venv holds: after `make clean` and `make CONSTRAINTS= test`
 #   make clean          everything that make made, environments included
@@ -32,8 +33,8 @@ ZIP := dist/ft2os_blender-$(VERSION).zip
 ZIP_SOURCES := $(shell find ft2os_blender backend/ft2os -type f -not -path '*/__pycache__/*' 2>/dev/null) \
                blender_manifest.toml pyproject.toml constraints.txt scripts/build_extension.py LICENSE
 
-.PHONY: demo test test-backend test-blender test-window test-gpu extension release demo-scene gallery fuzz lint \
-        constraints clean
+.PHONY: demo test test-backend test-blender test-window test-gpu extension release demo-scene gallery fuzz \
+        mutants lint constraints clean
 .SECONDARY:
 
 demo: .venv/.installed .venv-blender/.installed $(ZIP)
@@ -82,6 +83,10 @@ gallery: .venv/.installed
 # 2,000 damaged files of every format; `make test` reads 200 of each.
 fuzz: .venv/.installed
 	$(VENV) -m tests.formats.fuzz --count 2000
+
+# Two at a time in copies of the tree; Blender's tests judge some of them.
+mutants: .venv/.installed .venv-blender/.installed
+	$(VENV) -m tests.mutants --seed "$(SEED)"
 
 lint: .venv/.installed
 	$(VENV) -m ruff check .
