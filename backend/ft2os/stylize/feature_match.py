@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -127,7 +127,8 @@ class Matcher:
         found = self.features(images) if found is None else found
         total = images.new_zeros(())
         for name in self.names:
-            inside = F.adaptive_avg_pool2d(mask, found[name].shape[-2:]).flatten() > _INSIDE
+            height, width = found[name].shape[-2:]
+            inside = F.adaptive_avg_pool2d(mask, (height, width)).flatten() > _INSIDE
             own = F.normalize(found[name].transpose(0, 1).flatten(1)[:, inside], dim=0)
             if not own.shape[1]:
                 continue
@@ -199,7 +200,7 @@ def run(
     for step in range(1, schedule.steps + 1):
         queue = queue or order.permutation(len(surface_views)).tolist()
         values = loop.terms(now, queue.pop())
-        loss = sum(getattr(terms, name) * value for name, value in values.items())
+        loss: Any = sum(getattr(terms, name) * value for name, value in values.items())
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -274,8 +275,10 @@ class _Loop:
         target = torch.from_numpy(np.asarray(self.targets[index], np.float32))
         mask = torch.from_numpy(s.mask[None, None].astype(np.float32))
         both = (_batch(x + over) for x in (apply(now, s.view), target))
-        pictures = tuple(x.to(self.matcher.device) for x in (*both, mask))
-        return tuple(F.avg_pool2d(x, self.shrink) for x in pictures) if self.shrink > 1 else pictures
+        shown, painted, mask = (x.to(self.matcher.device) for x in (*both, mask))
+        if self.shrink > 1:
+            shown, painted, mask = (F.avg_pool2d(x, self.shrink) for x in (shown, painted, mask))
+        return shown, painted, mask
 
 
 def _batch(image: Tensor) -> Tensor:

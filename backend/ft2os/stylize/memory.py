@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 from ft2os.errors import RequestError
 from ft2os.process import MEMORY_ENV
@@ -72,7 +73,7 @@ class Job:
     fixed: int = 0
 
     @classmethod
-    def of_prepared(cls, count: int, settings: Mapping[str, int], **more: int) -> Job:
+    def of_prepared(cls, count: int, settings: Mapping[str, int], **more: Any) -> Job:
         """Of a method that prepares an object of ``count`` Gaussians with the settings of those names."""
         largest = max_gaussians(count, settings["limit"])
         return cls(largest, settings["views"], settings["pixels"], **more)

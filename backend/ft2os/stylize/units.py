@@ -124,7 +124,8 @@ def in_own_units(
 
     def moved(step: Progress) -> None:
         partial = step.partial
-        progress(replace(step, partial=partial and (lambda: units.result(partial()))))
+        if progress is not None:
+            progress(replace(step, partial=partial and (lambda: units.result(partial()))))
 
     try:
         return units.result(run(units.request(request), moved if progress else None, cancelled))

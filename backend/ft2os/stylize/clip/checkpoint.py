@@ -36,10 +36,10 @@ def digest(request: StylizeRequest, settings: Shared, judge: str) -> str:
     state = hashlib.sha256()
     for gaussians in (request.target, request.context):
         for name in ("means", "quats", "scales", "opacities", "sh") if gaussians is not None else ():
-            state.update(np.ascontiguousarray(getattr(gaussians, name)))
+            state.update(np.ascontiguousarray(getattr(gaussians, name)).data)
     for camera in request.cameras or ():
-        state.update(np.ascontiguousarray(camera.viewmat))
-        state.update(np.ascontiguousarray(camera.K))
+        state.update(np.ascontiguousarray(camera.viewmat).data)
+        state.update(np.ascontiguousarray(camera.K).data)
         state.update(b"%d,%d;" % (camera.width, camera.height))
     if request.style_image is not None:
         state.update(read_bytes(request.style_image, style_image.MAX_BYTES))

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -43,10 +44,10 @@ class ReferenceViews:
         self._embeddings: dict[int, Tensor] = {}
 
     @torch.no_grad()
-    def images(self, indices: Sequence[int]) -> Tensor:  # [B, 3, H, W]
+    def images(self, indices: Sequence[int] | np.ndarray) -> Tensor:  # [B, 3, H, W]
         return self._linear_views.images(self._colours, indices)
 
-    def embeddings(self, indices: Sequence[int]) -> Tensor:  # [B, D]
+    def embeddings(self, indices: Sequence[int] | np.ndarray) -> Tensor:  # [B, D]
         for index in map(int, indices):  # one by one, so that the bits do not depend on the company
             if index not in self._embeddings:
                 self._embeddings[index] = self._judgement.embed(self.images([index]))[0]
@@ -138,7 +139,7 @@ class ColourStage:
         self._linear_views.prefetch(self.order[min(self.number + 1, len(self.order) - 1)])
         rng = np.random.default_rng((*self._seed, 1 + self.number))
         terms = self._terms(images, colours, indices, rng)
-        loss = sum(self._weights[name] * term for name, term in terms.items())
+        loss: Any = sum(self._weights[name] * term for name, term in terms.items())
         self._adam.zero_grad(set_to_none=True)
         loss.backward()
         for group, rate in zip(self._adam.param_groups, self._rates):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -63,7 +64,7 @@ class Regularizer:
     def __call__(
         self,
         images: Tensor,  # [B, 3, H, W]
-        indices: Sequence[int],
+        indices: Sequence[int] | np.ndarray,
     ) -> Tensor:  # []
         """The mean distance of each view to itself as it was, times the factor."""
         originals = torch.stack([self._kept[int(i)] for i in indices]).float()

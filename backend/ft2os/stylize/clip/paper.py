@@ -134,8 +134,8 @@ class PaperRun:
         """Go on from the checkpoint, if that was asked for and it is there."""
         path = self.request.checkpoint
         kept = checkpoint.load(path, self.digest) if path and self.request.resume else None
-        if kept:
-            self.parameters.load_state_dict(checkpoint.unpacked(kept, "shape"))
+        if kept and (shape := checkpoint.unpacked(kept, "shape")):
+            self.parameters.load_state_dict(shape)
             self.losses = kept[1]["losses"]
             self._resumed = len(self.losses)
 

@@ -134,7 +134,8 @@ class _Run:
     ) -> None:
         self.shape, self.views, self.judge, self.settings = shape, views, judge, settings
         self.device = shape.parent.device
-        began = Gaussians(**{n: t.cpu().numpy() for n, t in shape.home.items()}, sh=_no_sh(shape))
+        home: dict[str, Any] = {name: tensor.cpu().numpy() for name, tensor in shape.home.items()}
+        began = Gaussians(**home, sh=_no_sh(shape))
         self.extent = frame_of(began).extent
         self.max_gaussians = int(settings.growth * len(shape))
         self.order = _order(len(views), settings.steps, settings.batch, rng)
@@ -175,7 +176,7 @@ class _Run:
             "anchor": settings.anchor,
             "spill": settings.spill,
         }
-        loss = sum(weights[name] * term for name, term in terms.items())
+        loss: Any = sum(weights[name] * term for name, term in terms.items())
         if loss.requires_grad:
             loss.backward()
             self.densifier.add(screen_gradients, cameras[0].width, cameras[0].height)

@@ -82,12 +82,18 @@ class Shape:
         self.home = {name: _tensor(getattr(start, name), device) for name in GEOMETRY.values()}
         self._rates = {n: rates[n] * (extent if n == "position" else 1) for n in self.free}
         groups = [{"params": [tensor], "lr": self._rates[name]} for name, tensor in self._raw.items()]
-        self.optimizer = torch.optim.Adam(groups, eps=ADAM_EPS) if groups else None
+        self._adam = torch.optim.Adam(groups, eps=ADAM_EPS) if groups else None
 
     def __len__(self) -> int:
         return len(self.parent)
 
-    def gaussians(self) -> Mapping[str, Tensor | int]:
+    @property
+    def optimizer(self) -> torch.optim.Adam:
+        """Of the free arrays, of which there is at least one."""
+        assert self._adam is not None
+        return self._adam
+
+    def gaussians(self) -> dict[str, Any]:
         """Arguments of ``ft2os.render.rasterize``: the activated arrays and the SH degree."""
         colors = torch.cat([self.active("colour"), self.active("sh")], dim=1)
         arrays = {GEOMETRY[name]: self.active(name) for name in GEOMETRY}
@@ -116,7 +122,7 @@ class Shape:
 
     def step(self, pace: float = 1.0) -> None:
         """One step of Adam down the gradients there are, at ``pace`` times the rates; then they are gone."""
-        if self.optimizer is None:
+        if self._adam is None:
             return
         for name, group in zip(self.free, self.optimizer.param_groups):
             group["lr"] = self._rates[name] * pace
@@ -246,7 +252,7 @@ class Shape:
         self.neutral = {name: tensor.to(device).clone() for name, tensor in state["neutral"].items()}
         self.home = {name: tensor.to(device).clone() for name, tensor in state["home"].items()}
         self._fixed = {name: tensor.to(device).clone() for name, tensor in state["fixed"].items()}
-        for name, group in zip(self.free, self.optimizer.param_groups if self.optimizer else ()):
+        for name, group in zip(self.free, self._adam.param_groups if self._adam else ()):
             self.optimizer.state.pop(self._raw[name], None)
             new = state["raw"][name].to(device).clone().requires_grad_()
             self._raw[name], group["params"] = new, [new]

@@ -51,7 +51,7 @@ class Surroundings:
             self._rest = torch.cat([rest for _, rest in drawn])
             self._outside = torch.stack([self._beyond(shape, view, reach) for view in self.views])
 
-    def loss(self, shape: Shape, indices: Sequence[int], backgrounds: Tensor) -> Tensor:
+    def loss(self, shape: Shape, indices: Sequence[int] | np.ndarray, backgrounds: Tensor) -> Tensor:
         """The spill in the views with these ``indices``, over ``backgrounds`` [B, 3]."""
         index = torch.as_tensor(np.asarray(indices), device=self._rest.device)
         behind = backgrounds[:, :, None, None]
