@@ -21,6 +21,7 @@ from PIL import Image
 from ft2os import looks, tiles
 from ft2os.cameras import orbit, stack
 from ft2os.cameras.camera import Camera
+from ft2os.colour import to_uint8
 from ft2os.formats import load_scene
 from ft2os.gaussians import Gaussians, concatenate
 from ft2os.stylize import StylizeRequest, stylize
@@ -117,7 +118,7 @@ def draw(gaussians: Gaussians, cameras: list[Camera]) -> np.ndarray:
 
 def save(path: Path, ours: np.ndarray, reference: Path) -> None:
     """Ours at the left; the reference picture, where there is one, at the right."""
-    sheet = Image.fromarray((255 * ours + 0.5).astype(np.uint8))
+    sheet = Image.fromarray(to_uint8(ours))
     if reference.exists():
         beside = Image.open(reference).convert("RGB")
         both = Image.new("RGB", (sheet.width + beside.width, max(sheet.height, beside.height)), "white")

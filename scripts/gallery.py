@@ -21,17 +21,17 @@ import numpy as np
 from ft2os import looks, tiles
 from ft2os.cameras import stack
 from ft2os.cameras.camera import Camera
+from ft2os.colour import LUMA
 from ft2os.errors import MissingError
 from ft2os.evaluate.gaussians import measure as shapes
 from ft2os.files import replacing
 from ft2os.formats import load_scene
 from ft2os.formats.scene import Scene
-from ft2os.gaussians import C0, Gaussians, concatenate
+from ft2os.gaussians import Gaussians, concatenate, dc_of
 from ft2os.stylize import StylizeRequest, stylize
 from ft2os.stylize.floaters import keep_connected
 from ft2os.stylize.framing import crop_to_object
 from ft2os.stylize.measure import CLIPPED, luminance_ssim
-from ft2os.stylize.view_buffers import LUMA
 from scripts.gallery_page import Entry, page, sheet
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -232,7 +232,7 @@ def windows(scene: Scene, target: Gaussians, subject: Subject) -> list[Camera]:
 
 def flat(gaussians: Gaussians, value: float) -> Gaussians:
     """The same Gaussians in one grey, whatever the direction."""
-    return gaussians.replace(sh=np.full((len(gaussians), 1, 3), (value - 0.5) / C0, np.float32))
+    return gaussians.replace(sh=np.full((len(gaussians), 1, 3), dc_of(value), np.float32))
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from ft2os.colour import to_uint8
 from ft2os.files import replacing
 
 CAPTION = 46  # pixels under the pictures
@@ -60,7 +61,7 @@ class Entry:
 def sheet(before: np.ndarray, after: np.ndarray, entry: Entry) -> Image.Image:
     """Before above, after below, the caption under both.  [V, S, S, 3] twice, in 0..1"""
     rows = [np.concatenate(list(row), axis=1) for row in (before, after)]
-    both = (255 * np.concatenate(rows) + 0.5).astype(np.uint8)
+    both = to_uint8(np.concatenate(rows))
     picture = Image.new("RGB", (both.shape[1], both.shape[0] + CAPTION), "white")
     picture.paste(Image.fromarray(both))
     pen = ImageDraw.Draw(picture)

@@ -16,6 +16,7 @@ import numpy as np
 from ft2os.errors import RequestError
 
 C0 = 0.28209479177387814  # the constant of the degree-0 spherical harmonic, 1 / (2 sqrt(pi))
+NEEDLE_ASPECT = 10.0  # longest over middle axis from which a Gaussian is a needle: long in one direction only
 LARGEST = 1.8e19  # beyond it a float32's square is infinite, and so all distances and covariances are
 
 
@@ -122,6 +123,17 @@ class Gaussians:
         """Display-referred colour of degree 0, ½ + C0·DC, not clamped.  [N, 3]"""
         return 0.5 + C0 * self.sh[:, 0]
 
+    @classmethod
+    def unfilled(cls, count: int, degree: int) -> Gaussians:
+        """So many Gaussians whose values are yet to be written, as readers do piece by piece."""
+        return cls(
+            means=np.empty((count, 3), np.float32),
+            quats=np.empty((count, 4), np.float32),
+            scales=np.empty((count, 3), np.float32),
+            opacities=np.empty(count, np.float32),
+            sh=np.empty((count, (degree + 1) ** 2, 3), np.float32),
+        )
+
     def replace(self, **fields: Any) -> Gaussians:
         """A copy with some fields exchanged."""
         return replace(self, **fields)
@@ -155,6 +167,14 @@ def all_usable(array: np.ndarray) -> bool:
         flat = array.reshape(-1) if array.flags.c_contiguous else np.ravel(array)
         chunks = (flat[i : i + (1 << 24)] for i in range(0, len(flat), 1 << 24))
         return all(np.isfinite(np.dot(chunk, chunk)) or (np.abs(chunk) <= LARGEST).all() for chunk in chunks)
+
+
+def dc_of(colours: Any) -> Any:
+    """DC coefficients that show as these display-referred colours, the inverse of ``base_colours``.
+
+    Takes a number, an array or a tensor of any shape, and gives the same.
+    """
+    return (colours - 0.5) / C0
 
 
 def with_degree(sh: np.ndarray, degree: int) -> np.ndarray:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ft2os.activations import logit, sigmoid
 from ft2os.errors import FileError, RequestError
 from ft2os.files import replacing, write_array
 from ft2os.gaussians import Gaussians
@@ -27,7 +28,6 @@ However well the finer set was fitted it differs a little from the object; so th
 too, always small beside the look itself.
 """
 
-_OPACITY_MAX = 1 - 1e-6
 _WORDS = {"name": str, "prompt": str, "method": str, "seed": int, "stats": dict}
 _TARGETS = ("means", "quats", "scales", "opacities")
 _COLUMNS = {"dc": 3, "dc0": 3, "means": 3, "quats": 4, "scales": 3, "opacities": 1}
@@ -191,7 +191,7 @@ def _blended(gaussians: Gaussians, look: Look, s: float, fade: float) -> Gaussia
     sh = np.concatenate([dc[:, None], _mix(parents.sh[:, 1:], target_bands, s)], axis=1)
     opacities = look.opacities
     if "opacities" in (look.target or {}):
-        opacities = _sigmoid(_mix(_logit(look.opacities), _logit(goal["opacities"]), s))
+        opacities = sigmoid(_mix(logit(look.opacities), logit(goal["opacities"]), s))
     scales = look.scales
     if "scales" in (look.target or {}):
         scales = np.exp(_mix(np.log(look.scales), np.log(goal["scales"]), s))
@@ -263,15 +263,6 @@ def _nlerp(a: np.ndarray, b: np.ndarray, s: float) -> np.ndarray:
     short = np.where((a * b).sum(1, keepdims=True) < 0, -b, b)
     q = _mix(a, short, s)
     return q / np.maximum(np.linalg.norm(q, axis=1, keepdims=True), 1e-12)
-
-
-def _logit(p: np.ndarray) -> np.ndarray:
-    p = np.clip(p, 1e-6, _OPACITY_MAX)
-    return np.log(p / (1.0 - p))
-
-
-def _sigmoid(x: np.ndarray) -> np.ndarray:
-    return 1.0 / (1.0 + np.exp(-x))
 
 
 def _f32(a: np.ndarray) -> np.ndarray:

@@ -8,7 +8,7 @@ import numpy as np
 from numba import njit
 from scipy.spatial import cKDTree
 
-from ft2os.gaussians import C0, Gaussians
+from ft2os.gaussians import Gaussians, dc_of
 from scripts.demo_scene import layout
 
 FLATNESS = 0.25  # thickness across the surface, relative to the size along it
@@ -55,7 +55,7 @@ def seed(surface: dict[str, np.ndarray], views: Views) -> Gaussians:
     along = REACH * _neighbour_distance(points[rows], radius)
     scales = np.stack([along, along, FLATNESS * along], axis=1).astype(np.float32)
     sh = np.zeros((len(rows), 4, 3), np.float32)
-    sh[:, 0] = (colours[rows] - 0.5) / C0
+    sh[:, 0] = dc_of(colours[rows])
     return Gaussians(
         means=points[rows],
         quats=facing(normals[rows]),

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from ft2os import looks
+from ft2os.colour import LUMA
 from ft2os.errors import CancelledError, FileError, MissingError, RequestError
 from ft2os.gaussians import concatenate
 from ft2os.stylize import StylizeRequest, picture_paint, prepare, stylize
 from ft2os.stylize.picture_paint import Strokes, own_colours, palette
-from ft2os.stylize.view_buffers import LUMA
 from tests.scenes import ball
 
 SMALL = {"views": 4, "pixels": 64, "limit": 3000}

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ft2os.cli import console
+from ft2os.colour import to_uint8
 from ft2os.errors import RequestError
 from ft2os.process import available_memory
 
@@ -105,8 +106,7 @@ def draw(
         background=background,
         antialiased=antialiased,
     ):
-        pixels = np.clip(drawn.rgb[0] * 255.0 + 0.5, 0, 255).astype(np.uint8)
-        picture.paste(Image.fromarray(pixels), (window.columns.start, window.rows.start))
+        picture.paste(Image.fromarray(to_uint8(drawn.rgb[0])), (window.columns.start, window.rows.start))
     return picture
 
 

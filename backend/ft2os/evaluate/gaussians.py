@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ft2os.gaussians import Gaussians
-
-ASPECT = 10.0
+from ft2os.gaussians import NEEDLE_ASPECT, Gaussians
 
 
 def measure(g: Gaussians) -> dict[str, float | int]:
@@ -21,11 +19,11 @@ def measure(g: Gaussians) -> dict[str, float | int]:
         (opacity × longest × middle axis), since a needle that is not seen does no harm.
     """
     longest, middle, shortest = np.sort(g.scales.astype(np.float64), axis=1)[:, ::-1].T
-    needle = longest > ASPECT * middle
+    needle = longest > NEEDLE_ASPECT * middle
     area = g.opacities * longest * middle
     return {
         "count": len(g),
         "needles": float(needle.mean()),
-        "thin": float((longest > ASPECT * shortest).mean()),
+        "thin": float((longest > NEEDLE_ASPECT * shortest).mean()),
         "drawn_needles": float(area[needle].sum() / max(float(area.sum()), 1e-30)),
     }

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ft2os.colour import to_uint8
 from ft2os.evaluate import Evaluation, charts
 from ft2os.evaluate.rows import GOOD, LOOK, Row, sections
 from ft2os.evaluate.views import Drawn, draw
@@ -178,7 +179,7 @@ def _image(picture: np.ndarray, label: str, longest: int) -> str:
     """A picture [H, W, 3] in 0..1 as an ``img`` with its JPEG inside."""
     from PIL import Image
 
-    image = Image.fromarray((picture * 255 + 0.5).astype(np.uint8))
+    image = Image.fromarray(to_uint8(picture))
     image.thumbnail((longest, longest), Image.Resampling.LANCZOS)
     stream = io.BytesIO()
     image.save(stream, "JPEG", quality=88)

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ft2os.colour import LUMA
 from ft2os.evaluate.views import Drawn
 from ft2os.stylize.measure import CLIPPED, luminance_ssim
-from ft2os.stylize.view_buffers import LUMA
 
 SOLID = 0.5  # alpha from which a pixel is the object's: its outline
 INNER = 0.9  # alpha from which a pixel shows nothing but the object

@@ -13,7 +13,7 @@ import numpy as np
 
 from ft2os.cameras import Camera, orbit, stack
 from ft2os.evaluate.matching import Pair
-from ft2os.gaussians import C0, Gaussians
+from ft2os.gaussians import Gaussians, dc_of
 from ft2os.stylize.framing import crop_to_object, object_box
 from ft2os.tiles import render
 
@@ -94,8 +94,8 @@ def draw(g: Gaussians, camera: Camera, background: float = 0.0) -> tuple[np.ndar
 
 def _painted(g: Gaussians, inside: np.ndarray) -> Gaussians:
     """The object white, all else black: its picture is how much of each pixel shows the object."""
-    sh = np.where(inside[:, None], 0.5, -0.5).astype(np.float32)[:, :, None].repeat(3, axis=2) / C0
-    return g.replace(sh=np.ascontiguousarray(sh, np.float32))
+    white = inside.astype(np.float32)[:, None, None].repeat(3, axis=2)
+    return g.replace(sh=dc_of(white))
 
 
 def _bounded(camera: Camera) -> Camera:

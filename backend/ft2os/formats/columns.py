@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from ft2os import activations
 from ft2os.gaussians import Gaussians
 from ft2os.pieces import Beat, no_beat, pieces
 
@@ -28,6 +29,7 @@ ROTATION = ("rot_0", "rot_1", "rot_2", "rot_3")
 IDENTITY = tuple(f"obj_dc_{i}" for i in range(16))
 REQUIRED = POSITION + DC + OPACITY + SCALE + ROTATION
 _MOST_THREADS = 4  # more wait for memory
+_MARGIN = 2.1e-9  # of an opacity from 0 and 1: logits of −20 and 20
 
 
 def rest_names(degree: int) -> tuple[str, ...]:
@@ -118,7 +120,7 @@ def exp(raw: np.ndarray) -> np.ndarray:
 
 def sigmoid(raw: np.ndarray) -> np.ndarray:
     """Logit → opacity."""
-    return (1.0 / (1.0 + np.exp(-raw.astype(np.float64)))).astype(np.float32)
+    return activations.sigmoid(raw.astype(np.float64)).astype(np.float32)
 
 
 def normalise(raw: np.ndarray) -> np.ndarray:
@@ -134,8 +136,7 @@ def log(scales: np.ndarray) -> np.ndarray:
 
 def logit(opacities: np.ndarray) -> np.ndarray:
     """Opacity → logit; 0 and 1 give −20 and 20, which no picture tells from them."""
-    wide = np.clip(opacities.astype(np.float64), 2.1e-9, 1 - 2.1e-9)
-    return np.log(wide / (1.0 - wide)).astype(np.float32)
+    return activations.logit(opacities.astype(np.float64), _MARGIN).astype(np.float32)
 
 
 def deactivate(gaussians: Gaussians, raw: np.ndarray, out: np.ndarray) -> None:

@@ -21,7 +21,7 @@ from ft2os.files import damaged, open_regular, read_error
 from ft2os.formats import columns, ply_file
 from ft2os.formats.format import Format
 from ft2os.formats.quantised import SMALLER, from_smallest_three, smallest_three
-from ft2os.gaussians import C0, Gaussians, with_degree
+from ft2os.gaussians import Gaussians, dc_of, with_degree
 from ft2os.pieces import Beat, no_beat, pieces
 
 CHUNK = 256
@@ -141,13 +141,7 @@ def _check(path: Path, header: ply_file.Header) -> int:
 def _unpacked(elements: dict[str, np.ndarray], degree: int, beat: Beat) -> Gaussians:
     vertex, chunk = elements["vertex"], elements["chunk"]
     n = len(vertex)
-    out = Gaussians(
-        means=np.empty((n, 3), np.float32),
-        quats=np.empty((n, 4), np.float32),
-        scales=np.empty((n, 3), np.float32),
-        opacities=np.empty(n, np.float32),
-        sh=np.empty((n, (degree + 1) ** 2, 3), np.float32),
-    )
+    out = Gaussians.unfilled(n, degree)
     coloured = set(_COLOUR_BOUNDS) <= set(columns.names_of(chunk))  # files of before 2024 are not
     for rows in pieces(n, beat):  # whole chunks
         position, rotation, scale, colour = (np.ascontiguousarray(vertex[rows][name]) for name in PACKED)
@@ -159,7 +153,7 @@ def _unpacked(elements: dict[str, np.ndarray], degree: int, beat: Beat) -> Gauss
         out.quats[rows] = _unpack_rotation(rotation)
         out.scales[rows] = columns.exp(_within(_unpack(scale, _AXIS_BITS), own, _SCALE_BOUNDS, of_chunk))
         out.opacities[rows] = colour[:, 3]
-        out.sh[rows, 0] = (base - 0.5) / C0
+        out.sh[rows, 0] = dc_of(base)
         if degree:
             levels = columns.matrix(elements["sh"][rows], columns.rest_names(degree), np.uint8)
             out.sh[rows, 1:] = _MEANT[levels].reshape(len(levels), 3, -1).transpose(0, 2, 1)

@@ -18,7 +18,7 @@ from ft2os.errors import FileError
 from ft2os.files import damaged, open_regular, read_error, size_of
 from ft2os.formats import columns
 from ft2os.formats.format import Format
-from ft2os.gaussians import C0, Gaussians
+from ft2os.gaussians import Gaussians, dc_of
 from ft2os.pieces import Beat, no_beat, pieces
 
 _HEADER = 4096
@@ -137,13 +137,8 @@ def _section(data: np.ndarray, header: bytes, file: _File) -> tuple[_Section, in
 
 
 def _unpacked(sections: list[_Section], file: _File, count: int, degree: int, beat: Beat) -> Gaussians:
-    out = Gaussians(
-        means=np.empty((count, 3), np.float32),
-        quats=np.empty((count, 4), np.float32),
-        scales=np.empty((count, 3), np.float32),
-        opacities=np.empty(count, np.float32),
-        sh=np.zeros((count, (degree + 1) ** 2, 3), np.float32),
-    )
+    out = Gaussians.unfilled(count, degree)
+    out.sh[:] = 0  # sections may have fewer bands
     at = 0
     for section in sections:
         for piece in pieces(section.count, beat):
@@ -179,7 +174,7 @@ def _colours(rows: np.ndarray, file: _File, degree: int) -> np.ndarray:
     if file.level == 2:
         bands = np.float32(file.low) + bands * np.float32((file.high - file.low) / 255)
     sh = np.empty((len(rows), (degree + 1) ** 2, 3), np.float32)
-    sh[:, 0] = (rows["rgba"][:, :3].astype(np.float32) / np.float32(255) - 0.5) / C0
+    sh[:, 0] = dc_of(rows["rgba"][:, :3].astype(np.float32) / np.float32(255))
     for band in range(1, degree + 1):
         first, width = band**2, 2 * band + 1
         own = bands[:, 3 * (first - 1) :][:, : 3 * width]

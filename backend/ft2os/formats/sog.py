@@ -162,13 +162,7 @@ def _read(files: _Folder | _Zip, beat: Beat) -> Gaussians:
     low, high = (_pixels(files, name, count) for name in parts["means"]["files"][:2])
     scales, quats, colour = (_pixels(files, parts[name]["files"][0], count) for name in names[1:4])
     bands = _Bands(files, parts["shN"], count, old) if "shN" in parts else None
-    out = Gaussians(
-        means=np.empty((count, 3), np.float32),
-        quats=np.empty((count, 4), np.float32),
-        scales=np.empty((count, 3), np.float32),
-        opacities=np.empty(count, np.float32),
-        sh=np.empty((count, 1 + (bands.width if bands else 0), 3), np.float32),
-    )
+    out = Gaussians.unfilled(count, bands.degree if bands else 0)
     bounds = _numbers(parts["means"], "mins", 3), _numbers(parts["means"], "maxs", 3)
     scale_of, colour_of = _meanings(parts["scales"], 3, old), _meanings(parts["sh0"], 4 if old else 3, old)
     for rows in pieces(count, beat):
@@ -274,11 +268,11 @@ class _Bands:
 
     def __init__(self, files: _Folder | _Zip, part: Part, count: int, old: bool) -> None:
         palette = _picture(files, part["files"][0], 1, _PALETTE)
-        by_width = {_PALETTE_ROW * n: n for n in _COEFFICIENTS.values()}
-        self.width = by_width.get(palette.shape[1], 0)
-        if not self.width or (not old and self.width != _COEFFICIENTS.get(part["bands"])):
+        by_width = {_PALETTE_ROW * n: degree for degree, n in _COEFFICIENTS.items()}
+        self.degree = by_width.get(palette.shape[1], 0)
+        if not self.degree or (not old and self.degree != part["bands"]):
             raise ValueError(f"its palette of bands is {palette.shape[1]} pixels wide")
-        self._entries = palette[..., :3].reshape(-1, self.width, 3)
+        self._entries = palette[..., :3].reshape(-1, _COEFFICIENTS[self.degree], 3)
         self._labels = _pixels(files, part["files"][1], count)
         self._meanings = _meanings(part, 1, old)[:, 0]
 

@@ -14,7 +14,7 @@ from ft2os.errors import FileError
 from ft2os.files import open_regular, read_error, size_of
 from ft2os.formats.format import Format
 from ft2os.formats.quantised import to_byte
-from ft2os.gaussians import C0, Gaussians
+from ft2os.gaussians import Gaussians, dc_of
 from ft2os.pieces import Beat, no_beat, pieces
 
 ROW = np.dtype([("position", "<f4", 3), ("scale", "<f4", 3), ("rgba", "u1", 4), ("rotation", "u1", 4)])
@@ -43,19 +43,13 @@ def read(path: Path, beat: Beat = no_beat) -> Gaussians:
         except OSError as error:
             raise read_error(path, error) from error
     count = len(rows)
-    out = Gaussians(
-        means=np.empty((count, 3), np.float32),
-        quats=np.empty((count, 4), np.float32),
-        scales=np.empty((count, 3), np.float32),
-        opacities=np.empty(count, np.float32),
-        sh=np.empty((count, 1, 3), np.float32),
-    )
+    out = Gaussians.unfilled(count, 0)
     for piece in pieces(count, beat):
         some = np.asarray(rows[piece])
         out.means[piece], out.scales[piece] = some["position"], some["scale"]
         rgba = some["rgba"].astype(np.float32) / np.float32(255)
         out.opacities[piece] = rgba[:, 3]
-        out.sh[piece, 0] = (rgba[:, :3] - np.float32(0.5)) / np.float32(C0)
+        out.sh[piece, 0] = dc_of(rgba[:, :3])
         quats = (some["rotation"].astype(np.float32) - _MIDDLE) / _MIDDLE
         with np.errstate(invalid="ignore"):  # no rotation at all becomes NaN, which `Gaussians.invalid` finds
             out.quats[piece] = quats / np.linalg.norm(quats, axis=1, keepdims=True)

@@ -180,13 +180,8 @@ def _decoded(header: tuple[int, int, int, int], streams: list[np.ndarray], beat:
     positions, opacities, colours, scales, rotations, bands = (s.reshape(count, -1) for s in streams)
     oriented = _smallest_three if version >= 3 else _first_three
     meant = (np.arange(256, dtype=np.float32) - 128) / 128
-    out = Gaussians(
-        means=np.empty((count, 3), np.float32),
-        quats=np.empty((count, 4), np.float32),
-        scales=np.empty((count, 3), np.float32),
-        opacities=opacities[:, 0].astype(np.float32) / np.float32(255),
-        sh=np.empty((count, (degree + 1) ** 2, 3), np.float32),
-    )
+    out = Gaussians.unfilled(count, degree)
+    out.opacities[:] = opacities[:, 0].astype(np.float32) / np.float32(255)
     for rows in pieces(count, beat):
         out.means[rows] = _positions(positions[rows], version, bits)
         out.quats[rows] = oriented(rotations[rows])

@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-ASPECT = 6.0  # longest over middle axis that is still fine
+ASPECT = 6.0  # longest over middle axis that costs nothing: well below ``gaussians.NEEDLE_ASPECT``
 GROWTH = 1.5  # times its length at the start that a longest axis may have
 
 

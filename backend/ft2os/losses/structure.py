@@ -6,9 +6,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ft2os.colour import LUMA
+
 WINDOW = 9
 _FLOOR = 2e-4  # of a variance: 1.4 % of the range, which nobody sees as structure
-_LUMA = (0.299, 0.587, 0.114)  # Rec. 601, on display-referred values
 
 
 def structure_loss(
@@ -45,5 +46,5 @@ def structure_loss(
 
 
 def _luminance(images: Tensor) -> Tensor:  # [B, 1, H, W]
-    weights = torch.tensor(_LUMA, dtype=images.dtype, device=images.device).view(1, 3, 1, 1)
+    weights = torch.tensor(LUMA, dtype=images.dtype, device=images.device).view(1, 3, 1, 1)
     return (images * weights).sum(dim=1, keepdim=True)

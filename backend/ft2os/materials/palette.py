@@ -87,7 +87,7 @@ def shade(colour: np.ndarray, gain: np.ndarray) -> np.ndarray:
 
 
 def shoulder(colour: np.ndarray) -> np.ndarray:
-    """Bend values smoothly into 0.012..0.975 so that no highlight blows out and no shadow drowns."""
+    """Bend each channel smoothly into 0.012..0.975 so that no highlight blows out and no shadow drowns."""
     knee, top, floor = 0.82, 0.975, 0.012
     over = np.maximum(colour - knee, 0)
     room = top - knee

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ft2os.colour import to_uint8
 from ft2os.files import replacing
 from ft2os.materials import MATERIALS, Material
 
@@ -52,7 +53,7 @@ def sheet(names: list[str], columns: int = 7, size: int = 224) -> np.ndarray:
         r, c = divmod(k, columns)
         page[r * size : (r + 1) * size, c * size : (c + 1) * size] = tile(MATERIALS[name], size)
         _log.info("%-14s %.0f ms", name, 1000 * (time.perf_counter() - start))
-    return np.round(page * 255).astype(np.uint8)
+    return to_uint8(page)
 
 
 def main(arguments: list[str]) -> None:

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from ft2os.stylize.view_buffers import LUMA, masked_blur
+from ft2os.colour import LUMA
+from ft2os.stylize.view_buffers import masked_blur
 
 FINE, COARSE = 1 / 64, 1 / 10  # blur radii over the picture's width: lines and features; coarse
 DETAIL_LIMIT = 0.5
 BRIGHT = 0.5  # of bright detail: white parts would push every material to the pale end of its palette
 GAIN = (0.3, 1.5)
-WHITE = 0.94  # where the shoulder begins to hold bright parts back
+WHITE = 0.94  # peak from which bright parts are held back
 CEILING = 0.985  # what no channel passes
 
 
@@ -53,11 +54,15 @@ def relight(
     features, coarse = (masked_blur(lack, mask, share * width) for share in (FINE, COARSE))
     bands = 0.9 * (lack - features) + 0.8 * (features - coarse) + 0.25 * (coarse - lack[mask].mean())
     gain = luminance_keep * bands[mask]
-    return shoulder(colours * np.exp(np.clip(gain, np.log(GAIN[0]), np.log(GAIN[1])))[:, None])
+    return hold_highlights(colours * np.exp(np.clip(gain, np.log(GAIN[0]), np.log(GAIN[1])))[:, None])
 
 
-def shoulder(colours: np.ndarray) -> np.ndarray:
-    """Values bent so that they near 1 without reaching it, by the pixel's largest channel (hue is kept)."""
+def hold_highlights(colours: np.ndarray) -> np.ndarray:
+    """Values bent so that they near `CEILING` without reaching it, by the pixel's largest channel.
+
+    So hue is kept. ``materials.palette.shoulder`` bends each channel by itself instead, as film does: there
+    saturated lights should pale.
+    """
     peak = np.maximum(colours.max(axis=-1, keepdims=True), 1e-6)
     over = np.maximum(peak - WHITE, 0)
     room = CEILING - WHITE

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
-from ft2os.stylize.view_buffers import LUMA, SurfaceView
+from ft2os.colour import LUMA
+from ft2os.stylize.view_buffers import SurfaceView
 
 CLIPPED = 254.5 / 255
 _SIGMA = 1.5  # the window of Wang et al. 2004

@@ -12,11 +12,12 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.spatial import cKDTree
 
+from ft2os.colour import LUMA
 from ft2os.gaussians import Gaussians
 from ft2os.materials import Material
-from ft2os.stylize.luminance import DETAIL_LIMIT, detail, relight, shoulder
+from ft2os.stylize.luminance import DETAIL_LIMIT, detail, hold_highlights, relight
 from ft2os.stylize.prepare import PreparedObject
-from ft2os.stylize.view_buffers import LUMA, Frame, SurfaceView
+from ft2os.stylize.view_buffers import Frame, SurfaceView
 from ft2os.tiles.solve import solve_colours, surface_weights
 
 SCALE = 1.15  # the pattern's size
@@ -116,7 +117,7 @@ def centres(
     points, height = frame.normalised(gaussians.means)
     shape = _SHAPE * (_smoothed(gaussians.means, luminance) - median) / max(spread, _LEAST_SPREAD)
     limit = DETAIL_LIMIT
-    return shoulder(brush.texture(points, height, np.clip(shape, -limit, limit).astype(np.float32)))
+    return hold_highlights(brush.texture(points, height, np.clip(shape, -limit, limit).astype(np.float32)))
 
 
 def solve(

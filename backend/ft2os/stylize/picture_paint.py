@@ -15,10 +15,11 @@ from scipy.cluster.vq import kmeans2
 from scipy.ndimage import gaussian_filter, gaussian_filter1d, map_coordinates
 from scipy.spatial import cKDTree
 
+from ft2os.colour import LUMA
 from ft2os.stylize import luminance
 from ft2os.stylize.painting import Painted
 from ft2os.stylize.prepare import PreparedObject
-from ft2os.stylize.view_buffers import LUMA, SurfaceView, masked_blur
+from ft2os.stylize.view_buffers import SurfaceView, masked_blur
 from ft2os.tiles.solve import solve_colours, surface_weights
 
 WIDTH = 7.0  # of the picture over the object's extent: finer strokes than that the Gaussians cannot show

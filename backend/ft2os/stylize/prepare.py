@@ -15,7 +15,7 @@ import numpy as np
 
 from ft2os.cameras.camera import Camera, stack
 from ft2os.errors import RequestError
-from ft2os.gaussians import C0, Gaussians
+from ft2os.gaussians import Gaussians, dc_of
 from ft2os.looks import Look
 from ft2os.stylize import StylizeRequest, memory
 from ft2os.stylize.floaters import keep_connected
@@ -126,8 +126,8 @@ class PreparedObject:
             }
         return Look(
             parent=self.parent,
-            dc=((colours - 0.5) / C0).astype(np.float32),
-            dc0=((self.neutral - 0.5) / C0).astype(np.float32),
+            dc=dc_of(colours).astype(np.float32),
+            dc0=dc_of(self.neutral).astype(np.float32),
             means=self.fine.means,
             quats=self.fine.quats,
             scales=self.fine.scales,

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from ft2os.activations import sigmoid
 from ft2os.cameras.camera import Camera, stack
 from ft2os.gaussians import Gaussians
 from ft2os.tiles.rasterizer import Parameters, Rendered, backward, forward
@@ -51,7 +52,7 @@ def refit_opacities(
     for step in range(1, steps + 1):
         queue = queue or order.permutation(len(cameras)).tolist()
         i = queue.pop()
-        opacities = _sigmoid(logits)
+        opacities = sigmoid(logits).astype(np.float32)
         parameters = Parameters(fine.means, fine.quats, fine.scales, opacities, fine.sh[None], fine.degree)
         done = forward(parameters, viewmats[i : i + 1], Ks[i : i + 1], width, height)
         slope = np.zeros_like(done.blended.features)
@@ -67,8 +68,4 @@ def refit_opacities(
         )
         if on_progress:
             on_progress(step / steps)
-    return fine.replace(opacities=_sigmoid(logits)) if steps else fine
-
-
-def _sigmoid(x: np.ndarray) -> np.ndarray:
-    return (1 / (1 + np.exp(-x))).astype(np.float32)
+    return fine.replace(opacities=sigmoid(logits).astype(np.float32)) if steps else fine

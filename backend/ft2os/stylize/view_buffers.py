@@ -14,11 +14,11 @@ from scipy.ndimage import gaussian_filter
 
 from ft2os.cameras.camera import Camera
 from ft2os.cameras.orbit import bounding_sphere, orbit
+from ft2os.colour import LUMA, to_uint8
 from ft2os.gaussians import Gaussians
 from ft2os.stylize.framing import crop_to_object
 from ft2os.tiles.linear import LinearView, build, view_colours
 
-LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # Rec. 601, on display-referred values
 RINGS = ((0.45, 8.0, 0.0), (0.3, 38.0, 0.5), (0.15, -22.0, 0.25), (0.1, 75.0, 0.0))
 """Share of the views, elevation in degrees, and turn in steps of each ring around the object."""
 FOV_DEG = 30.0
@@ -60,7 +60,7 @@ class SurfaceView:
     def on_grey(self, image: np.ndarray) -> np.ndarray:
         """A premultiplied picture [H, W, 3] of this view as one is shown it.  uint8 [H, W, 3]"""
         grey = np.float32(0.5) * (1 - self.view.alpha.reshape(*self.mask.shape, 1))
-        return (255 * np.clip(image + grey, 0, 1) + 0.5).astype(np.uint8)
+        return to_uint8(image + grey)
 
 
 def frame_of(gaussians: Gaussians) -> Frame:

@@ -11,7 +11,7 @@ import numpy as np
 
 from ft2os import device
 from ft2os.cameras.camera import Camera
-from ft2os.gaussians import C0, Gaussians
+from ft2os.gaussians import Gaussians, dc_of
 from ft2os.protocol import CHANNELS
 from ft2os.worker.compose import Composer, Look
 from ft2os.worker.pictures import Pictures
@@ -63,10 +63,10 @@ class _Drawing:
         self._share: Gaussians | None = None
         if scene is not None and held is not None:
             black = np.zeros_like(scene.sh[:1])
-            black[:, 0] = -0.5 / C0
+            black[:, 0] = dc_of(0.0)
             self._scene = scene.replace(sh=np.where(held[:, None, None], black, scene.sh))
-            shown = np.where(held, -0.5, 0.5).astype(np.float32) / np.float32(C0)  # black or white
-            self._share = scene.replace(sh=np.repeat(shown[:, None, None], 3, axis=2))
+            white = (~held).astype(np.float32)
+            self._share = scene.replace(sh=np.repeat(dc_of(white)[:, None, None], 3, axis=2))
 
     def __call__(self, view: Camera, background: np.ndarray | None) -> Iterator[tuple[Window, np.ndarray]]:
         """The picture's parts: where they lie, and their pixels [h, w, 5]."""

@@ -14,6 +14,7 @@ from typing import TypeVar
 import numpy as np
 import torch
 
+from ft2os.colour import to_uint8
 from ft2os.device import best_device
 from ft2os.errors import RequestError
 from ft2os.guidance import clip_judge
@@ -367,4 +368,4 @@ class ClipRun:
 
 
 def _bytes(image: np.ndarray) -> np.ndarray:
-    return (255 * np.clip(image, 0, 1) + 0.5).astype(np.uint8)
+    return to_uint8(image)

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from ft2os.cameras.camera import Camera, stack
-from ft2os.gaussians import C0, Gaussians
+from ft2os.gaussians import Gaussians, dc_of
 from ft2os.looks import Look
 from ft2os.stylize import geometry
 from ft2os.stylize.clip import checkpoint
@@ -49,7 +49,7 @@ def finishing_steps(settings: Settings) -> int:
 
 def recoloured(gaussians: Gaussians, colours: np.ndarray) -> Gaussians:
     """The same Gaussians in display-referred colours [M, 3], without bands."""
-    return gaussians.replace(sh=((colours[:, None] - 0.5) / C0).astype(np.float32))
+    return gaussians.replace(sh=dc_of(colours[:, None]).astype(np.float32))
 
 
 class GeometryStage:

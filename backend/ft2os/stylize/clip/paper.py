@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ft2os.colour import to_uint8
 from ft2os.device import best_device
 from ft2os.errors import CancelledError
 from ft2os.guidance import clip_judge, negatives
@@ -218,4 +219,4 @@ def _look(run: PaperRun, stats: dict) -> Look:
 
 
 def _preview(images: Tensor) -> np.ndarray:  # uint8 [H, W, 3]
-    return (images[0].permute(1, 2, 0) * 255).round().byte().cpu().numpy()
+    return to_uint8(images[0].permute(1, 2, 0).cpu().numpy())

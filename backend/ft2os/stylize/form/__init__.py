@@ -12,7 +12,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from ft2os.gaussians import C0, Gaussians, concatenate
+from ft2os.gaussians import C0, Gaussians, concatenate, dc_of
 from ft2os.stylize.form.forms import FORMS, REACH, Body
 from ft2os.stylize.form.strands import Strands
 from ft2os.stylize.form.surface import surface_of
@@ -92,7 +92,7 @@ def _grown(
     away = strands.means - roots
     away *= np.minimum(1.0, reach / np.maximum(np.linalg.norm(away, axis=1, keepdims=True), 1e-12))
     sh = np.zeros_like(hosts.sh)
-    sh[:, 0] = (colours - 0.5) / C0
+    sh[:, 0] = dc_of(colours)
     return hosts.replace(means=(roots + away).astype(np.float32), sh=sh, **arrays)
 
 

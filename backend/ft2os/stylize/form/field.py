@@ -10,12 +10,11 @@ import numpy as np
 from scipy.spatial import cKDTree
 from scipy.spatial.transform import Rotation
 
-from ft2os.gaussians import Gaussians
+from ft2os.gaussians import NEEDLE_ASPECT, Gaussians
 from ft2os.transforms import rotation_matrices
 
 _NEIGHBOURS = 12
 _STRETCH = (0.6, 2.5)  # of an axis, whatever the neighbours say
-_LONGEST = 10.0  # longest over middle axis; the object's own needles may stay as they are
 
 
 def carried(points: np.ndarray, values: np.ndarray, places: np.ndarray) -> np.ndarray:
@@ -58,9 +57,9 @@ def move(gaussians: Gaussians, by: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def without_needles(scales: np.ndarray, before: np.ndarray) -> np.ndarray:
-    """Scales [M, 3] with no longest axis beyond what the middle one allows."""
+    """Scales [M, 3] without needles, but for those that were some before."""
     was = np.sort(before, axis=1)
-    allowed = np.maximum(_LONGEST, was[:, 2] / np.maximum(was[:, 1], 1e-30))
+    allowed = np.maximum(NEEDLE_ASPECT, was[:, 2] / np.maximum(was[:, 1], 1e-30))
     return np.minimum(scales, (np.sort(scales, axis=1)[:, 1] * allowed)[:, None])
 
 

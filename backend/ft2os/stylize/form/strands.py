@@ -13,7 +13,7 @@ from scipy.spatial.transform import Rotation
 
 from ft2os.stylize.form.surface import unit
 
-ASPECT = 7.0
+ASPECT = 7.0  # below ``gaussians.NEEDLE_ASPECT``, since a form bends and stretches what has grown
 _LIGHT = unit(np.array([-0.35, -0.85, -0.3]))  # y is down
 _OVERLAP = 0.62  # standard deviations over spacing: less lets the light through between tiles
 _THIN = 0.35  # a tile's thickness over its width

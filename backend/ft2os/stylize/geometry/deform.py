@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from ft2os.cameras.camera import Camera, stack
-from ft2os.gaussians import Gaussians
+from ft2os.gaussians import NEEDLE_ASPECT, Gaussians
 from ft2os.losses import anchor_loss, needle_loss
 from ft2os.render import ScreenGradients, rasterize
 from ft2os.stylize.geometry.coherence import Coherence
@@ -26,8 +26,6 @@ log = logging.getLogger(__name__)
 
 Judge = Callable[[Tensor, list[Camera]], tuple[Tensor, Mapping[str, float]]]
 """Pictures [B, 3, H, W] in 0..1 and the cameras that took them -> loss [] and figures by name."""
-
-_LONGEST_ASPECT = 10.0  # the needle that `Shape.limit` does not let come about
 
 
 @dataclass(frozen=True)
@@ -182,7 +180,7 @@ class _Run:
             self.densifier.add(screen_gradients, cameras[0].width, cameras[0].height)
             self._together()
             shape.step(self._pace(self.number))
-            shape.limit(settings.reach * self.extent, _LONGEST_ASPECT)
+            shape.limit(settings.reach * self.extent, NEEDLE_ASPECT)
         self.number += 1
         values = {name: float(term.detach()) for name, term in terms.items()} | dict(figures)
         self._keep(float(loss.detach()), values)

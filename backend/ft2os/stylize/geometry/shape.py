@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ft2os.activations import logit
 from ft2os.gaussians import Gaussians
 from ft2os.stylize.geometry.settings import RATES
 from ft2os.transforms import rotation_matrices
@@ -66,7 +67,7 @@ class Shape:
         raw = {
             "colour": start.sh[:, :1],
             "sh": start.sh[:, 1:],
-            "opacity": _logit(start.opacities),
+            "opacity": logit(start.opacities.astype(np.float64)),
             "scale": np.log(np.maximum(start.scales, 1e-12)),
             "rotation": start.quats,
             "position": start.means,
@@ -310,8 +311,3 @@ def _tensor(array: np.ndarray, device: torch.device | str) -> Tensor:
 
 def _numpy(tensor: Tensor) -> np.ndarray:
     return tensor.detach().cpu().numpy().copy()
-
-
-def _logit(p: np.ndarray) -> np.ndarray:
-    p = np.clip(p.astype(np.float64), 1e-6, 1 - 1e-6)
-    return np.log(p / (1 - p))
