@@ -10,7 +10,7 @@ from tests.imports import Graph, Import, circles, costs, graph
 # row do not know each other.
 BACKEND = [
     ["errors budget device files pieces process prompts protocol extras strict_json"],
-    ["gaussians sh transforms npy gaussians_npy looks"],
+    ["gaussians sh transforms colour activations npy gaussians_npy looks"],
     ["cameras", "threads kernels kernel_cache"],
     ["formats", "tiles", "materials"],
     ["render", "guidance", "losses"],
