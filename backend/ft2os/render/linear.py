@@ -93,7 +93,8 @@ def build(
         keep = weights > max(prune, 0.0)
         shape = (camera.height * camera.width, len(gaussians))
         index = torch.stack([pixels[keep], columns[keep]])
-        W = torch.sparse_coo_tensor(index, weights[keep], shape).coalesce()
+        # The indices are in range as gsplat gives them; checking them would wait for the GPU.
+        W = torch.sparse_coo_tensor(index, weights[keep], shape, check_invariants=False).coalesce()
         alpha = torch.zeros(shape[0], device=device).index_add_(0, W.indices()[0], W.values())
         views.append(CudaView(W.to_sparse_csr(), W.t().coalesce().to_sparse_csr(), alpha, depths, camera))
     return views
@@ -106,7 +107,8 @@ def _moved(view: LinearView, device: str | torch.device) -> CudaView:
         # Rows of W lie nearest first; the products of a GPU want columns in their order.
         matrix = matrix.sorted_indices()
         ends, columns, weights = (torch.from_numpy(x) for x in (matrix.indptr, matrix.indices, matrix.data))
-        return torch.sparse_csr_tensor(ends, columns, weights, matrix.shape).to(device)
+        sparse = torch.sparse_csr_tensor(ends, columns, weights, matrix.shape, check_invariants=False)
+        return sparse.to(device)
 
     alpha, depths = (torch.from_numpy(x).to(device) for x in (view.alpha, view.depths))
     return CudaView(put(view.W), put(view.WT), alpha, depths, view.camera)
