@@ -48,6 +48,7 @@ ROOMS = {
     "kernels": _backend(
         "threads kernels kernel_cache warm", "tiles/kernel_cache tiles/tiles_render formats/light"
     ),
+    "device": _backend("device", "device gpu/pretended_cuda"),
     "files": _backend(
         "*",
         "files prompts protocol formats/budget formats/light formats/bad_files cli/streams worker/server",
