@@ -33,7 +33,8 @@ def unexpected(config: pytest.Config) -> list[str]:
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
-    if exitstatus == pytest.ExitCode.OK and unexpected(session.config):
+    passed = exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED)
+    if passed and unexpected(session.config):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 

@@ -35,7 +35,7 @@ def main() -> None:
     judge.warm(trees)
     tests = sorted({test for mistake in mistakes for test in mistake.tests})
     try:
-        seconds = judge.baseline(trees, tests)
+        seconds = judge.baseline(trees, tests, _tell_time)
         print(
             f"{len(tests)} test files pass without a mistake ({time.monotonic() - start:.0f} s)", flush=True
         )
@@ -43,6 +43,10 @@ def main() -> None:
     except judge.Misfit as error:
         sys.exit(str(error))
     sys.exit(_report(verdicts, sources, time.monotonic() - start))
+
+
+def _tell_time(test: str, seconds: float) -> None:
+    print(f"{seconds:6.1f} s  {test} passes", flush=True)
 
 
 def _tell(verdict: judge.Verdict) -> None:

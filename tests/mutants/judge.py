@@ -40,7 +40,11 @@ def warm(trees: Sequence[Tree]) -> None:
         list(executor.map(Tree.warm, trees))
 
 
-def baseline(trees: Sequence[Tree], tests: Sequence[str]) -> dict[str, float]:
+def baseline(
+    trees: Sequence[Tree],
+    tests: Sequence[str],
+    told: Callable[[str, float], None] = lambda test, seconds: None,
+) -> dict[str, float]:
     """Seconds of each entry of ``tests``, which all must pass.
 
     Raises
@@ -54,6 +58,7 @@ def baseline(trees: Sequence[Tree], tests: Sequence[str]) -> dict[str, float]:
         code, output = tree.run([test], fresh=False)
         if code != 0:
             raise Misfit(f"{test} does not pass as it is:\n{output[-4000:]}")
+        told(test, time.monotonic() - start)
         return test, time.monotonic() - start
 
     return dict(_share(trees, tests, timed))

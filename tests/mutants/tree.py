@@ -67,6 +67,7 @@ class Tree:
         ]
         environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
         environment |= {"FT2OS_CACHE": str(self._cache if fresh else self._baseline)}
+        environment |= {"FT2OS_ALLOWED_SKIPS": str(self.path / ".ci" / "allowed_skips.txt")}
         environment |= {"PYTHONDONTWRITEBYTECODE": "1"} if fresh else {}
         return _run([*map(str, command), *tests], self.path, environment, timeout)
 
