@@ -8,7 +8,7 @@ import pytest
 from ft2os import looks
 from ft2os.errors import RequestError, UnknownPromptError
 from ft2os.gaussians import C0, Gaussians, concatenate
-from ft2os.stylize import StylizeRequest, form, prepare, stylize
+from ft2os.stylize import StylizeRequest, form, prepare, shape_words, stylize
 from ft2os.stylize.form.forms import REACH
 from tests.scenes import ball
 
@@ -195,3 +195,11 @@ def test_the_form_is_found_in_the_prompt(prompt, name, rest, coloured):
 def test_the_objects_own_noun_is_no_form():
     assert form.parse_form("golden hedgehog", "hedgehog").form is None
     assert form.parse_form("a melting robot", "robot") == form.FormRequest("melting", 1.0, "a robot", False)
+
+
+def test_every_word_of_a_form_names_one_that_there_is_and_asks_the_optimiser_too():
+    """One table for both: a word that names a form and no strength would leave the shape to chance."""
+    named = [word for word in shape_words._INDEX.values() if word.form]
+    assert {word.form for word in named} == set(form.FORMS)
+    assert min(word.strength for word in named) >= 0.4
+    assert min(word.amount for word in named) > 0

@@ -4,37 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from ft2os.materials.words import NEGATIONS, filler, tokens
+from ft2os.materials.words import filler, tokens
+from ft2os.stylize import shape_words
 
-# Words by form, each with how much of it is meant, 1 the usual.
-_WORDS = {
-    "spikes": {
-        1.3: "urchin hedgehog porcupine",
-        1.0: "spike spiky spiked spine spiny quill quilled barbed spikey",
-        0.75: "thorn thorny thorned prickly prickle bristly bristle bristling",
-    },
-    "fur": {
-        1.3: "shaggy wooly woolly",
-        1.0: "fur furry hair hairy haired",
-        0.6: "fuzzy downy",
-    },
-    "melting": {
-        1.0: "melting melted molten melt collapsing dripping",
-        0.7: "drippy oozing runny drooping sagging",
-    },
-    "inflated": {
-        1.0: "inflated inflatable ballooned swollen bloated",
-        0.6: "swelling puffed puffy bulging plump chubby",
-    },
-}
-FORMS = tuple(_WORDS)
 _NOUNS = frozenset(("fur", "molten"))  # also name a material, and stay in the rest
-_INDEX = {
-    word: (form, share)
-    for form, groups in _WORDS.items()
-    for share, text in groups.items()
-    for word in tokens(text)
-}
 
 
 @dataclass(frozen=True)
@@ -44,7 +17,7 @@ class FormRequest:
     Parameters
     ----------
     form : str, optional
-        One of `FORMS`; None for the object's own.
+        One of ``form.FORMS``; None for the object's own.
     amount : float
         How much of it, 1 the usual.
     rest : str
@@ -74,18 +47,17 @@ def parse_form(prompt: str, object_name: str | None = None) -> FormRequest:
         The first form word counts. One behind "no", "not" or "without" does not, and is taken out.
     """
     own = set(tokens(object_name or ""))
-    words = tokens(prompt)
-    found: list[tuple[str, float]] = []
+    forms: list[tuple[str, float]] = []
     rest: list[str] = []
-    for before, word in zip(("", *words), words):
-        form = None if word in own else _INDEX.get(word)
-        if form and before not in NEGATIONS:
-            found.append(form)
-        if not form or word in _NOUNS:
+    for word, asks, denied in shape_words.read(prompt, object_name):
+        names_form = asks is not None and asks.form is not None
+        if names_form and not denied:
+            forms.append((asks.form, asks.amount))
+        if not names_form or word in _NOUNS:
             rest.append(word)
-    if not found:
+    if not forms:
         return FormRequest(None, 0.0, prompt, True)
-    return FormRequest(*found[0], " ".join(rest), any(w not in own and not filler(w) for w in rest))
+    return FormRequest(*forms[0], " ".join(rest), any(w not in own and not filler(w) for w in rest))
 
 
 def resolve_form(prompt: str, name: str, amount: float | None, object_name: str | None = None) -> FormRequest:
@@ -95,14 +67,14 @@ def resolve_form(prompt: str, name: str, amount: float | None, object_name: str 
     ----------
     prompt : str
     name : str
-        ``"auto"`` for the prompt's form, ``"none"``, or one of `FORMS`.
+        ``"auto"`` for the prompt's form, ``"none"``, or one of ``form.FORMS``.
     amount : float, optional
         Instead of the prompt's own.
     object_name : str, optional
     """
     if name == "none":
         return FormRequest(None, 0.0, prompt, True)
-    found = parse_form(prompt, object_name)
-    if name not in ("auto", found.form):
-        found = replace(found, form=name, amount=1.0)
-    return found if amount is None or not found.form else replace(found, amount=amount)
+    asked = parse_form(prompt, object_name)
+    if name not in ("auto", asked.form):
+        asked = replace(asked, form=name, amount=1.0)
+    return asked if amount is None or not asked.form else replace(asked, amount=amount)
