@@ -17,47 +17,20 @@ from bpy.props import (
     StringProperty,
 )
 
+from ft2os.stylize.methods import METHODS
+
+from . import controls
 from .scene import display
 
-METHODS = [  # the numbers are what a .blend stores
-    ("material", "Material", "Solid materials matched to the words of the prompt: seconds, no network", 0),
-    ("image", "Image", "Palette and strokes of a picture: seconds to a minute", 2),
-    ("clip", "CLIP", "Optimise the look against a vision-language model: minutes, needs its weights", 1),
-]
-PICTURED = ("image", "clip")  # the methods that take a style picture
-RESUMED = ("clip",)  # the methods whose broken-off runs can go on
-
-
-def _presets_of(standard: str, high: str) -> list[tuple]:
-    return [
-        ("draft", "Draft", "Faster and rougher", 1),
-        ("standard", "Standard", standard, 0),
-        ("high", "High", high, 3),
+# The numbers are what a .blend stores.
+METHOD_ITEMS = [(method.name, method.title, method.line, method.number) for method in METHODS.values()]
+PRESET_ITEMS = {
+    method.name: [
+        (preset.name, preset.title, f"{preset.doc}. About {preset.time} on two cores", preset.number)
+        for preset in method.presets
     ]
-
-
-_TUNED = "The quality that the method was tuned for"
-PRESETS = {
-    "material": _presets_of(_TUNED, "Crisper, some seconds more; needs the full backend and VGG16's weights"),
-    "image": _presets_of(
-        "Draws the picture's strokes along the form; needs VGG16's weights",
-        "Finer, and some times as long; needs VGG16's weights",
-    ),
-    "clip": [
-        *_presets_of(_TUNED, "More views, more steps, finer Gaussians"),
-        ("seed", "Paper", "The published settings, for comparison", 2),
-    ],
+    for method in METHODS.values()
 }
-STARTS = [
-    ("auto", "Automatic", "The material that the model likes best for the prompt, or the object itself"),
-    ("original", "Object", "The object's own colours"),
-    ("named", "Material", "The material named below"),
-]
-GEOMETRY = [
-    ("AUTO", "Automatic", "The form changes where the prompt asks for it: spiky, melting, furry"),
-    ("OFF", "Off", "Colours only"),
-    ("ON", "On", "The form changes whatever the prompt says"),
-]
 
 
 def _show(self: bpy.types.PropertyGroup, context: bpy.types.Context) -> None:
@@ -102,7 +75,7 @@ class FT2OS_Object(bpy.types.PropertyGroup):
 
 
 def _presets(self: bpy.types.PropertyGroup, context: bpy.types.Context) -> list[tuple]:
-    return PRESETS[self.method]
+    return PRESET_ITEMS[self.method]
 
 
 def _method_changed(self: bpy.types.PropertyGroup, context: bpy.types.Context) -> None:
@@ -112,39 +85,7 @@ def _method_changed(self: bpy.types.PropertyGroup, context: bpy.types.Context) -
 class FT2OS_Advanced(bpy.types.PropertyGroup):
     """Settings of the methods that artists turn; what stays at its default is left to the preset."""
 
-    use_keep: BoolProperty(
-        name="Keep Light and Dark",
-        description="Choose how much of the object's own light and dark stays, instead of the method",
-    )
-    keep: FloatProperty(
-        name="Share",
-        description="0: the look's own light only; 1: all of the object's light and dark",
-        default=0.7,
-        min=0.0,
-        max=1.0,
-        subtype="FACTOR",
-    )
-    size: FloatProperty(
-        name="Pattern Size",
-        description="Size of the material's pattern or of the picture's strokes; 1 is as tuned",
-        default=1.0,
-        min=0.1,
-        max=10.0,
-        soft_max=4.0,
-    )
-    start: EnumProperty(name="Start From", items=STARTS, default="auto")
-    start_material: StringProperty(name="Material", description="One of the materials, such as lava or ice")
-    geometry: EnumProperty(name="Form", items=GEOMETRY, default="AUTO")
-    geometry_amount: FloatProperty(
-        name="Amount", description="How far the form goes", default=0.5, min=0.0, max=1.0, subtype="FACTOR"
-    )
-    regularisation: FloatProperty(
-        name="Hold Original",
-        description="Weight of the likeness to the original pictures; needs VGG16's weights above 0",
-        default=0.0,
-        min=0.0,
-        max=10.0,
-    )
+    __annotations__ = controls.annotations()
 
 
 class FT2OS_Scene(bpy.types.PropertyGroup):
@@ -155,7 +96,7 @@ class FT2OS_Scene(bpy.types.PropertyGroup):
         description="What the object shall become, in words: lava, old gold, truck made of ice",
         options={"TEXTEDIT_UPDATE"},
     )
-    method: EnumProperty(name="Method", items=METHODS, default="material", update=_method_changed)
+    method: EnumProperty(name="Method", items=METHOD_ITEMS, default="material", update=_method_changed)
     preset: EnumProperty(name="Preset", items=_presets, default=0)  # the number of "standard"
     seed: IntProperty(name="Seed", description="Another seed, another variation", default=0, min=0)
     style_image: StringProperty(

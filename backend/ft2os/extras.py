@@ -27,6 +27,14 @@ PACKAGES = {  # extra -> {module: distribution}
 }
 
 
+WEIGHTS = {  # what is not shipped, as it is called, and how to get it
+    "CLIP": "Let FT2OS_CLIP name a folder with a CLIP config and checkpoint, or allow it to be fetched once: "
+    "in Blender with Allow Online Access, in the shell with --download.",
+    "VGG16": "Download https://download.pytorch.org/models/vgg16-397923af.pth into the folder that "
+    "FT2OS_WEIGHTS names.",
+}
+
+
 def extra_of(module: str) -> str | None:
     """The extra that brings a top-level module; None for the core's own and for any other."""
     return next((extra for extra, found in PACKAGES.items() if extra != "core" and module in found), None)

@@ -7,7 +7,7 @@ the standard library only. Bulk data never travels in a message; files do, named
 method         params                                                     result
 =============  =========================================================  ==============================
 initialize     protocol, client                                           protocol, version, device,
-                                                                          rasterizer, guidance, editors
+                                                                          rasterizer, methods, editors
 data.put       key, path (``ft2os.gaussians_npy``)                        count
 scene.convert  path, drop_invalid, out (the endings name the formats)     path, format, count
 render         instances, viewmats, Ks, size, background, antialiased,    path
@@ -25,7 +25,9 @@ writes C pictures into ``out``, a raw little-endian float32 file [C, H, W, 5] th
 display-referred r, g, b, premultiplied by alpha, and planar depth (1e10 where nothing reaches alpha ½). A
 ``background`` of three numbers fills the picture to alpha 1, but for holdouts. ``revision`` grows with each
 change of one ``out``: a request that a newer one has overtaken is answered with the error ``superseded``.
-``antialiased`` draws as Mip-Splatting trains: what is smaller than a pixel keeps its light. ``cameras`` of
+``antialiased`` draws as Mip-Splatting trains: what is smaller than a pixel keeps its light. ``methods`` of
+``initialize`` is {method: {preset: what it lacks here}}, {message, hint} or null; clients of 0.1 read
+``guidance`` instead, the names of the methods that can run. ``cameras`` of
 ``stylize`` is a list of {viewmats, Ks, size}. A cancelled ``stylize`` fails with ``cancelled``;
 ``data.partial`` is then what the result would have been, if there is something to keep. Several may be sent
 at once: they run one after another. A run with a ``checkpoint`` keeps its state in that file, and goes on

@@ -21,8 +21,8 @@ from ft2os.cameras.camera import Camera, stack
 from ft2os.guidance import negatives
 from ft2os.losses import contrastive_loss
 from ft2os.stylize import stylize
+from ft2os.stylize.clip.about import CLIP
 from ft2os.stylize.clip.parameters import Parameters
-from ft2os.stylize.clip.settings import resolve
 from ft2os.stylize.clip.views import scene_extent
 
 PAPER_STEPS = 5020  # 20 epochs of 251 views, Table 2
@@ -37,7 +37,7 @@ class PaperLoop:
     """
 
     def __init__(self, subject: Subject) -> None:
-        settings, target, context = resolve("seed"), subject.target, subject.context
+        settings, target, context = CLIP.settings("paper"), subject.target, subject.context
         # In float32, as the published code judges; the same weights.
         self.judge, self.cameras = subject.judge.using("fp32"), subject.cameras
         judge, cameras, self.temperature = self.judge, self.cameras, settings.temperature
@@ -110,13 +110,13 @@ def measure_loop(subject: Subject, steps: int) -> dict:
     return _extrapolated(seconds, steps, losses) | memory.row() | {"batch": 1, "breakdown": breakdown.row()}
 
 
-def measure_seed(subject: Subject, views: int) -> dict:
-    """The preset ``seed`` over about ``views`` judged views, and what 5020 of them would take."""
-    batch, cameras = resolve("seed").batch, len(subject.cameras)
+def measure_preset(subject: Subject, views: int) -> dict:
+    """The preset ``paper`` over about ``views`` judged views, and what 5020 of them would take."""
+    batch, cameras = CLIP.settings("paper").batch, len(subject.cameras)
     # An epoch visits every view once, so its last batch may be smaller than the others.
     steps = math.ceil(views / cameras * math.ceil(cameras / batch))
     with Memory() as memory:
-        stats = stylize(subject.request("clip", "seed", overrides={"steps": steps})).stats
+        stats = stylize(subject.request("clip", "paper", overrides={"steps": steps})).stats
     losses = [stats["loss_first"], stats["loss_last"]]
     return _extrapolated(stats["seconds"], stats["judged_views"], losses) | memory.row() | {"batch": batch}
 

@@ -13,18 +13,19 @@ from ft2os.errors import MissingError
 from ft2os.render import linear
 from ft2os.stylize import Progress, StylizeResult, stylize
 from ft2os.stylize.framing import crop_to_object
+from ft2os.stylize.methods import METHODS
 
-ALL = (
-    ("clip", "draft"),
-    ("clip", "standard"),
-    ("clip", "high"),
-    ("material", "draft"),
-    ("material", "standard"),
-    ("material", "high"),
-    ("image", "standard"),
+LOOP = ("clip", "paper")  # the baseline, which `benchmarks.stylize.paper` measures
+ALL = tuple(
+    (method.name, preset.name)
+    for method in METHODS.values()
+    for preset in method.presets
+    if (method.name, preset.name) != LOOP
 )
-
-SHORTENED = {("clip", "high"): 16}
+LONG_S = 90.0  # what is expected to take longer is measured over a few of its steps
+SHORTENED = {
+    (method, preset): 16 for method, preset in ALL if METHODS[method].preset(preset).seconds > LONG_S
+}
 """Steps measured of presets that take minutes, unless one asks for them by name."""
 
 
@@ -69,8 +70,9 @@ def measure(subject: Subject, method: str, preset: str, steps: int | None = None
     """One preset run whole, or over so many of its ``steps`` and extrapolated; or why it was not run."""
     row = {"method": method, "preset": preset, "extrapolated": False}
     fewer = {"steps": steps} if steps else {}
-    style = style_image() if method == "image" else None
-    if method == "image" and style is None:
+    pictured = METHODS[method].takes.picture == "needed"
+    style = style_image() if pictured else None
+    if pictured and style is None:
         return row | {"skipped": "no style image: FT2OS_TEST_DATA names no folder with one"}
     try:
         with Memory() as memory:

@@ -10,7 +10,7 @@ import torch
 
 from benchmarks.stylize import presets, tables, warm_worker
 from benchmarks.stylize.gauges import PARTS
-from benchmarks.stylize.paper import PAPER_STEPS, measure_loop, measure_seed
+from benchmarks.stylize.paper import PAPER_STEPS, measure_loop, measure_preset
 from benchmarks.stylize.subject import PROMPT, Subject
 from ft2os.render import engine_name
 
@@ -112,7 +112,7 @@ def ratios(report: dict) -> dict:
     found = {"ratio": _ratio(paper, rows.get(("clip", "standard")), "seconds")}
     for method, preset in (("clip", "draft"), ("clip", "high"), ("material", "standard")):
         found[f"ratio_{method}_{preset}"] = _ratio(paper, rows.get((method, preset)), "seconds")
-    found["ratio_clip_seed"] = _ratio(paper, report.get("paper", {}).get("seed"), "seconds")
+    found["ratio_clip_paper"] = _ratio(paper, report.get("paper", {}).get("preset"), "seconds")
     view = "seconds_judged_view"
     return found | {"ratio_judged_view": _ratio(paper, rows.get(("clip", "standard")), view)}
 
@@ -124,7 +124,7 @@ def conclusion(report: dict) -> str:
         "ratio_clip_draft": "the paper's loop / CLIP Draft",
         "ratio_clip_high": "the paper's loop / CLIP High",
         "ratio_material_standard": "the paper's loop / material Standard",
-        "ratio_clip_seed": "the paper's loop / the paper's method in our batches, both extrapolated",
+        "ratio_clip_paper": "the paper's loop / the paper's method in our batches, both extrapolated",
         "ratio_judged_view": "the same for one judged view, CLIP Standard",
     }
     return "\n".join(f"{name:<24}{report[name]:8.1f}  {text}" for name, text in names.items() if report[name])
@@ -138,7 +138,7 @@ def _ratio(theirs: dict, ours: dict | None, name: str) -> float | None:
 
 def _paper(subject: Subject, say: Say, steps: int, wanted, sizes) -> dict:
     found = {}
-    for name, measure in (("loop", measure_loop), ("seed", measure_seed)):
+    for name, measure in (("loop", measure_loop), ("preset", measure_preset)):
         row = found[name] = measure(subject, steps)
         say(
             f"{name:<10} {row['seconds']:9.1f} s  extrapolated to {PAPER_STEPS} judged views from "

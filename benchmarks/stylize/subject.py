@@ -17,7 +17,7 @@ from ft2os.gaussians import Gaussians
 from ft2os.guidance import clip_judge
 from ft2os.guidance.clip_judge import ClipJudge
 from ft2os.stylize import StylizeRequest
-from ft2os.stylize.clip import settings
+from ft2os.stylize.methods import METHODS
 
 ROOT = Path(__file__).resolve().parents[2]
 PROMPT = "lava"
@@ -65,8 +65,8 @@ class Subject:
         return StylizeRequest(**(asked | changes))
 
     def whole_steps(self, method: str, preset: str) -> int:
-        """Steps of a preset of the CLIP method."""
-        return settings.resolve(preset, self.request(method, preset).overrides).steps
+        """Steps of a preset of a method that takes steps."""
+        return METHODS[method].settings(preset, self.request(method, preset).overrides).steps
 
 
 def choose(scene: Scene, group: int, model: str | None = None) -> Subject:

@@ -97,7 +97,9 @@ def _take(pending: Pending) -> bool:
         show_error(bpy.context, pending.error)
     elif pending.result is not None:
         said = pending.result
-        methods = ", ".join(said["guidance"]) or "none"
+        offered = said.get("methods", {})
+        runnable = [name for name, presets in offered.items() if None in presets.values()]
+        methods = ", ".join(runnable) or "none"
         preferences.tested = Tested(
             "works",
             f"ft2os {said['version']}, {said['rasterizer']} on {said['device']}, methods: {methods} "

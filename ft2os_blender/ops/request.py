@@ -10,15 +10,16 @@ import bpy
 import numpy as np
 
 from ft2os import prompts, transforms
-from ft2os.errors import RequestError
+from ft2os.errors import MissingError, RequestError
+from ft2os.stylize.methods import METHODS
 
+from .. import controls
 from ..jobs import checkpoints
 from ..jobs.manager import manager
-from ..properties import PICTURED, RESUMED
 from ..scene import axes, build, cameras, looks, objects
 
 MAX_CAMERAS = 64
-PATTERN = 1.15  # ft2os.stylize.painting.SCALE, which only the backend can import
+_INSTALL = 'Install "Engine" in the Preferences.'
 
 _number = itertools.count(1)
 
@@ -38,13 +39,15 @@ def new(context: bpy.types.Context, obj: bpy.types.Object) -> dict:
         "method": settings.method,
         "preset": settings.preset,
         "seed": settings.seed,
-        "overrides": overrides(settings),
+        "overrides": controls.overrides(settings.advanced, settings.method, settings.preset),
         "live": settings.live,
     }
-    if settings.method in PICTURED and settings.style_image:
+    method = METHODS[settings.method]
+    if method.takes.picture != "no" and settings.style_image:
         params["style_image"] = _picture(settings.style_image)
-    _check(params)
-    if settings.method in RESUMED:
+    # What the backend would refuse is said before anything is written for it.
+    method.check_inputs(params["prompt"], "style_image" in params)
+    if method.resumes:
         params["checkpoint"] = str(checkpoints.path(checkpoints.new()))
     return params | _things(context, obj) | {"cameras": _cameras(obj)}
 
@@ -67,35 +70,19 @@ def kept_part(params: dict) -> dict:
     return {name: value for name, value in params.items() if name not in left}
 
 
-def overrides(settings: bpy.types.PropertyGroup) -> dict:
-    """The method's settings that the panel "Advanced" changes; what is at its default is not named."""
-    turned, method = settings.advanced, settings.method
-    found = {}
-    if method == "clip" and turned.regularisation > 0:
-        found["regularisation"] = turned.regularisation
-    if settings.preset == "seed":  # the paper's loop has no material to start from and no geometry stage
-        return found
-    if turned.use_keep:
-        found["keep"] = turned.keep
-    if turned.size != 1.0:
-        name, tuned = ("stroke", 1.0) if method == "image" else ("scale", PATTERN)
-        found[name] = turned.size * tuned
-    if method == "clip":
-        if turned.start != "auto":
-            named = turned.start == "named"
-            found["start"] = turned.start_material.strip() if named else turned.start
-        if turned.geometry != "AUTO":
-            found["geometry"] = turned.geometry_amount if turned.geometry == "ON" else 0.0
-    return found
-
-
-def _check(params: dict) -> None:
-    """What the backend would refuse, said before anything is written for it."""
-    if params["method"] == "image":
-        if "style_image" not in params:
-            raise RequestError("There is no style picture.", "Choose the picture whose style it should take.")
-    elif not params["prompt"]:
-        raise RequestError("The prompt is empty.", "Say what the object shall become, for example: lava.")
+def lacking(settings: bpy.types.PropertyGroup) -> MissingError | None:
+    """What the backend that runs lacks for the chosen method and preset; None while it is not known."""
+    client = manager.running()
+    if client is None:
+        return None
+    offered = client.server.get("methods")
+    if offered is None:  # a backend of 0.1 names the methods that can run, and nothing of their presets
+        known = settings.method in client.server.get("guidance", METHODS)
+        return None if known else MissingError("This backend lacks the method.", _INSTALL)
+    if settings.method not in offered:
+        return MissingError("This backend does not know the method.", _INSTALL)
+    lacks = offered[settings.method].get(settings.preset)
+    return None if lacks is None else MissingError(lacks["message"], lacks["hint"])
 
 
 def _picture(named: str) -> str:

@@ -9,6 +9,7 @@ from ft2os.errors import Ft2osError
 
 from ..jobs import checkpoints
 from ..scene import objects
+from . import request
 from .job import StylizeJob
 from .queue import jobs, watch
 from .report import guarded
@@ -40,7 +41,10 @@ class FT2OS_OT_stylize(bpy.types.Operator):
         if not targets(context):
             cls.poll_message_set("Select a splat object: File > Import > Gaussian Splats makes some")
             return False
-        return True
+        lacking = request.lacking(context.scene.ft2os)
+        if lacking:
+            cls.poll_message_set(str(lacking))
+        return lacking is None
 
     @guarded
     def execute(self, context: bpy.types.Context) -> set[str]:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import bpy
 
-from .. import preferences
+from ft2os.stylize.methods import METHODS
+
+from .. import controls, preferences
 from ..jobs import checkpoints
-from ..jobs.manager import manager
-from ..ops import stylize
-from ..properties import PICTURED
+from ..ops import request, stylize
 from ..scene import looks, objects
 from . import facts, thumbnail
 
@@ -38,11 +38,10 @@ class FT2OS_PT_main(_Panel, bpy.types.Panel):
         settings = context.scene.ft2os
         row = layout.row()
         row.use_property_split = False
-        optional = settings.method == "image"
-        hint = "optional: its name or a material" if optional else "lava, old gold, ice …"
-        row.prop(settings, "prompt", text="", icon="GREASEPENCIL", placeholder=hint)
+        method = METHODS[settings.method]
+        row.prop(settings, "prompt", text="", icon="GREASEPENCIL", placeholder=method.prompt_hint)
         layout.prop(settings, "method")
-        if settings.method in PICTURED:
+        if method.takes.picture != "no":
             _picture(layout, settings)
         layout.prop(settings, "preset")
         layout.prop(settings, "seed")
@@ -68,29 +67,7 @@ class FT2OS_PT_advanced(_Panel, bpy.types.Panel):
         layout, settings = self.layout, context.scene.ft2os
         layout.use_property_split = True
         layout.use_property_decorate = False
-        turned = settings.advanced
-        if settings.preset != "seed":
-            row = layout.row(heading="Light and Dark", align=True)
-            row.prop(turned, "use_keep", text="")
-            kept = row.row()
-            kept.active = turned.use_keep
-            kept.prop(turned, "keep", text="Keep", slider=True)
-            strokes = settings.method == "image"
-            layout.prop(turned, "size", text="Stroke Size" if strokes else "Pattern Size")
-        if settings.method == "clip":
-            _clip(layout, turned, settings.preset == "seed")
-
-
-def _clip(layout: bpy.types.UILayout, turned: bpy.types.PropertyGroup, paper: bool) -> None:
-    """What only the method CLIP has; the paper's loop has less."""
-    if not paper:
-        layout.prop(turned, "start")
-        if turned.start == "named":
-            layout.prop(turned, "start_material")
-        layout.prop(turned, "geometry")
-        if turned.geometry == "ON":
-            layout.prop(turned, "geometry_amount", slider=True)
-    layout.prop(turned, "regularisation")
+        controls.draw(layout, settings.advanced, settings.method, settings.preset)
 
 
 class FT2OS_PT_looks(_Panel, bpy.types.Panel):
@@ -204,12 +181,9 @@ def _problems(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
             box.operator("ft2os.install_cancel")
         else:
             box.operator("ft2os.install_backend", icon="IMPORT")
-    client = manager.running()
-    methods = client.server.get("guidance") if client is not None else None
-    if methods is not None and context.scene.ft2os.method not in methods:
-        box = layout.box()
-        box.label(text="This backend lacks the method", icon="ERROR")
-        box.label(text='Install "Engine" in the Preferences', icon="INFO")
+    lacking = request.lacking(context.scene.ft2os)
+    if lacking:
+        _error(layout.box(), context, lacking.message, lacking.hint)
     if context.scene.view_settings.view_transform != "Standard" and objects.splats(context.scene.objects):
         box = layout.box()
         transform = context.scene.view_settings.view_transform

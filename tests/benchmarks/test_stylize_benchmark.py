@@ -52,7 +52,7 @@ def made(small):
 
 def test_what_is_extrapolated_is_labelled_and_nothing_else_is(made):
     found, text = made
-    for name in ("loop", "seed"):
+    for name in ("loop", "preset"):
         row = found["paper"][name]
         assert row["extrapolated"]
         each = row["seconds_measured"] / row["judged_views_measured"]

@@ -89,9 +89,9 @@ def test_what_a_panel_asks_is_little_work(pair):
 def test_presets_follow_the_method():
     wanted = bpy.context.scene.ft2os
     with pytest.raises(TypeError):
-        wanted.preset = "seed"
+        wanted.preset = "paper"
     wanted.method = "clip"
-    wanted.preset = "seed"
+    wanted.preset = "paper"
     wanted.method = "material"
     assert wanted.preset == "standard"
 

@@ -47,7 +47,7 @@ def offered() -> bool:
 
 def test_a_run_goes_on_after_a_cancel_and_after_a_crash(pair, clip):
     ball, checkpoints = pair["ball"], room("jobs.checkpoints")
-    [job] = begin(ball, preset="seed")  # long enough to be cancelled in the middle
+    [job] = begin(ball, preset="paper")  # long enough to be cancelled in the middle
     drive([job], until=lambda: job._params and entry_factor() > 0.02)
     job.cancel()
     drive([job])

@@ -81,7 +81,7 @@ def test_each_method_shows_what_it_has(pair, tmp_path):
     assert {"Pattern Size", "Start From", "Material", "Form", "Amount", "Hold Original"} <= set(
         drawn()["Advanced"]
     )
-    wanted.preset = "seed"
+    wanted.preset = "paper"
     assert drawn()["Advanced"] == ["Hold Original"]
 
 

@@ -46,7 +46,7 @@ def test_what_was_turned_is_sent_by_the_methods_own_names():
     turned.start, turned.start_material = "named", " ice "
     turned.geometry, turned.geometry_amount = "ON", 0.75
     assert overrides() == {"start": "ice", "geometry": 0.75, "regularisation": 0.5}
-    wanted().preset = "seed"  # the paper's loop has no other
+    wanted().preset = "paper"  # the paper's loop has no other
     assert overrides() == {"regularisation": 0.5}
 
 

@@ -14,7 +14,8 @@ from ft2os.errors import CancelledError, MissingError, RequestError  # noqa: E40
 from ft2os.gaussians import concatenate  # noqa: E402
 from ft2os.guidance import clip_judge, perceptual  # noqa: E402
 from ft2os.render import rasterize  # noqa: E402
-from ft2os.stylize import StylizeRequest, clip  # noqa: E402
+from ft2os.stylize import StylizeRequest, stylize  # noqa: E402
+from ft2os.stylize.clip.about import CLIP  # noqa: E402
 from ft2os.stylize.clip.views import object_views, schedule  # noqa: E402
 from ft2os.tiles import render  # noqa: E402
 from tests import tiny_clip  # noqa: E402
@@ -38,7 +39,7 @@ def target():
 def make(judge_folder, target):
     """A request; keywords are overrides of the settings, ``seed`` and others of the request itself."""
 
-    def build(*, seed=0, prompt=PROMPT, preset="seed", context=None, cameras=None, obj=target, **overrides):
+    def build(*, seed=0, prompt=PROMPT, preset="paper", context=None, cameras=None, obj=target, **overrides):
         settings = {"model": judge_folder, "batch": 3, "steps": 2, "outliers": False, **overrides}
         return StylizeRequest(
             target=obj,
@@ -84,7 +85,7 @@ def _cosines(request, texts):
 
 def test_the_first_loss_is_the_formula_on_an_independent_render(make):
     request = make(steps=1)
-    stats = clip.run(request).stats
+    stats = stylize(request).stats
     scores = np.exp(_cosines(request, [PROMPT, *stats["negatives"]]))
     expected = -np.log(scores[:, 0] / scores.sum(axis=1)).mean()
     assert stats["loss_first"] == pytest.approx(expected, abs=1e-5)
@@ -93,14 +94,14 @@ def test_the_first_loss_is_the_formula_on_an_independent_render(make):
 
 def test_temperature_divides_the_similarities(make):
     request = make(steps=1, temperature=0.07)
-    stats = clip.run(request).stats
+    stats = stylize(request).stats
     scores = np.exp(_cosines(request, [PROMPT, *stats["negatives"]]) / 0.07)
     assert stats["loss_first"] == pytest.approx(-np.log(scores[:, 0] / scores.sum(axis=1)).mean(), abs=1e-4)
 
 
 def test_similarity_is_algorithm_1(make):
     request = make(steps=1, loss="similarity")
-    assert clip.run(request).stats["loss_first"] == pytest.approx(
+    assert stylize(request).stats["loss_first"] == pytest.approx(
         -_cosines(request, [PROMPT]).mean(), abs=1e-5
     )
 
@@ -108,7 +109,7 @@ def test_similarity_is_algorithm_1(make):
 def test_the_masked_object_is_judged_and_not_the_scene(make, target):
     # Slip of Algorithms 1 and 2: the unmasked render is embedded, so that a wall in front would count.
     wall = ball(50, centre=(0.0, 0.0, 0.0), radius=1.5, colour=(0.0, 1.0, 0.0))
-    alone, hidden = clip.run(make()), clip.run(make(context=wall))
+    alone, hidden = stylize(make()), stylize(make(context=wall))
     assert alone.stats["loss_last"] == hidden.stats["loss_last"]
     np.testing.assert_array_equal(alone.look.dc, hidden.look.dc)
 
@@ -125,7 +126,7 @@ def test_all_views_of_a_step_are_drawn_in_one_call(make, monkeypatch):
 
     loop = importlib.import_module("ft2os.stylize.geometry.deform")  # the package's name is its function
     monkeypatch.setattr(loop, "rasterize", counted)
-    clip.run(make(steps=2, batch=3))
+    stylize(make(steps=2, batch=3))
     assert calls == [(3, True), (VIEWS - 3, True)]
 
 
@@ -134,7 +135,7 @@ def test_a_wide_camera_gives_the_judge_an_unsquashed_object(make, judge_folder, 
     K = np.array([[300, 0, 160], [0, 300, 90], [0, 0, 1]], np.float32)
     eye, centre, up = (np.array(v, np.float64) for v in ((0, 0, -5), (0.4, 0, 0), (0, -1, 0)))
     previews = []
-    clip.run(
+    stylize(
         make(steps=1, cameras=[Camera(look_at(eye, centre, up), K, 320, 180)]),
         progress=lambda p: previews.append(p.preview) if p.preview is not None else None,
     )
@@ -154,13 +155,13 @@ def test_the_regularisation_compares_with_the_original_render_of_the_same_view(m
     with torch.no_grad():
         between_views = torch.nn.functional.mse_loss(network(pictures[:1]), network(pictures[1:2]))
     assert between_views > 0.1
-    kept = clip.run(make(steps=1, regularisation=1.0)).stats["loss_first"]
-    assert kept == pytest.approx(clip.run(request).stats["loss_first"], abs=1e-3)
+    kept = stylize(make(steps=1, regularisation=1.0)).stats["loss_first"]
+    assert kept == pytest.approx(stylize(request).stats["loss_first"], abs=1e-3)
 
 
 def test_the_regularisation_holds_the_object_back(make, vgg):
     def moved(factor):
-        look = clip.run(
+        look = stylize(
             make(steps=20, regularisation=factor, freeze="opacity,scale,rotation,position,sh")
         ).look
         return np.abs(look.dc - make().target.sh[:, 0]).mean()
@@ -173,7 +174,7 @@ def test_without_vgg_a_regularisation_is_refused_at_once(make, tmp_path, monkeyp
         monkeypatch.setenv(name, str(tmp_path))
     monkeypatch.delenv("FT2OS_TEST_DATA", raising=False)
     with pytest.raises(MissingError, match="VGG16"):
-        clip.run(make(regularisation=0.1))
+        stylize(make(regularisation=0.1))
 
 
 _ARRAYS = {
@@ -188,7 +189,7 @@ _ARRAYS = {
 
 @pytest.mark.parametrize("frozen", list(_ARRAYS))
 def test_a_frozen_array_keeps_its_bits_and_a_free_one_moves(make, target, frozen):
-    result = clip.run(make(freeze=[frozen]))
+    result = stylize(make(freeze=[frozen]))
     after = looks.apply(target, result.look, 1.0)
     for name, array in _ARRAYS.items():
         same = array(after).tobytes() == array(target).tobytes()
@@ -196,26 +197,25 @@ def test_a_frozen_array_keeps_its_bits_and_a_free_one_moves(make, target, frozen
 
 
 def test_opacity_is_frozen_by_default(make, target):
-    after = looks.apply(target, clip.run(make()).look, 1.0)
+    after = looks.apply(target, stylize(make()).look, 1.0)
     assert after.opacities.tobytes() == target.opacities.tobytes()
 
 
 def test_only_colour_free_leaves_the_geometry_to_the_parent(make):
-    look = clip.run(make(freeze="sh,opacity,scale,rotation,position")).look
+    look = stylize(make(freeze="sh,opacity,scale,rotation,position")).look
     assert look.target is None
 
 
 def test_the_default_preset_fades_the_bands(make, target):
     small = {"surface_views": 4, "surface_pixels": 48, "limit": 400, "views": 4, "bank": 32}
-    after = looks.apply(target, clip.run(make(preset="standard", **small)).look, 1.0)
+    after = looks.apply(target, stylize(make(preset="standard", **small)).look, 1.0)
     assert not after.sh[:, 1:].any()
 
 
 def test_adam_has_the_published_rates_and_epsilon(target):
     from ft2os.stylize.clip.parameters import Parameters
-    from ft2os.stylize.clip.settings import resolve
 
-    parameters = Parameters(target, resolve("seed", {"freeze": []}), extent=3.0)
+    parameters = Parameters(target, CLIP.settings("paper", {"freeze": []}), extent=3.0)
     rates = [group["lr"] for group in parameters.optimizer.param_groups]
     assert rates == pytest.approx([0.1, 0.005, 0.005, 0.005, 0.001, 1.6e-4 * 3])
     assert {group["eps"] for group in parameters.optimizer.param_groups} == {1e-15}
@@ -223,7 +223,7 @@ def test_adam_has_the_published_rates_and_epsilon(target):
 
 @pytest.mark.parametrize("loss", ["contrastive", "similarity"])
 def test_the_loss_falls(make, loss):
-    stats = clip.run(make(steps=25, batch=VIEWS, loss=loss)).stats
+    stats = stylize(make(steps=25, batch=VIEWS, loss=loss)).stats
     assert stats["loss_last"] < stats["loss_first"] - 0.01
     assert stats["judged_views"] == 25 * VIEWS
 
@@ -232,13 +232,13 @@ def test_the_start_is_the_original(make):
     # At the first step the judge sees the object as it is: the preview is its own render.
     request = make(steps=1)
     previews = []
-    clip.run(request, progress=lambda p: previews.append(p.preview) if p.preview is not None else None)
+    stylize(request, progress=lambda p: previews.append(p.preview) if p.preview is not None else None)
     expected = (_judged(request)[0].permute(1, 2, 0).numpy() * 255).round()
     assert np.abs(previews[0].astype(int) - expected).max() <= 1
 
 
 def test_the_same_seed_gives_the_same_look_and_another_seed_another(make):
-    first, again, other = (clip.run(make(seed=s)).look for s in (7, 7, 8))
+    first, again, other = (stylize(make(seed=s)).look for s in (7, 7, 8))
     assert first.dc.tobytes() == again.dc.tobytes()
     assert first.target["means"].tobytes() == again.target["means"].tobytes()
     assert first.dc.tobytes() != other.dc.tobytes()
@@ -246,7 +246,7 @@ def test_the_same_seed_gives_the_same_look_and_another_seed_another(make):
 
 def test_progress_tells_every_step_and_its_loss(make):
     seen = []
-    clip.run(make(steps=4), progress=seen.append)
+    stylize(make(steps=4), progress=seen.append)
     steps = [p for p in seen if p.loss is not None]
     assert [p.step for p in steps] == [1, 2, 3, 4]
     assert all(p.total == 4 for p in steps)
@@ -257,23 +257,23 @@ def test_progress_tells_every_step_and_its_loss(make):
 def test_cancel_takes_effect_within_a_step_and_keeps_what_there_is(make, target):
     seen = []
     with pytest.raises(CancelledError) as caught:
-        clip.run(make(steps=50), progress=seen.append, cancelled=lambda: len(seen) > 2)
+        stylize(make(steps=50), progress=seen.append, cancelled=lambda: len(seen) > 2)
     partial = caught.value.partial
     assert partial.stats["steps"] == 2
     assert partial.look.dc.tobytes() != np.ascontiguousarray(target.sh[:, 0]).tobytes()
-    assert partial.look.dc.tobytes() == clip.run(make(steps=2)).look.dc.tobytes()
+    assert partial.look.dc.tobytes() == stylize(make(steps=2)).look.dc.tobytes()
 
 
 def test_cancelled_before_the_first_step_there_is_nothing_to_offer(make):
     with pytest.raises(CancelledError) as caught:
-        clip.run(make(), cancelled=lambda: True)
+        stylize(make(), cancelled=lambda: True)
     assert caught.value.partial is None
 
 
 def test_outliers_of_the_object_stay_as_they_are(make, target):
     stray = ball(3, degree=1, centre=(40.0, 0.0, 0.0))
     both = concatenate([target, stray])
-    result = clip.run(make(obj=both, outliers=True, cameras=orbit(target, VIEWS, size=(96, 64))))
+    result = stylize(make(obj=both, outliers=True, cameras=orbit(target, VIEWS, size=(96, 64))))
     assert not np.isin(np.arange(120, 123), result.look.parent).any()
     assert result.stats["outliers"] == 123 - len(result.look.parent)
     after = looks.apply(both, result.look, 1.0)
@@ -288,11 +288,11 @@ def test_missing_weights_come_before_any_work(make, tmp_path, monkeypatch):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
     seen = []
     with pytest.raises(MissingError, match="not on this machine"):
-        clip.run(make(model="ViT-B-32", pretrained="openai"), progress=seen.append)
+        stylize(make(model="ViT-B-32", pretrained="openai"), progress=seen.append)
     assert not seen
 
 
 @pytest.mark.parametrize("prompt", ["", "   "])
 def test_an_empty_prompt_is_refused(make, prompt):
     with pytest.raises(RequestError, match="empty"):
-        clip.run(make(prompt=prompt))
+        stylize(make(prompt=prompt))

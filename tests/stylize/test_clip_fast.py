@@ -304,7 +304,7 @@ def test_the_paper_s_loop_goes_on_too(make, tmp_path, judge_folder, target):
             target,
             "lava",
             method="clip",
-            preset="seed",
+            preset="paper",
             overrides={"model": judge_folder, "batch": 3, "steps": 5},
             cameras=orbit(target, 5, size=(64, 48)),
             **more,

@@ -13,7 +13,9 @@ from ft2os.errors import RequestError
 from ft2os.gaussians import concatenate
 from ft2os.stylize import framing
 from ft2os.stylize.clip import settings, views
+from ft2os.stylize.clip.about import CLIP
 from ft2os.stylize.outliers import inliers
+from ft2os.stylize.settings import described
 from tests.scenes import ball
 
 
@@ -22,13 +24,18 @@ def _camera(width=640, height=360, target=(0.0, 0.0, 0.0), eye=(0.0, 0.0, -6.0))
     return Camera(look_at(np.array(eye), np.array(target), np.array((0.0, -1.0, 0.0))), K, width, height)
 
 
-def test_the_seed_preset_has_the_papers_numbers():
-    seed = settings.resolve("seed")
-    assert (seed.loss, seed.temperature, seed.regularisation, seed.epochs) == ("contrastive", 1.0, 0.0, 20)
-    assert 16 <= seed.batch <= 64
-    assert seed.freeze == {"opacity"}
-    assert not seed.fade_sh
-    assert seed.rates == {
+def test_the_preset_paper_has_the_papers_numbers():
+    paper = CLIP.settings("paper")
+    assert (paper.loss, paper.temperature, paper.regularisation, paper.epochs) == (
+        "contrastive",
+        1.0,
+        0.0,
+        20,
+    )
+    assert 16 <= paper.batch <= 64
+    assert paper.freeze == {"opacity"}
+    assert not paper.fade_sh
+    assert paper.rates == {
         "colour": 0.1,
         "sh": 0.005,
         "opacity": 0.005,
@@ -39,9 +46,9 @@ def test_the_seed_preset_has_the_papers_numbers():
 
 
 def test_overrides_come_as_lists_or_as_text():
-    assert settings.resolve("seed", {"freeze": "scale, position"}).freeze == {"scale", "position"}
-    assert settings.resolve("seed", {"freeze": []}).freeze == frozenset()
-    changed = settings.resolve("seed", {"rates": {"colour": 0.02}, "negatives": "cat,dog"})
+    assert CLIP.settings("paper", {"freeze": "scale, position"}).freeze == {"scale", "position"}
+    assert CLIP.settings("paper", {"freeze": []}).freeze == frozenset()
+    changed = CLIP.settings("paper", {"rates": {"colour": 0.02}, "negatives": "cat,dog"})
     assert (changed.rates["colour"], changed.rates["sh"]) == (0.02, 0.005)
     assert changed.negatives == ("cat", "dog")
 
@@ -50,28 +57,28 @@ def test_overrides_come_as_lists_or_as_text():
     ("preset", "overrides"),
     [
         ("fastest", {}),
-        ("seed", {"learning_rate": 1}),
-        ("seed", {"freeze": "shape"}),
-        ("seed", {"rates": {"shape": 1}}),
-        ("seed", {"loss": "hinge"}),
-        ("seed", {"temperature": 0}),
-        ("seed", {"steps": 0}),
-        ("seed", {"batch": 0}),
-        ("seed", {"negatives": []}),
-        ("seed", {"negatives": 3}),
-        ("seed", {"temperature": "hot"}),
-        ("seed", {"temperature": float("nan")}),
-        ("seed", {"batch": 2.5}),
-        ("seed", {"fade_sh": "yes"}),
-        ("seed", {"background": [1, 1]}),
-        ("seed", {"rates": {"colour": "fast"}}),
-        ("seed", {"freeze": list("x")}),
-        ("seed", {"freeze": ["colour", "sh", "opacity", "scale", "rotation", "position"]}),
+        ("paper", {"learning_rate": 1}),
+        ("paper", {"freeze": "shape"}),
+        ("paper", {"rates": {"shape": 1}}),
+        ("paper", {"loss": "hinge"}),
+        ("paper", {"temperature": 0}),
+        ("paper", {"steps": 0}),
+        ("paper", {"batch": 0}),
+        ("paper", {"negatives": []}),
+        ("paper", {"negatives": 3}),
+        ("paper", {"temperature": "hot"}),
+        ("paper", {"temperature": float("nan")}),
+        ("paper", {"batch": 2.5}),
+        ("paper", {"fade_sh": "yes"}),
+        ("paper", {"background": [1, 1]}),
+        ("paper", {"rates": {"colour": "fast"}}),
+        ("paper", {"freeze": list("x")}),
+        ("paper", {"freeze": ["colour", "sh", "opacity", "scale", "rotation", "position"]}),
     ],
 )
 def test_what_does_not_exist_is_refused_with_what_does(preset, overrides):
     with pytest.raises(RequestError) as caught:
-        settings.resolve(preset, overrides)
+        CLIP.settings(preset, overrides)
     assert caught.value.hint
 
 
@@ -146,19 +153,19 @@ def test_few_or_equal_gaussians_have_no_outliers():
 
 @pytest.mark.parametrize("kind", [settings.Settings, settings.PaperSettings])
 def test_every_setting_says_what_it_may_be(kind):
-    assert settings._KINDS[kind].keys() == {f.name for f in dataclasses.fields(kind)}
+    assert described(kind).keys() == {f.name for f in dataclasses.fields(kind)}
 
 
 @pytest.mark.parametrize("preset", ["draft", "standard", "high"])
 def test_our_presets_have_a_temperature_at_which_the_gradient_tells(preset):
     # Slip: at 1 every likelihood is about 1/11, at 0.01 about 1; NeRF-Art's 0.07 is between.
-    ours = settings.resolve(preset)
+    ours = CLIP.settings(preset)
     assert isinstance(ours, settings.Settings)
     assert (ours.temperature, ours.contrast, ours.start) == (0.07, 10, "auto")
 
 
 def test_presets_ask_for_more_of_the_judge_from_one_to_the_next():
-    judged = [settings.resolve(p).steps * settings.resolve(p).batch for p in ("draft", "standard", "high")]
+    judged = [CLIP.settings(p).steps * CLIP.settings(p).batch for p in ("draft", "standard", "high")]
     assert judged[0] < 12
     assert 150 < judged[1] < 400
     assert 800 < judged[2] < 2000
@@ -173,12 +180,12 @@ def test_presets_ask_for_more_of_the_judge_from_one_to_the_next():
         ("standard", {"regulariser": "ssim"}, "regulariser"),
         ("standard", {"geometry": 2}, "geometry"),
         ("standard", {"batch": True}, "batch"),
-        ("seed", {"anchor": 1.0}, "anchor"),
+        ("paper", {"anchor": 1.0}, "anchor"),
     ],
 )
 def test_an_override_that_does_not_fit_is_named(preset, overrides, named):
     with pytest.raises(RequestError, match=named):
-        settings.resolve(preset, overrides)
+        CLIP.settings(preset, overrides)
 
 
 def test_the_training_cameras_have_the_asked_share_of_given_cameras_from_all_sides():

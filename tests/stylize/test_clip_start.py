@@ -9,7 +9,7 @@ from ft2os.guidance.negatives import Bank  # noqa: E402
 from ft2os.materials import MATERIALS  # noqa: E402
 from ft2os.stylize import StylizeRequest  # noqa: E402
 from ft2os.stylize.clip import start, texts  # noqa: E402
-from ft2os.stylize.clip.settings import resolve  # noqa: E402
+from ft2os.stylize.clip.about import CLIP  # noqa: E402
 from tests.scenes import ball  # noqa: E402
 
 
@@ -40,7 +40,7 @@ def cache(tmp_path, monkeypatch):
 
 def _named(prompt, *words, object_name=None, **overrides):
     request = StylizeRequest(ball(4), prompt, object_name=object_name)
-    settings, judge = resolve("standard", {"bank": 64, **overrides}), KnowsOneWord(*words)
+    settings, judge = CLIP.settings("standard", {"bank": 64, **overrides}), KnowsOneWord(*words)
     return start.named(request, settings, judge, texts.Texts(request, settings, judge))
 
 
@@ -75,7 +75,7 @@ def test_a_material_that_clip_came_up_with_has_to_beat_the_original(monkeypatch,
         lambda brushes, *a: {"original": scores[0], **{start._label(b): scores[1] for b in brushes}},
     )
     request = StylizeRequest(ball(4), "xyzzy")
-    choice = start.choose((["lava"], "ranked"), request, resolve("standard"), None, None, None)
+    choice = start.choose((["lava"], "ranked"), request, CLIP.settings("standard"), None, None, None)
     assert (choice.brush.material.name if choice.brush else None) == chosen
     assert choice.stats()["from"] == (chosen or "original")
     if choice.brush:  # among equals the pattern's usual size and strength
@@ -93,7 +93,7 @@ def test_the_objects_noun_stays_in_the_target_but_not_twice():
 
 def test_negatives_are_drawn_anew_and_hold_the_source_and_never_the_prompts_neighbours():
     request, judge = StylizeRequest(ball(4), "lava"), KnowsOneWord("lava")
-    words = texts.Texts(request, resolve("standard", {"bank": 64, "contrast": 6}), judge)
+    words = texts.Texts(request, CLIP.settings("standard", {"bank": 64, "contrast": 6}), judge)
     first, again, other = (words.negatives(np.random.default_rng(s)) for s in (0, 0, 1))
     assert first.shape == (6, 8)
     torch.testing.assert_close(first, again, rtol=0, atol=0)
@@ -101,5 +101,5 @@ def test_negatives_are_drawn_anew_and_hold_the_source_and_never_the_prompts_neig
     torch.testing.assert_close(first[0], other[0])
     assert len(words.bank.texts) == 60  # 64 less 5 %, rounded up
     assert isinstance(words.bank, Bank)
-    fixed = texts.Texts(request, resolve("standard", {"negatives": "cat,dog"}), judge)
+    fixed = texts.Texts(request, CLIP.settings("standard", {"negatives": "cat,dog"}), judge)
     assert torch.equal(fixed.negatives(np.random.default_rng(0)), judge.embed_texts(["cat", "dog"]))

@@ -12,8 +12,9 @@ from ft2os import looks
 from ft2os.colour import LUMA
 from ft2os.errors import CancelledError, FileError, MissingError, RequestError
 from ft2os.gaussians import concatenate
-from ft2os.stylize import StylizeRequest, picture_paint, prepare, stylize
-from ft2os.stylize.picture_paint import Strokes, own_colours, palette
+from ft2os.stylize import StylizeRequest, prepare, stylize
+from ft2os.stylize.image import paint
+from ft2os.stylize.image.paint import Strokes, own_colours, palette
 from tests.scenes import ball
 
 SMALL = {"views": 4, "pixels": 64, "limit": 3000}
@@ -227,7 +228,7 @@ def test_the_last_coat_holds_the_palette_and_the_form():
     rng = np.random.default_rng(0)
     noise = rng.uniform(0, 1, (len(made), 3)).astype(np.float32)
     goal = rng.uniform(0, 1, (64, 64, 1)).astype(np.float32) * np.array([1.0, 0.8, 0.2], np.float32)
-    colours = picture_paint.solve(made, picture_paint.settle(made, noise, goal, luminance_keep=0.5))
+    colours = paint.solve(made, paint.settle(made, noise, goal, luminance_keep=0.5))
 
     def chroma(values):  # how far from the picture's only hue
         gold = np.array([1.0, 0.8, 0.2]) / np.linalg.norm([1.0, 0.8, 0.2])

@@ -11,6 +11,7 @@ import numpy as np
 
 from ft2os import prompts
 from ft2os.errors import RequestError
+from ft2os.stylize import methods
 
 if TYPE_CHECKING:
     from ft2os.formats import Scene
@@ -71,14 +72,16 @@ def requested(args: argparse.Namespace) -> list[Style]:
 
 
 def method_of(style: Style, method: str | None) -> str:
-    """The method asked for; where none is, ``image`` for a picture and ``material`` for words."""
-    if method is None:
-        return "image" if style.picture else "material"
-    if method == "material" and style.picture:
-        raise RequestError(
-            "The material method takes words, no picture.", "Leave out --method, or choose image or clip."
-        )
-    return method
+    """The method asked for, or the one that is meant by words or a picture.
+
+    Raises
+    ------
+    RequestError
+        If the method asked for lacks words or a picture, or takes none.
+    """
+    chosen = methods.default(picture=style.picture is not None) if method is None else methods.find(method)
+    chosen.check_inputs(style.prompt, style.picture is not None)
+    return chosen.name
 
 
 def place(styles: list[Style], scene: Scene) -> list[StyleTarget]:
@@ -116,10 +119,6 @@ def check(target: StyleTarget, method: str) -> None:
         from ft2os.guidance import style_image
 
         style_image.load(target.style.picture)
-    if method == "material":
-        from ft2os.materials import match
-        from ft2os.stylize import form
-
-        wanted = form.parse_form(target.style.prompt, target.name)
-        if wanted.coloured:  # a form alone keeps the object's own colours
-            match(wanted.rest, object_name=target.name)
+    check_words = methods.find(method).check_words
+    if check_words:
+        check_words(target.style.prompt, target.name)

@@ -18,6 +18,8 @@ import numpy as np
 from ft2os.cli import console, run_record, styles
 from ft2os.errors import CancelledError
 from ft2os.process import peak_memory
+from ft2os.stylize import methods
+from ft2os.stylize.methods import METHODS
 
 if TYPE_CHECKING:
     from ft2os.cli.styles import StyleTarget
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from ft2os.gaussians import Gaussians
     from ft2os.looks import Look
     from ft2os.stylize import Progress, StylizeResult
+    from ft2os.stylize.about import Method
 
 log = logging.getLogger(__name__)
 
@@ -54,12 +57,15 @@ def add(verbs: argparse._SubParsersAction) -> None:
     parser.add_argument(
         "--out", type=Path, required=True, metavar="FILE", help="the file to write; its ending says how"
     )
+    parser.add_argument("--method", choices=tuple(METHODS), help="; ".join(_meant()))
+    before = methods.presets_of_before()
     parser.add_argument(
-        "--method",
-        choices=("material", "clip", "image"),
-        help="by default image where there is a picture, material where there are words",
+        "--preset",
+        choices=methods.presets(),
+        type=lambda name: before.get(name, name),
+        default="standard",
+        help="; ".join(f"{method.name}: {', '.join(_times(method))}" for method in METHODS.values()),
     )
-    parser.add_argument("--preset", choices=("draft", "standard", "high", "seed"), default="standard")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="another number, another variation")
     parser.add_argument(
         "--set",
@@ -67,7 +73,8 @@ def add(verbs: argparse._SubParsersAction) -> None:
         default=[],
         type=setting,
         metavar="NAME=VALUE",
-        help="a setting of the method, such as temperature=0.07 or freeze=opacity,scale (repeatable)",
+        help="a setting of the method, such as temperature=0.07 or freeze=opacity,scale (repeatable); "
+        "'ft2os methods' lists them",
     )
     parser.add_argument("--strength", type=console.share, default=1.0, metavar="S", help="0 (source) to 1")
     parser.add_argument(
@@ -79,6 +86,19 @@ def add(verbs: argparse._SubParsersAction) -> None:
     console.add_download(parser)
     parser.add_argument("--json", action="store_true", help="machine-readable output")
     parser.set_defaults(run=run, wrong=parser.error)
+
+
+def _meant() -> list[str]:
+    """When each method is meant without being named."""
+    return [
+        f"by default {methods.default(picture=True).name} where there is a picture",
+        f"{methods.default(picture=False).name} where there are words",
+    ]
+
+
+def _times(method: Method) -> list[str]:
+    """The presets of a method with their expected times."""
+    return [f"{preset.name} {preset.time}" for preset in method.presets]
 
 
 def setting(text: str) -> tuple[str, object]:
@@ -210,7 +230,7 @@ def _stylize(
     mask, checkpoint = target.mask, args.checkpoint
     if args.resume and checkpoint is None:
         checkpoint = args.out.with_name(f"{args.out.name}.checkpoint")
-    if checkpoint and method != "clip":
+    if checkpoint and not METHODS[method].resumes:
         log.warning("the method %s is short and keeps no checkpoint", method)
     groups = scene.gaussians.group
     if checkpoint and several and groups is not None:  # each object has a run, and so a state, of its own

@@ -17,6 +17,7 @@ import numpy as np
 
 from ft2os.device import best_device
 from ft2os.errors import MissingError
+from ft2os.extras import WEIGHTS
 from ft2os.stylize.luminance import CEILING
 from ft2os.stylize.patience import OnProgress, patiently
 from ft2os.stylize.view_buffers import SurfaceView
@@ -57,8 +58,7 @@ def weights(wanted_by: str) -> Path:
     if path is None:
         raise MissingError(
             f"{wanted_by} needs VGG16's weights, and there are none on this machine.",
-            "Download https://download.pytorch.org/models/vgg16-397923af.pth into the folder that "
-            "FT2OS_WEIGHTS names, or use the plain preset draft, which does without.",
+            f"{WEIGHTS['VGG16']} The preset draft does without.",
         )
     return path
 

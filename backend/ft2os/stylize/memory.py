@@ -8,7 +8,7 @@ The figures are estimates from measured runs, meant to be right to within a fact
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -73,10 +73,9 @@ class Job:
     fixed: int = 0
 
     @classmethod
-    def of_prepared(cls, count: int, settings: Mapping[str, int], **more: Any) -> Job:
+    def of_prepared(cls, count: int, *, views: int, pixels: int, limit: int, **more: Any) -> Job:
         """Of a method that prepares an object of ``count`` Gaussians with the settings of those names."""
-        largest = max_gaussians(count, settings["limit"])
-        return cls(largest, settings["views"], settings["pixels"], **more)
+        return cls(max_gaussians(count, limit), views, pixels, **more)
 
     def parts(self, batch: int) -> dict[str, int]:
         """Bytes by what they are for, with ``batch`` views a step."""

@@ -17,10 +17,11 @@ from ft2os.cameras.camera import Camera, stack
 from ft2os.errors import RequestError
 from ft2os.gaussians import Gaussians, dc_of
 from ft2os.looks import Look
-from ft2os.stylize import StylizeRequest, memory
+from ft2os.stylize import memory
 from ft2os.stylize.floaters import keep_connected
 from ft2os.stylize.patience import OnProgress, patiently
 from ft2os.stylize.refit import refit_opacities
+from ft2os.stylize.request import StylizeRequest
 from ft2os.stylize.split import max_gaussians, split
 from ft2os.stylize.view_buffers import (
     Frame,

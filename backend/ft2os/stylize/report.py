@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from ft2os.errors import CancelledError
-from ft2os.stylize import Progress, StylizeResult
+from ft2os.stylize.request import Progress, StylizeResult
 
 PREVIEW_S = 0.9
 _SURE = 0.05  # share of the run before which nothing is said about the remaining time

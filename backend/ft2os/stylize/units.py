@@ -19,7 +19,7 @@ from ft2os.errors import CancelledError, RequestError
 from ft2os.gaussians import Gaussians
 
 if TYPE_CHECKING:
-    from ft2os.stylize import Progress, StylizeRequest, StylizeResult
+    from ft2os.stylize.request import Progress, StylizeRequest, StylizeResult
 
 _USUAL = (0.03, 3e3)  # sizes, as `middle_and_size` measures them, at which nothing is changed
 _AWAY = 1e3  # sizes from the origin, likewise

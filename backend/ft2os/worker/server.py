@@ -8,7 +8,6 @@ needs nothing of ours, have threads of their own.
 
 from __future__ import annotations
 
-import importlib.util
 import logging
 import threading
 import time
@@ -17,7 +16,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import ft2os
 from ft2os import protocol
@@ -29,6 +28,9 @@ from ft2os.worker import drawing, job, params
 from ft2os.worker.channel import Channel
 from ft2os.worker.compose import Composer
 from ft2os.worker.store import Store
+
+if TYPE_CHECKING:
+    from ft2os.stylize.about import Method
 
 log = logging.getLogger(__name__)
 
@@ -141,12 +143,15 @@ class Server:
         with self._during("loading"):
             cuda = drawing.uses_cuda()
         self._ready = True
+        methods = _methods()
         return {
             "protocol": protocol.PROTOCOL,
             "version": ft2os.__version__,
             "device": "cuda" if cuda else "cpu",
             "rasterizer": "gsplat" if cuda else "tiles",
-            "guidance": _guidance(),
+            "methods": methods,
+            # What clients of 0.1 read: the methods that have a preset which lacks nothing.
+            "guidance": [name for name, presets in methods.items() if None in presets.values()],
             "editors": [],
         }
 
@@ -245,14 +250,18 @@ def _revision_of(message: dict[str, Any], out: str) -> int:
     return revision if isinstance(revision, int) else -1
 
 
-def _guidance() -> list[str]:
-    """The stylization methods whose packages are installed."""
-    needs = {
-        "material": ("numba", "scipy"),
-        "clip": ("torch", "open_clip"),
-        "image": ("numba", "scipy", "PIL"),  # its draft; torch only for the other presets
+def _methods() -> dict[str, dict[str, dict[str, str] | None]]:
+    """Each method's presets, and what each lacks on this machine."""
+    from ft2os.stylize.methods import METHODS
+
+    def lacks(method: Method, preset: str) -> dict[str, str] | None:
+        error = method.lacking(preset)
+        return None if error is None else {"message": error.message, "hint": error.hint}
+
+    return {
+        method.name: {preset.name: lacks(method, preset.name) for preset in method.presets}
+        for method in METHODS.values()
     }
-    return [m for m, names in needs.items() if all(importlib.util.find_spec(name) for name in names)]
 
 
 def _explained(error: Exception) -> Ft2osError | None:

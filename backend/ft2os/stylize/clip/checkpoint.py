@@ -22,9 +22,9 @@ from torch import Tensor
 from ft2os.errors import FileError, RequestError
 from ft2os.files import open_regular, read_bytes, replacing
 from ft2os.guidance import style_image
-from ft2os.stylize import StylizeRequest
 from ft2os.stylize.clip import former_names
 from ft2os.stylize.clip.settings import Shared
+from ft2os.stylize.request import StylizeRequest
 
 VERSION = 1
 EVERY_S = 10.0

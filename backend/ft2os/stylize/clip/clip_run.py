@@ -20,7 +20,7 @@ from ft2os.errors import RequestError
 from ft2os.guidance import clip_judge
 from ft2os.guidance.clip_judge import ClipJudge
 from ft2os.looks import Look
-from ft2os.stylize import Progress, StylizeRequest, StylizeResult, form, geometry, memory, painting, prepare
+from ft2os.stylize import form, geometry, memory, painting, prepare
 from ft2os.stylize.clip import checkpoint, geometry_stage, start, views
 from ft2os.stylize.clip.colour_stage import ColourStage, ReferenceViews
 from ft2os.stylize.clip.content import Regularizer
@@ -35,6 +35,7 @@ from ft2os.stylize.measure import measure
 from ft2os.stylize.outliers import inliers
 from ft2os.stylize.patience import OnProgress, patiently
 from ft2os.stylize.report import Reporter
+from ft2os.stylize.request import Progress, StylizeRequest, StylizeResult
 from ft2os.stylize.split import max_gaussians
 from ft2os.stylize.view_buffers import SurfaceView
 

@@ -1,6 +1,6 @@
 """The paper's method: move an object's Gaussians until CLIP sees the prompt in its masked renders.
 
-The preset ``seed`` is the baseline of every benchmark: the paper's intent with the slips of its text and code
+The preset ``paper`` is the baseline of every benchmark: the paper's intent with the slips of its text and code
 mended (the masked render is what is embedded, every image has its own denominator, ten negatives, crops that
 keep the aspect, cached original renders). ``settings`` holds the numbers, ``views`` what the judge looks at,
 ``parameters`` what moves.
@@ -23,7 +23,7 @@ from ft2os.errors import CancelledError
 from ft2os.guidance import clip_judge, negatives
 from ft2os.looks import Look
 from ft2os.losses import contrastive_loss, similarity_loss
-from ft2os.stylize import Progress, StylizeRequest, StylizeResult, memory
+from ft2os.stylize import memory
 from ft2os.stylize.clip import checkpoint
 from ft2os.stylize.clip.content import Regularizer
 from ft2os.stylize.clip.parameters import Parameters
@@ -31,6 +31,7 @@ from ft2os.stylize.clip.settings import PaperSettings
 from ft2os.stylize.clip.views import object_views, scene_extent, schedule
 from ft2os.stylize.geometry import draw
 from ft2os.stylize.outliers import inliers
+from ft2os.stylize.request import Progress, StylizeRequest, StylizeResult
 
 log = logging.getLogger(__name__)
 

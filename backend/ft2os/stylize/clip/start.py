@@ -18,12 +18,13 @@ from ft2os.errors import UnknownPromptError
 from ft2os.guidance import text_cache
 from ft2os.guidance.clip_judge import ClipJudge
 from ft2os.materials import MATERIALS, match
-from ft2os.stylize import StylizeRequest, form, painting
+from ft2os.stylize import form, painting
 from ft2os.stylize.clip.objective import Judgement
 from ft2os.stylize.clip.settings import AUTO, ORIGINAL, Settings
 from ft2os.stylize.clip.texts import Texts
 from ft2os.stylize.painting import Brush
 from ft2os.stylize.prepare import PreparedObject
+from ft2os.stylize.request import StylizeRequest
 
 SCALES = (1.0, 0.7, 1.45)  # of the pattern, times its usual size
 KEEPS = (1.0, 0.7)  # of the material's own share of the object's light and dark

@@ -13,8 +13,8 @@ from ft2os.guidance import templates
 from ft2os.guidance.clip_judge import ClipJudge
 from ft2os.guidance.negatives import Bank
 from ft2os.materials.words import tokens
-from ft2os.stylize import StylizeRequest
 from ft2os.stylize.clip.settings import Settings
+from ft2os.stylize.request import StylizeRequest
 
 SOURCE = "object"  # where the artist has not said what it is
 

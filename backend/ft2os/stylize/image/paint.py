@@ -30,7 +30,7 @@ _SOFT = 0.08  # of the palette's length: keeps light and dark from tearing where
 _LEAST = 2e-3  # variance added to the object's: a plain object's noise is not blown up into colours
 _PLACES = 8  # places of the picture to choose strokes from
 _CHOICE = 0.04  # colour difference at which a place is hardly taken any more
-_FORMS = 1 / 12  # blur over the picture's longer side: what is above it is form, below it stroke
+_COARSE = 1 / 12  # blur over the picture's longer side: coarser than it are colours, finer are strokes
 _SHARP = 6  # power of the normal in the triplanar blend
 _STROKES = 1.5  # gain: the solve that follows softens them
 _TAKEN = 0.8  # how far the picture's coarse colours replace the palette's
@@ -129,7 +129,7 @@ class Strokes:
 
     def __init__(self, picture: np.ndarray, *, size: float = 1.0, seed: int = 0) -> None:
         longer = max(picture.shape[:2])
-        coarse = _blurred(picture, _FORMS * longer)
+        coarse = _blurred(picture, _COARSE * longer)
         self._layers = np.ascontiguousarray(np.moveaxis(np.concatenate([coarse, picture - coarse], 2), 2, 0))
         self._scale = longer / (WIDTH * size)
         rng = np.random.default_rng(seed)

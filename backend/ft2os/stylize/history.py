@@ -1,0 +1,31 @@
+"""The figures of a run, step by step: the loss and its terms."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+
+class History:
+    """Losses, and the values of each term by name; all lists tell of the same steps.
+
+    Attributes
+    ----------
+    losses : list of float
+    terms : dict of str to list of float
+    """
+
+    def __init__(self) -> None:
+        self.losses: list[float] = []
+        self.terms: dict[str, list[float]] = {}
+
+    def add(self, loss: float, terms: Mapping[str, float]) -> None:
+        """A step's figures. A term that is not there repeats its last value, one that is new its first."""
+        before = len(self.losses)
+        self.losses.append(loss)
+        for name, value in terms.items():
+            past = self.terms.setdefault(name, [])
+            past += [past[-1] if past else value] * (before - len(past)) + [value]
+
+    def copied(self) -> dict[str, object]:
+        """Both for a result's ``stats``, as they are now."""
+        return {"losses": list(self.losses), "terms": {n: list(values) for n, values in self.terms.items()}}

@@ -1,0 +1,1 @@
+"""The method ``material``: ``about`` describes it, ``run`` does it."""

@@ -1,0 +1,177 @@
+"""What every method's run does the same way, whatever it does with the colours in between.
+
+A method makes a `Run`, asks it to prepare the object, tells it of stages, steps and pictures, and gets the
+result of it. So progress, previews, partial results, cancel, checkpoint and look are the same for all.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+import numpy as np
+
+from ft2os.stylize import memory, prepare
+from ft2os.stylize.history import History
+from ft2os.stylize.measure import measure
+from ft2os.stylize.patience import OnProgress, patiently
+from ft2os.stylize.prepare import PreparedObject
+from ft2os.stylize.report import Reporter
+from ft2os.stylize.request import Progress, StylizeRequest, StylizeResult
+
+T = TypeVar("T")
+CHECKPOINT_S = 10.0  # between two checkpoints
+
+
+class Preparing(Protocol):
+    """The settings that say how an object is prepared, see `ft2os.stylize.prepare`."""
+
+    @property
+    def views(self) -> int: ...
+    @property
+    def pixels(self) -> int: ...
+    @property
+    def max_split_scale(self) -> float: ...
+    @property
+    def limit(self) -> int: ...
+    @property
+    def refit(self) -> int: ...
+
+
+class Run:
+    """One run of a method.
+
+    Parameters
+    ----------
+    request : StylizeRequest
+    stages : Mapping of str to float
+        In order, and how long they take beside each other.
+    progress, cancelled : callable, optional
+        The client's.
+    save : callable, optional
+        Called as ``save(path)`` to write the checkpoint, where the method keeps one.
+
+    Attributes
+    ----------
+    report : Reporter
+    history : History
+    facts : dict
+        What the method has to say in the result's ``stats``.
+    name : str
+        Of the look; the prompt where it is empty.
+    keeps_bands : bool
+        Whether the object's own view-dependent colour stays, as it does where only its form changes.
+    """
+
+    def __init__(
+        self,
+        request: StylizeRequest,
+        stages: Mapping[str, float],
+        progress: Callable[[Progress], None] | None,
+        cancelled: Callable[[], bool] | None,
+        save: Callable[[Path], None] | None = None,
+    ) -> None:
+        self.request = request
+        self.history = History()
+        self.facts: dict[str, object] = {}
+        self.name = ""
+        self.keeps_bands = False
+        self.live = progress is not None
+        self._save, self._saved = save, time.monotonic()
+        self.report = Reporter(stages, progress, cancelled, self.save)
+
+    def staged(self, stage: str, work: Callable[[OnProgress], T]) -> T:
+        """What ``work(on_progress)`` returns; meanwhile the stage's share is told and cancel looked at."""
+        return patiently(work, lambda share: self.report(stage, share))
+
+    def prepare(
+        self, settings: Preparing, on_first_view: Callable[[PreparedObject], None] | None = None
+    ) -> PreparedObject:
+        """The object made ready for new colours."""
+        return prepare.prepare(
+            self.request.target,
+            views=settings.views,
+            pixels=settings.pixels,
+            max_split_scale=settings.max_split_scale,
+            limit=settings.limit,
+            refit=settings.refit,
+            on_progress=self.report,
+            on_first_view=on_first_view,
+        )
+
+    def fit_memory(self, job: memory.Job) -> None:
+        """Refuse a job that does not fit into the memory; note what it takes otherwise."""
+        self.facts["memory"] = memory.fit_batch(1, job).stats()
+
+    def offer(self, prepared: PreparedObject, colours: Callable[[], np.ndarray]) -> None:
+        """From now on a cancel keeps these colours, ``colours()`` [M, 3]."""
+        self.report.result = lambda: self.result(prepared, colours())
+
+    def show(
+        self,
+        stage: str,
+        share: float,
+        prepared: PreparedObject,
+        colours: Callable[[], np.ndarray],  # () -> [M, 3]
+        image: Callable[[], np.ndarray] | None = None,  # () -> [H, W, 3] premultiplied, of the first view
+    ) -> None:
+        """Show a picture at once, of the colours unless another is given, and offer the colours."""
+        self.offer(prepared, colours)
+        drawn = image or (lambda: prepared.surface_views[0].view.image(colours()))
+        self.report(stage, share, preview=lambda: prepared.surface_views[0].on_grey(drawn()), at_once=True)
+
+    def step(
+        self,
+        stage: str,
+        share: float,
+        prepared: PreparedObject,
+        colours: np.ndarray,  # [M, 3]
+        loss: float,
+        terms: Mapping[str, float],
+    ) -> None:
+        """Note a step of an optimiser, show a picture now and then, and offer the colours."""
+        self.history.add(loss, terms)
+        self.offer(prepared, lambda: colours)
+        first = prepared.surface_views[0]
+        self.report(
+            stage,
+            share,
+            loss=loss,
+            metrics=terms,
+            preview=lambda: first.on_grey(first.view.image(colours)),
+            at_once=share == 1,
+        )
+        self.save_if_due()
+
+    def save_if_due(self) -> None:
+        """Write the checkpoint where the last one is old."""
+        if time.monotonic() - self._saved >= CHECKPOINT_S:
+            self.save()
+
+    def save(self) -> None:
+        """Write the checkpoint, where one is wanted and the method keeps one."""
+        if self._save and self.request.checkpoint:
+            self._saved = time.monotonic()
+            self._save(self.request.checkpoint)
+
+    def forget_checkpoint(self) -> None:
+        """Remove the checkpoint of a run that has ended well."""
+        if self.request.checkpoint:
+            self.request.checkpoint.unlink(missing_ok=True)
+
+    def result(self, prepared: PreparedObject, colours: np.ndarray) -> StylizeResult:
+        """The look with these colours [M, 3] at full strength, and the run's figures."""
+        stats = {
+            "method": self.request.method,
+            "preset": self.request.preset,
+            "gaussians": len(prepared),
+            "floaters": len(self.request.target) - len(prepared.rows),
+            **self.facts,
+            **self.report.times(),
+            **self.history.copied(),
+            **measure(prepared.surface_views, colours),
+        }
+        sh = prepared.shown.sh[:, 1:] if self.keeps_bands else None
+        return StylizeResult(prepared.look(self.request, colours, stats, sh=sh, name=self.name), stats)

@@ -1,0 +1,121 @@
+"""What the methods say of themselves, which menus, options, the protocol and the panel are made of."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from ft2os.errors import RequestError
+from ft2os.stylize import methods
+from ft2os.stylize.controls import LIGHT_AND_DARK, UNCHANGED, Named, Switch
+from ft2os.stylize.methods import METHODS
+from ft2os.stylize.settings import changed, described
+
+
+def test_the_descriptions_need_the_standard_library_and_numpy_only():
+    """Blender imports them, where torch, scipy and numba are not."""
+    code = """
+import sys
+for name in ("torch", "scipy", "numba", "PIL"):
+    sys.modules[name] = None
+from ft2os.stylize.methods import METHODS
+print(*METHODS)
+"""
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert out.split() == list(METHODS)
+
+
+def test_what_a_blend_stores_is_never_given_again():
+    numbers = [method.number for method in METHODS.values()]
+    assert len(set(numbers)) == len(numbers)
+    assert {m.name: m.number for m in METHODS.values()} | {"material": 0, "clip": 1, "image": 2} == {
+        m.name: m.number for m in METHODS.values()
+    }
+    for method in METHODS.values():
+        presets = {preset.name: preset.number for preset in method.presets}
+        assert len(set(presets.values())) == len(presets)
+        assert presets["standard"] == 0  # what a new scene has, whichever the method
+    assert {p.name: p.number for p in METHODS["clip"].presets} == {
+        "draft": 1,
+        "standard": 0,
+        "high": 3,
+        "paper": 2,
+    }
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_setting_is_described_and_its_example_fits(method):
+    for preset in METHODS[method].presets:
+        for setting in described(preset.settings).values():
+            assert setting.doc.endswith(".")
+            assert setting.kind.fits(setting.default)
+            assert setting.kind.example not in ("", "null")
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_control_gives_a_value_that_its_setting_takes(method):
+    for preset in METHODS[method].presets:
+        for name, setting in described(preset.settings).items():
+            control = setting.control
+            if control is None:
+                continue
+            untouched = {control.id: control.default, f"use_{control.id}": False}
+            if isinstance(control, Named | Switch):
+                untouched[control.id] = control.choices[0][0]
+            assert control.value(untouched.get) is UNCHANGED
+            turned = {
+                control.id: control.high,
+                f"use_{control.id}": True,
+                f"{control.id}_amount": control.high,
+            }
+            if isinstance(control, Switch):
+                turned[control.id] = "ON"
+            if isinstance(control, Named):
+                turned |= {control.id: "named", f"{control.id}_material": " ice "}
+            changed(preset.settings, method, {name: control.value(turned.get)})
+
+
+def test_a_ticked_share_counts_even_where_it_is_the_default():
+    read = {"keep": LIGHT_AND_DARK.default, "use_keep": True}.get
+    assert LIGHT_AND_DARK.value(read) == LIGHT_AND_DARK.default
+
+
+def test_the_presets_of_the_version_before_are_understood():
+    assert METHODS["clip"].preset("seed").name == "paper"
+    assert methods.presets_of_before() == {"seed": "paper"}
+
+
+def test_what_does_not_exist_is_refused_with_what_does():
+    with pytest.raises(RequestError, match="no method 'magic'") as caught:
+        methods.find("magic")
+    assert "material" in caught.value.hint
+    with pytest.raises(RequestError, match='no preset "best"') as caught:
+        METHODS["material"].settings("best")
+    assert "draft, standard, high" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("method", "prompt", "picture", "message"),
+    [
+        ("material", " ", False, "prompt is empty"),
+        ("material", "lava", True, "takes words"),
+        ("image", "lava", False, "needs a picture"),
+        ("clip", "", True, "prompt is empty"),
+    ],
+)
+def test_a_request_without_what_the_method_works_from_is_refused(method, prompt, picture, message):
+    with pytest.raises(RequestError, match=message):
+        METHODS[method].check_inputs(prompt, picture)
+
+
+def test_the_method_that_is_meant_goes_by_what_there_is():
+    assert (methods.default(picture=False).name, methods.default(picture=True).name) == ("material", "image")
+
+
+def test_the_forms_that_settings_list_are_those_that_can_be_given():
+    from ft2os.stylize import form
+    from ft2os.stylize.form_names import FORMS
+
+    assert tuple(form.FORMS) == FORMS
