@@ -106,7 +106,7 @@ def test_strengths_and_their_keyframes_live_on(old):
         assert lava.strength == pytest.approx(strength, abs=1e-3)
 
 
-# What the panel writes. A scene is called by the names of 0.1.0, where the preset "Paper" is called "seed".
+# What the panel writes. A scene is called by the names of 0.1.0, where the preset "paper" was called "seed".
 METHODS = {"material": "Material", "image": "Image", "clip": "CLIP"}
 PRESETS = {"draft": "Draft", "standard": "Standard", "high": "High", "seed": "Paper"}
 DEFAULTS = {

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import os
-import re
 
 import bpy
 import numpy as np
 import pytest
 
 from ft2os.errors import RequestError
-from tests.blender.conftest import ROOT
 from tests.blender.helpers import make_active, room
 
 needs_backend = pytest.mark.skipif(
@@ -23,7 +21,7 @@ def wanted():
 
 
 def overrides() -> dict:
-    return room("ops.request").overrides(wanted())
+    return room("controls").overrides(wanted().advanced, wanted().method, wanted().preset)
 
 
 def test_what_nobody_turned_is_left_to_the_preset():
@@ -35,9 +33,9 @@ def test_what_nobody_turned_is_left_to_the_preset():
 def test_what_was_turned_is_sent_by_the_methods_own_names():
     turned = wanted().advanced
     turned.use_keep, turned.keep, turned.size = True, 0.25, 2.0
-    assert overrides() == {"keep": 0.25, "scale": pytest.approx(2.3)}
+    assert overrides() == {"luminance_keep": 0.25, "scale": pytest.approx(2.3)}
     wanted().method = "image"
-    assert overrides() == {"keep": 0.25, "stroke": 2.0}
+    assert overrides() == {"luminance_keep": 0.25, "stroke": 2.0}
     turned.use_keep, turned.size = False, 1.0
     turned.start, turned.geometry, turned.regularisation = "original", "OFF", 0.5
     assert overrides() == {}
@@ -48,11 +46,6 @@ def test_what_was_turned_is_sent_by_the_methods_own_names():
     assert overrides() == {"start": "ice", "geometry": 0.75, "regularisation": 0.5}
     wanted().preset = "paper"  # the paper's loop has no other
     assert overrides() == {"regularisation": 0.5}
-
-
-def test_the_patterns_size_is_the_backends():
-    source = (ROOT / "backend/ft2os/stylize/painting.py").read_text("utf-8")
-    assert float(re.search(r"^SCALE = ([\d.]+)", source, re.M)[1]) == room("ops.request").PATTERN
 
 
 @pytest.fixture
@@ -75,7 +68,7 @@ def test_a_style_picture_is_asked_for_and_goes_where_it_counts(pair, picture):
     make_active(pair["ball"])
     wanted().method, wanted().prompt = "image", ""
     make = lambda: request.new(bpy.context, pair["ball"])  # noqa: E731
-    with pytest.raises(Exception, match="no style picture"):
+    with pytest.raises(Exception, match="needs a picture"):
         make()
     wanted().style_image = str(picture.with_name("absent.png"))
     with pytest.raises(Exception, match=r"absent\.png is not there"):

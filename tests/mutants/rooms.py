@@ -80,7 +80,7 @@ ROOMS = {
     "geometry": _backend("stylize/geometry/*", "stylize/geometry"),
     "forms": _backend("stylize/form/*", "stylize/form"),
     "image": _backend(
-        "stylize/image stylize/picture_paint stylize/feature_match", "stylize/image stylize/feature_match"
+        "stylize/image stylize/feature_match", "stylize/image stylize/feature_match"
     ),
     "material": _backend("stylize/material stylize/painting", "stylize/material"),
     "stylize": _backend(

@@ -79,7 +79,7 @@ def test_a_material_that_clip_came_up_with_has_to_beat_the_original(monkeypatch,
     assert (choice.brush.material.name if choice.brush else None) == chosen
     assert choice.stats()["from"] == (chosen or "original")
     if choice.brush:  # among equals the pattern's usual size and strength
-        assert choice.brush.scale == start.painting.SCALE
+        assert choice.brush.scale == start.PATTERN_SCALE
     assert start.Choice.restored(choice.stats(), 0).stats() == choice.stats()
 
 

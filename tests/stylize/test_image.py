@@ -95,7 +95,7 @@ def test_lit_and_shaded_sides_come_nearer_before_the_palette_and_detail_stays():
     middle = int(np.median(columns))
     detail = np.where((rows + columns) % 2, 0.05, -0.05)
     own = np.repeat((np.where(columns < middle, 0.8, 0.2) + detail)[:, None], 3, axis=1).astype(np.float32)
-    found = picture_paint._evened(view, own)
+    found = paint._evened(view, own)
     left, right = columns < middle - 16, columns > middle + 16
     assert found[left].mean() - found[right].mean() == pytest.approx(0.3, abs=0.06)
     assert found[left].std() == pytest.approx(0.05, abs=0.01)

@@ -15,12 +15,12 @@ from scipy.spatial import cKDTree
 from ft2os.colour import LUMA
 from ft2os.gaussians import Gaussians
 from ft2os.materials import Material
+from ft2os.stylize.controls import PATTERN_SCALE
 from ft2os.stylize.luminance import DETAIL_LIMIT, detail, hold_highlights, relight
 from ft2os.stylize.prepare import PreparedObject
 from ft2os.stylize.view_buffers import Frame, SurfaceView
 from ft2os.tiles.solve import solve_colours, surface_weights
 
-SCALE = 1.15  # the pattern's size
 PRIOR_WEIGHT = 0.01
 ITERATIONS = 28
 _LEAST_SPREAD = 0.06  # of luminance: an even object's noise is no drawing
@@ -44,7 +44,7 @@ class Brush:
 
     material: Material
     seed: int = 0
-    scale: float = SCALE
+    scale: float = PATTERN_SCALE
     luminance_keep: float | None = None
 
     def texture(

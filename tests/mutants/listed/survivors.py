@@ -14,7 +14,7 @@ MUTANTS = [
         "backend/ft2os/stylize/floaters.py", "REACH = 2.0", "REACH = 6.0", ("tests/stylize/test_floaters.py",)
     ),
     Mutant(
-        "backend/ft2os/stylize/picture_paint.py",
+        "backend/ft2os/stylize/image/paint.py",
         "_EVEN = 0.5",
         "_EVEN = 0.0",
         ("tests/stylize/test_image.py",),

@@ -1,9 +1,9 @@
 """The paper's method: move an object's Gaussians until CLIP sees the prompt in its masked renders.
 
-The preset ``paper`` is the baseline of every benchmark: the paper's intent with the slips of its text and code
-mended (the masked render is what is embedded, every image has its own denominator, ten negatives, crops that
-keep the aspect, cached original renders). ``settings`` holds the numbers, ``views`` what the judge looks at,
-``parameters`` what moves.
+The preset ``paper`` is the baseline of every benchmark: the paper's intent with the slips of its text and
+code mended (the masked render is what is embedded, every image has its own denominator, ten negatives, crops
+that keep the aspect, cached original renders). ``settings`` holds the numbers, ``views`` what the judge looks
+at, ``parameters`` what moves.
 """
 
 from __future__ import annotations

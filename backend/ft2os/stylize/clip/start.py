@@ -22,6 +22,7 @@ from ft2os.stylize import form, painting
 from ft2os.stylize.clip.objective import Judgement
 from ft2os.stylize.clip.settings import AUTO, ORIGINAL, Settings
 from ft2os.stylize.clip.texts import Texts
+from ft2os.stylize.controls import PATTERN_SCALE
 from ft2os.stylize.painting import Brush
 from ft2os.stylize.prepare import PreparedObject
 from ft2os.stylize.request import StylizeRequest
@@ -143,17 +144,17 @@ def _words(name: str) -> tuple[str, ...]:
 
 def _variants(names: list[str], seed: int, settings: Settings) -> Iterator[Brush]:
     """Every material as usual first, then in other sizes and strengths."""
-    scales = SCALES if settings.scale is None else (settings.scale / painting.SCALE,)
+    scales = SCALES if settings.scale is None else (settings.scale / PATTERN_SCALE,)
     keeps = KEEPS if settings.luminance_keep is None else (None,)
     for keep in keeps:
         for scale in scales:
             for name in names:
                 share = settings.luminance_keep if keep is None else keep * MATERIALS[name].luminance_keep
-                yield Brush(MATERIALS[name], seed, scale * painting.SCALE, share)
+                yield Brush(MATERIALS[name], seed, scale * PATTERN_SCALE, share)
 
 
 def _label(brush: Brush) -> str:
-    return f"{brush.material.name} ×{brush.scale / painting.SCALE:.2g}, keep {brush.luminance_keep:.2g}"
+    return f"{brush.material.name} ×{brush.scale / PATTERN_SCALE:.2g}, keep {brush.luminance_keep:.2g}"
 
 
 def _ranked(
