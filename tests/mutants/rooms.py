@@ -79,13 +79,11 @@ ROOMS = {
     ),
     "geometry": _backend("stylize/geometry/*", "stylize/geometry"),
     "forms": _backend("stylize/form/*", "stylize/form"),
-    "image": _backend(
-        "stylize/image stylize/feature_match", "stylize/image stylize/feature_match"
-    ),
-    "material": _backend("stylize/material stylize/painting", "stylize/material"),
+    "image": _backend("stylize/image/* stylize/feature_match", "stylize/image stylize/feature_match"),
+    "material": _backend("stylize/material/* stylize/painting", "stylize/material"),
     "stylize": _backend(
         "stylize/*",
-        "stylize/split stylize/overrides stylize/patience stylize/reporter stylize/prepare stylize/memory"
+        "stylize/split stylize/settings stylize/methods stylize/patience stylize/reporter stylize/prepare stylize/memory"
         " stylize/odd_objects stylize/material",
     ),
     "evaluate": _backend("evaluate/*", "evaluate/measures evaluate/report"),
