@@ -9,10 +9,13 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from ft2os import device  # noqa: E402
 from ft2os.cameras import orbit  # noqa: E402
 from ft2os.errors import CancelledError, RequestError  # noqa: E402
+from ft2os.evaluate import text, views  # noqa: E402
 from ft2os.gaussians import C0  # noqa: E402
 from ft2os.guidance import clip_judge, perceptual  # noqa: E402
+from ft2os.render import engine_name  # noqa: E402
 from ft2os.stylize import StylizeRequest, stylize  # noqa: E402
 from ft2os.stylize.clip.settings import PAPER  # noqa: E402
 from tests import tiny_clip  # noqa: E402
@@ -136,6 +139,30 @@ def test_clip_moves_geometry_among_surroundings(both, judge_folder, target):
     assert len(there.look) == pytest.approx(len(here.look), rel=0.1)
     assert there.stats["losses"] == pytest.approx(here.stats["losses"], rel=0.02)
     assert {"needle", "spill"} <= there.stats["terms"].keys()
+
+
+def test_where_gsplat_is_missing_the_gpu_judges_and_the_cpu_draws(both, judge_folder, target, monkeypatch):
+    monkeypatch.setattr(device, "has_gsplat", lambda: False)
+    assert (device.best_device(), engine_name()) == ("cuda", "tiles")
+    settings = {"geometry": 0.8, "geometry_steps": 8, "start_form": "none"}
+    here, there = both(clip_request(judge_folder, target, **settings))
+    assert len(there.look) == pytest.approx(len(here.look), rel=0.1)
+    assert there.stats["losses"] == pytest.approx(here.stats["losses"], rel=0.02)
+
+
+def test_a_judge_that_a_run_left_on_the_gpu_evaluates_there(gpu, judge_folder):
+    rng = np.random.default_rng(0)
+    before, after = rng.uniform(size=(2, 32, 32, 3)).astype(np.float32)
+    (view,) = orbit(ball(20), 1, size=(32, 32))
+    flat = np.ones((32, 32), np.float32)
+    windows = [views.Drawn(view, before, after, flat, flat, flat, flat)]
+    told = []
+    for where in ("cpu", gpu):
+        clip_judge.load(judge_folder).to(where)
+        told.append(text.measure(windows, "lava", "ball", judge=(judge_folder, None)))
+    clip_judge.load(judge_folder).to("cpu")
+    for name in ("similarity_before", "similarity_after", "direction"):
+        assert told[0][name] == pytest.approx(told[1][name], abs=0.02)
 
 
 def test_the_papers_loop(both, judge_folder, target, vgg):
