@@ -44,6 +44,7 @@ def pretended_gpu(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A GPU that is only pretended, with a stand-in for gsplat: see ``tests.gpu.pretended_cuda``."""
     from ft2os import device
     from ft2os.guidance import clip_judge
+    from ft2os.render import cuda
     from ft2os.worker import drawing
     from tests import gsplat_standin
     from tests.gpu import pretended_cuda
@@ -51,7 +52,7 @@ def pretended_gpu(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     gsplat_standin.install(monkeypatch)
     monkeypatch.setattr(device, "has_driver", lambda: True)
     monkeypatch.setattr(device, "has_gsplat", lambda: True)
-    remembering = (clip_judge._load, drawing._cuda_rasterizer)
+    remembering = (clip_judge._load, cuda._lacking, drawing._cuda_rasterizer)
     for function in remembering:
         function.cache_clear()
     with pretended_cuda.present():

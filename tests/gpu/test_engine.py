@@ -153,6 +153,26 @@ def test_told_to_leave_the_gpu_alone_nothing_draws_on_it(gpu, monkeypatch):
         rasterize(*arrays, viewmats, Ks, WIDTH, HEIGHT, sh_degree=3, engine="gsplat")
 
 
+def test_kernels_that_cannot_be_compiled_are_told_once_and_with_a_way(pretended_gpu, monkeypatch):
+    asked = []
+
+    def mismatched(*_):
+        asked.append(True)
+        raise RuntimeError("The detected CUDA version (12.1) mismatches the version (13.0)\nand so on")
+
+    monkeypatch.setattr("gsplat.isect_offset_encode", mismatched)
+    arrays = [torch.tensor(x, device="cuda") for x in pieces(cloud())]
+    viewmats, Ks = (torch.tensor(x, device="cuda") for x in stack([camera()]))
+    for _ in range(2):
+        with pytest.raises(MissingError) as caught:
+            rasterize(*arrays, viewmats, Ks, WIDTH, HEIGHT, sh_degree=3)
+        assert caught.value.message.endswith("mismatches the version (13.0)")
+        assert "CUDA toolkit" in caught.value.hint
+    with pytest.raises(MissingError):
+        linear.build(cloud(), [camera()], device="cuda")
+    assert len(asked) == 1
+
+
 @pytest.mark.gpu
 def test_the_package_is_a_tested_one():
     assert importlib.util.find_spec("gsplat") is not None

@@ -126,6 +126,13 @@ def test_what_does_not_fit_into_the_gpus_memory_is_drawn_on_the_cpu(pretended_gp
     assert rasterize is not full
 
 
+def test_without_kernels_pictures_are_drawn_on_the_cpu(pretended_gpu, monkeypatch, caplog):
+    monkeypatch.setattr("ft2os.render.cuda._lacking", lambda: "no nvcc")
+    scene, camera = ball(60), Camera(np.eye(4, dtype=np.float32), np.eye(3, dtype=np.float32) * 20, 32, 24)
+    assert drawing._on_gpu([scene], camera, False) is None
+    assert "no nvcc" in caplog.text
+
+
 def test_a_job_that_runs_out_of_the_gpus_memory_is_told_so():
     told = server._explained(torch.cuda.OutOfMemoryError("CUDA out of memory."))
     assert "memory" in told.message

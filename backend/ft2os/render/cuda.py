@@ -6,23 +6,56 @@ gsplat compiles its kernels at first use, which takes minutes: that is said once
 from __future__ import annotations
 
 import logging
+from functools import lru_cache
+from types import ModuleType
 
 import torch
 from torch import Tensor
 
 from ft2os.cameras.camera import Camera
+from ft2os.device import CUDA, lacks_memory
+from ft2os.errors import MissingError
 from ft2os.render.screen_gradients import ScreenGradients
 from ft2os.tiles.layout import TILE
 
 _log = logging.getLogger(__name__)
-_told = False
 
 
-def _tell_about_compiling() -> None:
-    global _told
-    if not _told:
-        _told = True
-        _log.info("gsplat compiles its CUDA kernels at first use; this can take several minutes, once.")
+def _gsplat() -> ModuleType:
+    """gsplat, its kernels loaded.
+
+    Raises
+    ------
+    MissingError
+        If they cannot be compiled or loaded.
+    """
+    lacking = _lacking()
+    if lacking:
+        raise MissingError(
+            f"gsplat's kernels cannot be used: {lacking}",
+            "Install NVIDIA's CUDA toolkit of the version that torch was built with. Without gsplat the GPU "
+            "judges and the CPU draws; FT2OS_DEVICE=cpu leaves the GPU alone.",
+        )
+    import gsplat  # pyright: ignore[reportMissingImports]  only where there is a GPU
+
+    return gsplat
+
+
+@lru_cache(maxsize=1)
+def _lacking() -> str | None:
+    """Why there are no kernels, asked once: a failing compiler takes as long each time."""
+    _log.info("gsplat compiles its CUDA kernels at first use; this can take several minutes, once.")
+    try:
+        import gsplat  # pyright: ignore[reportMissingImports]  only where there is a GPU
+
+        # The least that asks for a kernel: where the splats of one tile begin, of no splats at all.
+        gsplat.isect_offset_encode(torch.zeros(0, dtype=torch.int64, device=CUDA), 1, 1, 1)
+    except Exception as error:  # the errors of compilers, linkers and loaders share no class
+        if lacks_memory(error):
+            raise
+        _log.warning("gsplat's kernels cannot be used", exc_info=True)
+        return (str(error).strip() or type(error).__name__).splitlines()[0]
+    return None
 
 
 def features(
@@ -40,8 +73,7 @@ def features(
     screen_gradients: ScreenGradients | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Σ w·(rgb, z) [C, H, W, 4] and the transmittance left [C, H, W], on the means' device."""
-    _tell_about_compiling()
-    import gsplat  # pyright: ignore[reportMissingImports]  only where there is a GPU
+    gsplat = _gsplat()
 
     cameras = len(viewmats)
     if len(means) == 0 or cameras == 0:
@@ -74,8 +106,7 @@ def blend_weights(
     antialiased: bool,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Every contribution to a picture: its pixel, Gaussian and weight [M]; and the Gaussians' depths [N]."""
-    _tell_about_compiling()
-    import gsplat  # pyright: ignore[reportMissingImports]  only where there is a GPU
+    gsplat = _gsplat()
 
     device, width, height = means.device, camera.width, camera.height
     empty = torch.zeros(0, dtype=torch.int64, device=device)

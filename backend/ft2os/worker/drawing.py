@@ -11,6 +11,7 @@ import numpy as np
 
 from ft2os import device
 from ft2os.cameras.camera import Camera
+from ft2os.errors import MissingError
 from ft2os.gaussians import Gaussians, dc_of
 from ft2os.protocol import CHANNELS
 from ft2os.worker.compose import Composer, Look
@@ -118,6 +119,9 @@ def _on_gpu(scenes: list[Gaussians], view: Camera, antialiased: bool) -> list[Dr
 
     try:
         return [rasterize(scene, view, antialiased) for scene in scenes]
+    except MissingError as error:
+        log.warning("%s The picture is drawn on the CPU.", error.message)
+        return None
     except RuntimeError as error:
         if not device.lacks_memory(error):
             raise
