@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -71,6 +72,17 @@ def test_target_geometry_blends_in_its_own_units():
     np.testing.assert_allclose(half.opacities, 0.5, rtol=1e-5)
 
 
+def test_a_rotation_takes_the_short_way():
+    """q and −q are the same rotation: half of a turn by 60° is 30°, whichever of them a file has."""
+    g = ball(10)
+    turned = {angle: np.array([np.cos(angle), 0, 0, np.sin(angle)]) for angle in np.radians([0, 15, 30])}
+    still, half, whole = (np.tile(q, (10, 1)).astype(np.float32) for q in turned.values())
+    look = look_for(g, np.arange(10), tau=10.0, target={"quats": -whole})
+    look = replace(look, quats=still)
+    found = apply(g, look, 0.5).quats
+    np.testing.assert_allclose(np.abs((found * half).sum(axis=1)), 1, atol=1e-6)
+
+
 def test_nothing_jumps_as_the_strength_moves():
     g = ball(400, 1, colour=(0.5, 0.4, 0.3))
     look = look_for(g, np.arange(400), tau=1.0)  # unsplit: the blend itself is on trial
@@ -125,6 +137,7 @@ def test_what_gives_way_takes_the_looks_mean_colour():
     giving_way = apply(g, look, FADE / 2).sh[:60]
     mean = np.stack([look.dc[look.parent == i].mean(axis=0) for i in range(60)])
     np.testing.assert_allclose(giving_way[:, 0], g.sh[:, 0] + FADE / 2 * (mean - g.sh[:, 0]), atol=1e-5)
+    np.testing.assert_allclose(giving_way[:, 1:], (1 - FADE / 2) * g.sh[:, 1:], atol=1e-6)
 
 
 def test_saved_and_loaded_is_the_same(tmp_path):

@@ -52,6 +52,16 @@ def test_write_is_the_inverse_of_read(tmp_path: Path) -> None:
         assert (a.width, a.height, a.name) == (b.width, b.height, b.name)
 
 
+def test_a_window_of_a_picture_shows_what_the_picture_shows_there() -> None:
+    (camera,) = orbit(((0, 0, 0), 1.0), 1, (80, 60))
+    points = np.random.default_rng(0).uniform(-0.5, 0.5, (20, 3))
+    whole, _ = seen(camera, points)
+    window, _ = seen(camera.cropped(10, 5, 40, 64), points)
+    np.testing.assert_allclose(window, (whole - [10, 5]) * 64 / 40, atol=1e-3)
+    larger, _ = seen(camera.resized(160, 90), points)
+    np.testing.assert_allclose(larger, whole * [2, 1.5], atol=1e-3)
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -61,6 +71,7 @@ def test_write_is_the_inverse_of_read(tmp_path: Path) -> None:
         {"fy": float("nan")},
         {"rotation": [[1, 0], [0, 1]]},
         {"rotation": [[2, 0, 0], [0, 1, 0], [0, 0, 1]]},
+        {"rotation": [[-1, 0, 0], [0, 1, 0], [0, 0, 1]]},  # a mirror
         {"position": ["a", "b", "c"]},
         {"width": None},
     ],

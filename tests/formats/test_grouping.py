@@ -42,6 +42,15 @@ def test_below_the_confidence_a_gaussian_belongs_to_none() -> None:
     assert grouping.classify(identity, weight, bias).tolist() == [2, -1, -1]
 
 
+def test_many_gaussians_are_classified_a_few_at_a_time(monkeypatch) -> None:
+    monkeypatch.setattr(grouping, "_LOGITS", 12)  # four rows of three classes
+    wanted = np.random.default_rng(0).integers(0, 3, 50)
+    identity = np.zeros((50, 16), np.float32)
+    identity[np.arange(50), wanted] = 20
+    weight, bias = np.eye(3, 16, dtype=np.float32), np.zeros(3, np.float32)
+    assert grouping.classify(identity, weight, bias).tolist() == wanted.tolist()
+
+
 @pytest.mark.parametrize("parameters", [False, True], ids=["state_dict", "parameters"])
 def test_reads_what_torch_writes(tmp_path: Path, parameters: bool) -> None:
     torch = pytest.importorskip("torch")

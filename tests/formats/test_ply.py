@@ -103,6 +103,18 @@ def test_only_the_changed_number_of_a_row_is_computed(tmp_path: Path) -> None:
     assert different == [("scale_1", 4)]
 
 
+def test_a_rotation_is_computed_as_a_whole(tmp_path: Path) -> None:
+    """Two of its raw numbers, of any length, beside two of unit length are another rotation."""
+    scene = ball(20)
+    columns = {f"rot_{i}": 3 * scene.quats[:, i] for i in range(4)}
+    write_ply(tmp_path / "a.ply", scene, change=columns)
+    found = load_scene(tmp_path / "a.ply").gaussians
+    swapped = np.ascontiguousarray(found.quats[:, [0, 2, 1, 3]])
+    save_ply(tmp_path / "b.ply", found.replace(quats=swapped))
+    again = load_scene(tmp_path / "b.ply").gaussians.quats
+    np.testing.assert_allclose(again, swapped, atol=1e-6)
+
+
 def test_new_rows_follow_with_what_they_inherit(tmp_path: Path) -> None:
     made = two_groups(20, 1)
     tag = np.arange(len(made), dtype=np.int32) + 100

@@ -35,6 +35,16 @@ def test_splat_keeps_place_and_size_to_the_bit_and_rounds_the_rest(tmp_path):
     assert h.source is None
 
 
+def test_a_splat_of_another_tool_has_its_rotation_around_128(tmp_path):
+    """Byte 128 is 0, as antimatter15's converter writes it."""
+    row = struct.pack("<6f8B", 1, 2, 3, 0.1, 0.2, 0.3, 255, 128, 0, 51, 255, 128, 128, 128)
+    (tmp_path / "a.splat").write_bytes(row)
+    found = load_scene(tmp_path / "a.splat").gaussians
+    np.testing.assert_allclose(found.quats, [[1, 0, 0, 0]], atol=1e-6)
+    np.testing.assert_allclose(found.opacities, [0.2], atol=1e-6)
+    np.testing.assert_allclose(0.5 + C0 * found.sh[0, 0], [1, 128 / 255, 0], atol=1e-6)
+
+
 @pytest.mark.parametrize("degree", [0, 1, 2, 3])
 @pytest.mark.parametrize("n", [1, 256, 1000])
 def test_compressed_ply_is_within_its_steps(tmp_path, degree, n):

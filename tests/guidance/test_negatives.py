@@ -1,5 +1,6 @@
 """The negative texts: ten, seeded, from a list that ships with its licence."""
 
+import numpy as np
 import pytest
 
 from ft2os.guidance import negatives
@@ -23,6 +24,14 @@ def test_ten_negatives_the_same_for_a_seed_and_others_for_another():
 def test_no_negative_is_a_word_of_the_prompt(prompt):
     everything = negatives.draw(prompt, seed=0, count=9_990)
     assert not {word.lower() for word in everything} & set(prompt.lower().split())
+
+
+def test_the_words_of_a_bank_come_from_the_whole_list():
+    """The list is sorted: its first words alone would all begin with the same letters."""
+    some = negatives.Bank.words(26)
+    assert len(set(some)) == 26
+    places = [negatives.words().index(word) for word in some]
+    assert max(np.diff(places)) == min(np.diff(places)) == 10_000 // 26
 
 
 def test_a_bank_leaves_out_what_lies_nearest_to_the_prompt():

@@ -71,3 +71,16 @@ def test_a_template_mean_is_the_mean_of_its_sentences(judge):
     own = judge.embed_texts(["a photo of ice", "ice"]).mean(dim=0)
     found = templates.embed(judge, "ice", ("a photo of {}", "{}"))
     torch.testing.assert_close(found, own / own.norm())
+
+
+def test_other_texts_are_other_embeddings(judge):
+    first = text_cache.embed_all(judge, ["cat", "lava"])
+    second = text_cache.embed_all(judge, ["lava", "cat"])
+    torch.testing.assert_close(second, first.flip(0))
+
+
+def test_a_cache_that_holds_no_numbers_is_made_anew(judge):
+    expected = text_cache.embed_all(judge, TEXTS)
+    path = text_cache._path(judge, TEXTS)
+    text_cache._write(path, torch.full_like(expected, float("nan")))
+    torch.testing.assert_close(text_cache.embed_all(judge, TEXTS), expected)

@@ -49,8 +49,8 @@ MUTANTS = [
     ),
     Mutant(
         "backend/ft2os/formats/columns.py",
-        "known & same_sh",
-        "known",
+        "_put(out, OPACITY, g.opacities[:, None], raw, known, sigmoid, logit)",
+        "_put(out, OPACITY, g.opacities[:, None], raw, known)",
         ("tests/formats/test_ply.py",),
     ),
     Mutant(
@@ -63,6 +63,6 @@ MUTANTS = [
         "backend/ft2os/formats/save.py",
         "gaussians = gaussians.replace(quats=normalise(gaussians.quats))",
         "pass",
-        _PACKED,
+        ("tests/formats/test_budget.py",),
     ),
 ]

@@ -9,7 +9,7 @@ MUTANTS = [
     Mutant(
         "backend/ft2os/losses/contrastive.py",
         "torch.logsumexp(scores, dim=1)",
-        "torch.logsumexp(scores, dim=1).mean()",
+        "torch.logsumexp(scores.flatten(), dim=0)",
         ("tests/losses/test_losses.py",),
     ),
     Mutant(
