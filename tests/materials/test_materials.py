@@ -9,6 +9,7 @@ import pytest
 
 from ft2os.errors import RequestError
 from ft2os.materials import MATERIALS, noise, sheet
+from ft2os.materials.material import material
 from ft2os.materials.palette import ramp, rgb, shoulder
 
 NAMES = sorted(MATERIALS)
@@ -36,6 +37,14 @@ def test_there_are_many_and_no_word_has_two_owners() -> None:
         assert all(w == w.lower().strip() and w for w in material.words)
         assert 0 < material.luminance_keep <= 1
         assert material.detail_gain > 0
+
+
+def test_two_materials_of_one_name_are_a_mistake() -> None:
+    """The second would take the first one's place without a word."""
+    gold = MATERIALS["gold"]
+    with pytest.raises(ValueError, match="two materials are called gold"):
+        material("gold", "Gold", "golden")(gold.paint)
+    assert MATERIALS["gold"] is gold
 
 
 @pytest.mark.parametrize("name", NAMES)
