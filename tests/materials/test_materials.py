@@ -9,7 +9,7 @@ import pytest
 
 from ft2os.errors import RequestError
 from ft2os.materials import MATERIALS, noise, sheet
-from ft2os.materials.material import material
+from ft2os.materials.material import material as register
 from ft2os.materials.palette import ramp, rgb, shoulder
 
 NAMES = sorted(MATERIALS)
@@ -43,7 +43,7 @@ def test_two_materials_of_one_name_are_a_mistake() -> None:
     """The second would take the first one's place without a word."""
     gold = MATERIALS["gold"]
     with pytest.raises(ValueError, match="two materials are called gold"):
-        material("gold", "Gold", "golden")(gold.paint)
+        register("gold", "Gold", "golden")(gold.paint)
     assert MATERIALS["gold"] is gold
 
 
