@@ -1,4 +1,4 @@
-"""What a file may ask for: told from its bytes, by every reader, before any memory is taken.
+"""How much a file may ask for. Every reader checks it against the file's bytes before it takes memory.
 
 A few bytes can claim anything. Each bound lies far above what real files hold and far below what would fill a
 machine. Readers turn the ``ValueError`` into a sentence that names the file, as they do with other damage.
@@ -19,7 +19,7 @@ MOST_JSON = 16 << 20  # bytes of a JSON file: 20,000 cameras
 MOST_ENTRIES = 1 << 20  # commas and brackets in it: each becomes an object of up to 200 bytes
 _MOST_UNPACKED = 100  # bytes of Gaussians for a byte of their file; real files have 4 to 50
 _SMALL = 1 << 20  # below this, nothing is too much
-_NOTICED = 256 << 20  # bytes that nobody needs to ask for
+_NOTICED = 256 << 20  # bytes that are taken without asking
 
 
 def check(count: int, most: int, what: str) -> None:

@@ -95,11 +95,11 @@ def open_regular(path: str | Path, most: int | None = None) -> BufferedReader:
     except (OSError, ValueError) as error:
         raise read_error(path, error) from error
     try:
-        found = os.fstat(stream.fileno())
-        _check_regular(path, found.st_mode)  # it may be another one by now
-        if most is not None and found.st_size > most:
+        facts = os.fstat(stream.fileno())
+        _check_regular(path, facts.st_mode)  # it may be another one by now
+        if most is not None and facts.st_size > most:
             raise FileError(
-                f"{path.name} has {found.st_size:,} bytes; no file of its kind has more than {most:,}.",
+                f"{path.name} has {facts.st_size:,} bytes; no file of its kind has more than {most:,}.",
                 "Choose another file.",
             )
     except BaseException:
@@ -129,7 +129,7 @@ def size_of(stream: IO[bytes]) -> int:
 
 
 def _without_waiting(path: str, flags: int) -> int:
-    """Opening a pipe would wait for whoever writes to it."""
+    """Open without waiting: a pipe would wait for whoever writes to it."""
     return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
@@ -157,24 +157,24 @@ def replacing(path: str | Path) -> Iterator[Path]:
     path = Path(path)
     target = _output(path)
     temporary = target.with_name(f".{secrets.token_hex(8)}.part")
-    made = []
+    new_folders = []
     try:
-        made = [folder for folder in target.parents if not folder.exists()]  # nearest first
+        new_folders = [folder for folder in target.parents if not folder.exists()]  # nearest first
         target.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
         os.replace(temporary, target)
-        made = []
+        new_folders = []
     except OSError as error:
         raise write_error(path, error) from error
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
-            for folder in made:
+            for folder in new_folders:
                 folder.rmdir()
 
 
 def check_writable(path: str | Path) -> None:
-    """Ask before long work whether ``path`` could be written at its end; nothing is made or changed.
+    """Check before long work that ``path`` can be written at its end. Nothing is made or changed.
 
     Raises
     ------
@@ -241,7 +241,7 @@ def damaged(path: Path, reason: object, hint: str = "Export or download the file
 
 
 def brief(reason: object) -> str:
-    """An error in a few words on one line: it may quote what it found in a file."""
+    """An error on one short line: its text may quote all that a file holds."""
     if isinstance(reason, KeyError):
         reason = f"{reason} is missing"
     words = " ".join(str(reason).split()).rstrip(".") or "it makes no sense"

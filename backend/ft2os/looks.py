@@ -217,7 +217,7 @@ def _append(stay: Gaussians, own: Gaussians) -> Gaussians:
 
 
 def _checked_words(found: object) -> dict:
-    """What is beside a look, if each word is of its kind."""
+    """The words beside a look, if each is of its type."""
     if not isinstance(found, dict):
         raise ValueError("its words are no object")
     words = {name: found[name] for name in _WORDS if name in found}
@@ -228,7 +228,7 @@ def _checked_words(found: object) -> dict:
 
 
 def _checked(look: Look) -> Look:
-    """The look itself if its arrays agree; what a file holds may be anything."""
+    """The look itself, if its arrays fit together: a file may hold anything."""
     m = len(look.parent)
     if look.parent.shape != (m,) or look.parent.dtype.kind != "i":
         raise ValueError(f"parent is {look.parent.dtype} of shape {look.parent.shape}")

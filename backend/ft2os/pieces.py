@@ -1,4 +1,4 @@
-"""Long work on rows, a cacheful at a time, and looking up between the pieces.
+"""Long work on rows in pieces that fit a cache, with a call between them that may stop it.
 
 Unpacked as a whole, what only passes by would take more memory than what is kept. And whoever waits may want
 to stop: a reader calls its ``beat`` many times a second, and what that raises ends the work.

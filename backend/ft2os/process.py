@@ -54,11 +54,11 @@ def available_memory(device: str = "cpu") -> int:
     RequestError
         If ``FT2OS_MEMORY`` is no positive whole number.
     """
-    told = os.environ.get(MEMORY_ENV, "").strip()
-    if told:
-        if not told.isdecimal() or not int(told):
-            raise RequestError(f"{MEMORY_ENV} is {told!r}.", "Set it to a number of bytes, or not at all.")
-        return int(told)
+    limit = os.environ.get(MEMORY_ENV, "").strip()
+    if limit:
+        if not limit.isdecimal() or not int(limit):
+            raise RequestError(f"{MEMORY_ENV} is {limit!r}.", "Set it to a number of bytes, or not at all.")
+        return int(limit)
     return int(_SHARE * (free_memory() if device.startswith(CUDA) else _free_cpu()))
 
 
@@ -71,7 +71,7 @@ def _free_cpu() -> int:
 
 
 def _whole_memory() -> int:
-    """All that the machine has: as good as no limit where the system does not say."""
+    """Bytes of the machine's memory; a number beyond all where the system does not say."""
     try:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, ValueError, OSError):  # Windows
@@ -79,7 +79,7 @@ def _whole_memory() -> int:
 
 
 def _free_in_groups(proc: Path = Path("/proc/self/cgroup"), root: Path = Path("/sys/fs/cgroup")) -> list[int]:
-    """What the control groups of this process leave it (Linux, containers), one figure a limit.
+    """Bytes that each limit of this process's control groups leaves it (Linux, containers).
 
     Version 2 has one tree, version 1 one of its own for memory; either is read from the process's own group
     up to the root, since each may set a limit.
@@ -88,7 +88,7 @@ def _free_in_groups(proc: Path = Path("/proc/self/cgroup"), root: Path = Path("/
         lines = proc.read_text().splitlines()
     except OSError:
         return []
-    found = []
+    left_by_groups = []
     for line in lines:
         number, _, rest = line.partition(":")
         kinds, _, path = rest.partition(":")
@@ -102,8 +102,8 @@ def _free_in_groups(proc: Path = Path("/proc/self/cgroup"), root: Path = Path("/
         group = tree / path.lstrip("/")
         # In a container the group's own path need not exist below the root that one sees.
         folders = [group, *[parent for parent in group.parents if parent.is_relative_to(tree)]]
-        found += [left for folder in folders if (left := _free_in_group(folder, *names)) is not None]
-    return found
+        left_by_groups += [left for folder in folders if (left := _free_in_group(folder, *names)) is not None]
+    return left_by_groups
 
 
 def _free_in_group(folder: Path, limit: str, usage: str, inactive: str) -> int | None:

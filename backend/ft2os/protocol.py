@@ -116,7 +116,7 @@ def decode(line: bytes) -> dict[str, Any]:
 
 
 def _is_id(value: Any) -> bool:
-    """Every heartbeat of a job repeats its id."""
+    """Whether a value may be an id: short, since every heartbeat of a job repeats it."""
     if isinstance(value, str):
         return len(value) <= 256
     return value is None or (isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63)

@@ -1,4 +1,4 @@
-"""JSON that comes and goes strictly: files are checked, and what JSON lacks is turned into what it has."""
+"""Strict JSON: files are checked when read, and Python's values are turned into JSON's own types."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ft2os.files import brief, read_bytes
 
 
 def read_json(path: Path) -> Any:
-    """What a JSON file holds; half characters in its texts, which nothing could show or save, are replaced.
+    """The content of a JSON file. Lone surrogates in its texts are replaced, since nothing could show them.
 
     Raises
     ------

@@ -108,10 +108,10 @@ def read(folder: str | Path, beat: Beat = no_beat) -> list[Camera]:
     return sorted(cameras, key=lambda camera: camera.name)
 
 
-def _lenses(found: Iterator[tuple[int, _Lens]]) -> dict[int, _Lens]:
+def _lenses(numbered: Iterator[tuple[int, _Lens]]) -> dict[int, _Lens]:
     """Lenses by their ids, with one warning for all that bend."""
     lenses = {}
-    for number, lens in found:
+    for number, lens in numbered:
         lenses[number] = lens
         budget.check(len(lenses), budget.MOST_CAMERAS, "cameras")
     if bent := sorted({lens.bends for lens in lenses.values()} - {""}):
@@ -134,9 +134,11 @@ def _camera(
     q = np.array([quat], np.float64)
     w2c[:3, :3] = rotation_matrices(q / np.linalg.norm(q))[0]
     w2c[:3, 3] = place
-    found = lenses[lens]
+    optics = lenses[lens]
     photo = photo_in(photos, name) if photos is not None else None
-    return checked(Camera(w2c.astype(np.float32), found.K, found.width, found.height, Path(name).stem, photo))
+    return checked(
+        Camera(w2c.astype(np.float32), optics.K, optics.width, optics.height, Path(name).stem, photo)
+    )
 
 
 def _lens(model: tuple[str, int, bool], width: int, height: int, numbers: tuple[float, ...]) -> _Lens:

@@ -43,7 +43,7 @@ def missing_module(name: str) -> tuple[str, str] | None:
 
 
 def settle_output() -> None:
-    """Let everything be printed: names that are not UTF-8 as they are, what has no bytes as an escape."""
+    """Let the streams print anything: names that are not UTF-8 as they are, lone surrogates as escapes."""
     open_standard_streams()
     codecs.register_error("ft2os", _as_bytes_or_escape)
     for stream in (sys.stdout, sys.stderr):
@@ -69,7 +69,7 @@ def complain(message: str, hint: str = "") -> None:
 
 
 def drop(stream: TextIO) -> None:
-    """Let what is still buffered go nowhere, so that it does not fail again at exit."""
+    """Discard what is still buffered, so that it does not fail again at exit."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 

@@ -95,7 +95,7 @@ def _extra(extra: str) -> Check:
 
 
 def _guarded(name: str, probe: Callable[[], Check], extra: str) -> Check:
-    """A probe's answer; what it needs may be missing or may fail to load, which is an answer too."""
+    """A probe's answer. A package that is missing or fails to load is an answer too."""
     try:
         return probe()
     except ModuleNotFoundError as error:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 DEFAULT_ORBIT = 8
 DEFAULT_SIZE = (512, 512)
 _PIXEL = 5  # bytes that Pillow takes for a pixel, and for packing it
-_SMALL = 1 << 28  # bytes that nobody needs to ask for
+_SMALL = 1 << 28  # bytes that are taken without asking
 
 
 def add(verbs: argparse._SubParsersAction) -> None:

@@ -53,7 +53,7 @@ def style(text: str) -> Style:
 
 
 def requested(args: argparse.Namespace) -> list[Style]:
-    """The styles of a command line; what contradicts itself is a wrong command line."""
+    """The styles that a command line asks for; contradictory options are wrong usage."""
     single = args.prompt is not None or args.style_image is not None
     if args.style and (single or args.group is not None):
         args.wrong(
@@ -114,7 +114,7 @@ def choose_object(scene: Scene, group: str | None) -> tuple[np.ndarray, str | No
 
 
 def check(target: StyleTarget, method: str) -> None:
-    """Refuse before any work what would fail in the middle of it: pictures and words that say nothing."""
+    """Refuse pictures that cannot be read and words that say nothing before any work begins."""
     if target.style.picture:
         from ft2os.guidance import style_image
 

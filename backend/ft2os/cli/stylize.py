@@ -190,7 +190,7 @@ def _stylize_all(
     args: argparse.Namespace,
     report: console.Report,
 ) -> tuple[Done, bool]:
-    """The results in order, and whether Ctrl-C cut them short; the last one is then what there was of it.
+    """The results in order, and whether Ctrl-C cut them short. Of the last one there may be a part only.
 
     Raises
     ------

@@ -81,8 +81,8 @@ def _both_ways(g: Gaussians, one: Camera, other: Camera, tolerance: float) -> fl
     pictures = [_seen(g, camera) for camera in (one, other)]
     there = warped_difference(pictures[0], one, pictures[1], other, tolerance)
     back = warped_difference(pictures[1], other, pictures[0], one, tolerance)
-    found = np.concatenate([there, back])
-    return float(found.mean()) if len(found) else None
+    differences = np.concatenate([there, back])
+    return float(differences.mean()) if len(differences) else None
 
 
 def _seen(g: Gaussians, camera: Camera) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -28,10 +28,10 @@ def measure(windows: Sequence[Drawn]) -> dict[str, float | str | None]:
         ``lpips``: Zhang et al. 2018, AlexNet; ``vgg``: mean squared difference of relu3_3, over the mean
         square of the original's; each with its ``…_reason`` where it is null.
     """
-    found: dict[str, float | str | None] = {}
+    distances: dict[str, float | str | None] = {}
     for name, make in (("lpips", _lpips), ("vgg", _vgg)):
-        found[name], found[f"{name}_reason"] = _mean(windows, make)
-    return found
+        distances[name], distances[f"{name}_reason"] = _mean(windows, make)
+    return distances
 
 
 def _mean(

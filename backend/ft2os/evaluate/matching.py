@@ -99,7 +99,7 @@ def match(before: Scene, after: Scene, group: str) -> Pair:
 
 
 def _rows(a: Gaussians, b: Gaussians) -> tuple[np.ndarray, np.ndarray]:
-    """Each Gaussian of both sets as one value that equals another's only if all bits do.  [N] and [M] void"""
+    """One value for each Gaussian of both sets, equal only where all bits are.  [N] and [M] void"""
     one, other = _raw(a), _raw(b)
     if one is not None and other is not None:
         # A new "group" column changes nothing that shows, and the group has said its part already.

@@ -60,21 +60,21 @@ def read(path: Path | None, group: str = "") -> Record | None:
     if path is None:
         return None
     try:
-        found = read_json(path)
-        if not isinstance(found, dict):
+        record = read_json(path)
+        if not isinstance(record, dict):
             raise ValueError("it is not an object")
     except (FileError, ValueError) as error:
         log.warning("%s is left aside: %s", path.name, error)
         return None
-    found = _of(found, group)
-    terms = found.get("terms")
+    record = _of(record, group)
+    terms = record.get("terms")
     return Record(
-        **{name: _text(found.get(name)) for name in ("prompt", "method", "preset", "source")},
-        guide=_guide(found),
-        seed=found["seed"] if type(found.get("seed")) is int and abs(found["seed"]) < 1 << 63 else None,
-        seconds=_number(found.get("seconds")),
-        peak_memory=_number(found.get("peak_memory")),
-        losses=_numbers(found.get("losses")),
+        **{name: _text(record.get(name)) for name in ("prompt", "method", "preset", "source")},
+        guide=_guide(record),
+        seed=record["seed"] if type(record.get("seed")) is int and abs(record["seed"]) < 1 << 63 else None,
+        seconds=_number(record.get("seconds")),
+        peak_memory=_number(record.get("peak_memory")),
+        losses=_numbers(record.get("losses")),
         terms={
             _text(name): values
             for name, raw in list(terms.items() if isinstance(terms, dict) else ())[:_MAX_TERMS]
@@ -83,20 +83,20 @@ def read(path: Path | None, group: str = "") -> Record | None:
     )
 
 
-def _of(found: dict, group: str) -> dict:
-    """What is said of one object, its figures among it, and of the whole run where it says nothing."""
-    objects = found["objects"] if isinstance(found.get("objects"), list) else []
-    own = next((o for o in objects if isinstance(o, dict) and o.get("group") == group), {})
-    merged = {**found, **{name: value for name, value in own.items() if name not in _WHOLE}}
+def _of(record: dict, group: str) -> dict:
+    """What the record says of one object, figures included; of the whole run where it says nothing of it."""
+    objects = record["objects"] if isinstance(record.get("objects"), list) else []
+    of_object = next((o for o in objects if isinstance(o, dict) and o.get("group") == group), {})
+    merged = {**record, **{name: value for name, value in of_object.items() if name not in _WHOLE}}
     stats = merged["stats"] if isinstance(merged.get("stats"), dict) else {}
     return {**stats, **merged, "source": stats.get("source")}  # beside the figures it is the scene's path
 
 
-def _guide(found: dict) -> str:
-    """The CLIP that guided: said by the run's figures, or by its settings."""
-    if isinstance(found.get("judge"), str):
-        return _text(found["judge"])
-    settings = found["settings"] if isinstance(found.get("settings"), dict) else {}
+def _guide(record: dict) -> str:
+    """Name of the CLIP that guided, from the run's figures or else its settings."""
+    if isinstance(record.get("judge"), str):
+        return _text(record["judge"])
+    settings = record["settings"] if isinstance(record.get("settings"), dict) else {}
     words = [_text(settings.get(name)) for name in ("model", "pretrained")]
     return " ".join(words) if words[0] else ""
 

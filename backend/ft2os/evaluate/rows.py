@@ -1,4 +1,4 @@
-"""What the numbers mean: each as a line with its value before and after, which way is better, and why.
+"""What the numbers mean. Each is a line: its value before and after, which way is better, and why.
 
 The terminal's table and the page are made from the same lines, so they cannot disagree. A line is marked only
 where there is a goal that does not depend on taste.
@@ -142,8 +142,8 @@ def _preservation(f: dict) -> list[Row]:
 
 def _network(label: str, f: dict, key: str, why: str) -> Row:
     reason = f[f"{key}_reason"]
-    told = f"Not measured: {reason}" if reason else f"{why} A strong look raises it."
-    return Row(label, value=number(f[key]), better="lower", why=told)
+    explanation = f"Not measured: {reason}" if reason else f"{why} A strong look raises it."
+    return Row(label, value=number(f[key]), better="lower", why=explanation)
 
 
 def _consistency(c: dict) -> list[Row]:

@@ -40,12 +40,12 @@ def _title(report: dict) -> str:
 
 
 def _line(row: Row) -> str:
-    """``label  before → after  value  mark``, fixed columns; below it what there is to look into."""
+    """``label  before → after  value  mark``, in fixed columns; below it the reason where it needs a look."""
     change = f"{row.before} → {row.after}" if row.before else ""
     better = f"{_ARROWS[row.better]} better" if row.better else ""
     text = f"  {row.label:<26}{change:>22}  {row.value:>10}  {better:<9} {_MARKS[row.mark]}".rstrip()
-    told = row.mark == LOOK or row.why.startswith("Not measured")  # the rest is in the page
-    return f"{text}\n      {' '.join(printable(row.why).split())}" if told else text
+    explained = row.mark == LOOK or row.why.startswith("Not measured")  # the rest is in the page
+    return f"{text}\n      {' '.join(printable(row.why).split())}" if explained else text
 
 
 def _table(report: dict):

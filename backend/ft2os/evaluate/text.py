@@ -134,15 +134,15 @@ def _scores(windows: Sequence[Drawn], judge: ClipJudge, prompt: str, source: str
         to, start = judge.embed_texts([prompt, source])
         direction = torch.cosine_similarity(after - before, (to - start)[None], dim=1)
     change = float((after - before).norm(dim=1).max())
-    told = change > 1e-6 and float((to - start).norm()) > 1e-6  # a zero vector has no direction
+    has_direction = change > 1e-6 and float((to - start).norm()) > 1e-6  # a zero vector has no direction
     was, now = float((before @ to).mean()), float((after @ to).mean())
     return {
         "judge": judge.name,
         "similarity_before": was,
         "similarity_after": now,
         "similarity_gain": now - was,
-        "direction": float(direction.mean()) if told else None,
-        "direction_worst": float(direction.min()) if told else None,
+        "direction": float(direction.mean()) if has_direction else None,
+        "direction_worst": float(direction.min()) if has_direction else None,
     }
 
 

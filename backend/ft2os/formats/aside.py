@@ -1,7 +1,7 @@
 """Writing a file in a process of its own, for libraries that hold the interpreter for as long as they work.
 
-Meanwhile the process that asked goes on: its heartbeat beats, Ctrl-C and cancel take effect at once by ending
-the other, whose memory goes with it. The other also ends by itself with the one that asked.
+Meanwhile the process that asked goes on: its heartbeat beats, and Ctrl-C and cancel take effect at once. They
+end the writing process, whose memory goes with it. It also ends by itself when the one that asked ends.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ LOOK_S = 0.1  # between looks at whether the file is still wanted
 
 
 def write(file_format: Format, path: Path, gaussians: Gaussians, look: Callable[[], None]) -> None:
-    """Have ``file_format.write(path, gaussians)`` done elsewhere.
+    """Run ``file_format.write(path, gaussians)`` in another process.
 
     Parameters
     ----------
@@ -85,7 +85,7 @@ def _run(arguments: list[str], file_format: Format, look: Callable[[], None]) ->
 
 
 def _wait(other: subprocess.Popen, look: Callable[[], None]) -> bytes:
-    """What it says in the end."""
+    """All that it has written to its output, once it has ended."""
     while True:
         look()
         try:
@@ -95,7 +95,7 @@ def _wait(other: subprocess.Popen, look: Callable[[], None]) -> bytes:
 
 
 def _apart() -> dict[str, Any]:
-    """Ctrl-C in our terminal is not meant for the other: we end it."""
+    """Options that keep our terminal's Ctrl-C from the other process, which we end ourselves."""
     if sys.platform == "win32":
         return {"creationflags": subprocess.CREATE_NO_WINDOW | subprocess.CREATE_NEW_PROCESS_GROUP}
     return {"start_new_session": True}

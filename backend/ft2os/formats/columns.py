@@ -101,7 +101,7 @@ def activate(columns: np.ndarray, degree: int, beat: Beat = no_beat) -> Gaussian
 def _activated(columns: np.ndarray, degree: int) -> dict[str, np.ndarray]:
     """The arrays of a few rows by their names in ``Gaussians``."""
     rest = matrix(columns, rest_names(degree)).reshape(len(columns), 3, -1).transpose(0, 2, 1)
-    found = {
+    arrays = {
         "means": matrix(columns, POSITION),
         "quats": normalise(matrix(columns, ROTATION)),
         "scales": exp(matrix(columns, SCALE)),
@@ -109,8 +109,8 @@ def _activated(columns: np.ndarray, degree: int) -> dict[str, np.ndarray]:
         "sh": np.concatenate([matrix(columns, DC)[:, None], rest], axis=1),
     }
     if set(IDENTITY) <= set(names_of(columns)):
-        found["identity"] = matrix(columns, IDENTITY)
-    return found
+        arrays["identity"] = matrix(columns, IDENTITY)
+    return arrays
 
 
 def exp(raw: np.ndarray) -> np.ndarray:

@@ -96,7 +96,7 @@ def write(path: Path, gaussians: Gaussians) -> None:
 
 
 def order(means: np.ndarray) -> np.ndarray:
-    """Rows along a Morton curve, so that a chunk's are neighbours; as they are where that is as good.  [N]"""
+    """Rows along a Morton curve, so that chunks hold neighbours; as they are where that is as good.  [N]"""
     low, high = means.min(axis=0).astype(np.float64), means.max(axis=0).astype(np.float64)
     cells = (means - low) / np.where(high > low, high - low, 1) * ((1 << 21) - 1)
     key = np.zeros(len(means), np.uint64)
@@ -109,7 +109,7 @@ def order(means: np.ndarray) -> np.ndarray:
 
 
 def _reach(means: np.ndarray) -> float:
-    """Typical extent of a chunk; of the logarithm, or a few wide ones would outweigh all others."""
+    """Typical extent of a chunk: the geometric mean, so that a few wide ones do not outweigh all others."""
     starts = np.arange(0, len(means), CHUNK)
     span = np.maximum.reduceat(means, starts) - np.minimum.reduceat(means, starts)
     return float(np.exp(np.log(np.maximum(span.max(axis=1), 1e-12)).mean()))

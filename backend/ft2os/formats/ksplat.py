@@ -96,17 +96,17 @@ def _read(data: np.ndarray, beat: Beat) -> Gaussians:
     if at > len(data):
         raise ValueError("it is cut short")
     file = _File(level, low or -1.5, high or 1.5)
-    found = []
+    read_sections = []
     for i in range(sections):
         section, size = _section(data[at:], bytes(data[_HEADER + i * _SECTION :][:44]), file)
         at += size
-        found.append(section)
-    total = sum(section.count for section in found)
+        read_sections.append(section)
+    total = sum(section.count for section in read_sections)
     if total != count:
         raise ValueError(f"it holds {total:,} Gaussians, its header says {count:,}")
-    degree = max((section.degree for section in found), default=0)
+    degree = max((section.degree for section in read_sections), default=0)
     budget.check_gaussians(count, degree, len(data))
-    return _unpacked(found, file, count, degree, beat)
+    return _unpacked(read_sections, file, count, degree, beat)
 
 
 def _section(data: np.ndarray, header: bytes, file: _File) -> tuple[_Section, int]:

@@ -1,4 +1,4 @@
-"""Finding a scene: a file of any format, or the output folder of Inria's 3DGS or Gaussian Grouping.
+"""Loading a scene: a file of any format, or the output folder of Inria's 3DGS or Gaussian Grouping.
 
 Everything that lies beside the Gaussians and belongs to them is picked up: group names, the classifier that
 turns identity features into groups, cameras.
@@ -119,7 +119,7 @@ def find_file(path: Path) -> Path:
 
 
 def _is_scene(path: Path) -> bool:
-    """Whether a file of a folder is one by its ending; an index without its folder is something else."""
+    """Whether a file in a folder ends like a scene. An index alone is none: other tools use such names."""
     named = registry.by_name(path)
     return named is not None and named.ending_of(path.name) != "" and isfile(path)
 
@@ -144,7 +144,7 @@ def _without_invalid(gaussians: Gaussians, file: Path, drop: bool) -> Gaussians:
 
 
 def _invalid_rows(columns: np.ndarray, identity: bool) -> np.ndarray:
-    """True where a raw number is not finite: an infinite logit has a finite opacity, but no tool means it."""
+    """True where a raw number is not finite. An infinite logit has a finite opacity, but no tool means it."""
     names = REQUIRED + rest_names(degree_of(names_of(columns)) or 0) + (IDENTITY if identity else ())
     bad = np.zeros(len(columns), bool)
     flat = table(columns)
@@ -173,8 +173,8 @@ def _grouped(gaussians: Gaussians, file: Path, beat: Beat) -> Gaussians:
 
 def _labels(file: Path) -> dict[int, str]:
     """Names of groups: ``<stem>.labels.json`` or ``labels.json`` beside the file or in the output folder."""
-    own = file.with_name(f"{file.stem}.labels.json")
-    for path in (own, *(folder / "labels.json" for folder in _folders(file))):
+    named_alike = file.with_name(f"{file.stem}.labels.json")
+    for path in (named_alike, *(folder / "labels.json" for folder in _folders(file))):
         if isfile(path):
             return _read_labels(path)
     return {}
@@ -207,13 +207,13 @@ def _name(value: object) -> str:
 
 
 def _cameras(file: Path, size_of: SizeOf | None, beat: Beat) -> list[Camera]:
-    """Cameras beside a scene; what lies there may be another scene's, so broken ones cost a warning only."""
+    """Cameras beside a scene. They may be another scene's, so broken ones cost a warning only."""
     for folder in _folders(file):
-        found = find_cameras(folder)
-        if found is None:
+        cameras = find_cameras(folder)
+        if cameras is None:
             continue
         try:
-            return load_cameras(found, size_of, beat)
+            return load_cameras(cameras, size_of, beat)
         except FileError as error:
             log.warning("the scene comes without its cameras: %s", error.message)
     return []

@@ -54,7 +54,7 @@ def read(path: str | Path, beat: Beat = no_beat) -> Gaussians:
 
 
 def _activated_and_hashed(columns: np.ndarray, stream: BinaryIO, beat: Beat) -> tuple[Gaussians, str]:
-    """Both at once: hashing takes as long as the rest, and lets go of the interpreter."""
+    """The Gaussians and the file's hash, computed side by side: hashing takes as long as the rest."""
     stop = Event()
     with ThreadPoolExecutor(1) as pool:
         hashed = pool.submit(_sha256, stream, stop)

@@ -1,4 +1,4 @@
-"""PLY as a container: a header, and elements whose rows become arrays. What they mean is for others to say.
+"""PLY as a container: a header, and elements whose rows become arrays. ``ply`` knows what they mean.
 
 plyfile parses headers, and reads lists and text value by value. It takes memory for whatever a header claims,
 and seconds for a header of many lines. So this guard stands before it: plyfile gets a header without its

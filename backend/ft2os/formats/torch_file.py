@@ -79,8 +79,8 @@ def read_tensors(path: Path, names: tuple[str, ...]) -> dict[str, np.ndarray]:
                 raise ValueError("it was saved on a big-endian machine")
             if not isinstance(state, dict):
                 raise ValueError("it is not a state_dict")
-            found = {name: state[name] for name in names if isinstance(state.get(name), _Tensor)}
-            return {name: _array(file, root, tensor) for name, tensor in found.items()}
+            tensors = {name: state[name] for name in names if isinstance(state.get(name), _Tensor)}
+            return {name: _array(file, root, tensor) for name, tensor in tensors.items()}
     except OSError as error:
         raise read_error(path, error) from error
     except (*archive.ERRORS, TypeError, IndexError, OverflowError) as error:

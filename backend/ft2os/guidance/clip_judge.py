@@ -229,8 +229,8 @@ def _from_folder(open_clip, folder: Path) -> tuple[torch.nn.Module, object]:
 
 def _checkpoint(folder: Path) -> Path | None:
     endings = (".safetensors", ".bin", ".pth", ".pt")
-    found = [path for path in sorted(folder.iterdir()) if path.suffix in endings]
-    return min(found, key=lambda path: endings.index(path.suffix), default=None)
+    checkpoints = [path for path in sorted(folder.iterdir()) if path.suffix in endings]
+    return min(checkpoints, key=lambda path: endings.index(path.suffix), default=None)
 
 
 def _is_model_config(path: Path) -> bool:

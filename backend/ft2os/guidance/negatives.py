@@ -65,7 +65,7 @@ class Bank:
 
     @staticmethod
     def words(size: int = BANK) -> tuple[str, ...]:
-        """Every so-manieth word of the list."""
+        """Words of the list at even distances, as many as are asked for."""
         every = max(1, len(words()) // size)
         return words()[::every][:size]
 

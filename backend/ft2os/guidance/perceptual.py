@@ -62,7 +62,7 @@ class Vgg16(nn.Module):
 
     def layers(self, images: Tensor, names: list[str]) -> dict[str, Tensor]:
         """Features of several layers ("relu1_1" to "relu3_3") in one pass."""
-        found: dict[str, Tensor] = {}
+        features: dict[str, Tensor] = {}
         x = (images - self.mean) / self.std
         for index in _CONVOLUTIONS:
             if index in _POOL_BEFORE:
@@ -70,8 +70,8 @@ class Vgg16(nn.Module):
             x = F.relu(self.features[str(index)](x))
             name = _LAYERS[index]
             if name in names:
-                found[name] = x
-        return found
+                features[name] = x
+        return features
 
 
 def find_vgg() -> Path | None:
@@ -87,8 +87,8 @@ def find_features(patterns: Sequence[str]) -> Path | None:
     folders = [*weights.weight_folders(), Path(torch.hub.get_dir()) / "checkpoints"]
     if os.environ.get(weights.TEST_DATA_ENV):
         folders.append(Path(os.environ[weights.TEST_DATA_ENV]) / "perceptual")
-    found = (path for folder in folders for pattern in patterns for path in sorted(folder.glob(pattern)))
-    return next(found, None)
+    files = (path for folder in folders for pattern in patterns for path in sorted(folder.glob(pattern)))
+    return next(files, None)
 
 
 def load_vgg(path: Path | None = None) -> Vgg16:

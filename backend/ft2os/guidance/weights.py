@@ -1,4 +1,4 @@
-"""Where network weights lie on this machine, and whether more could be fetched: asked before anything tries.
+"""Where network weights lie on this machine, and whether more may and can be downloaded.
 
 Left to itself open_clip retries an unreachable hub for most of a minute before it gives up. A missing file is
 an everyday answer here, so it has to come at once and name the fix.
@@ -61,9 +61,9 @@ def _in_hub_cache(reference: str) -> Path | None:
     stem = os.path.splitext(name)[0]
     names = [f"{stem}.safetensors", name] if name else _HUB_NAMES
     for candidate in names:
-        found = try_to_load_from_cache(repository, candidate)
-        if isinstance(found, str):  # a sentinel object stands for "known not to exist"
-            return Path(found)
+        cached = try_to_load_from_cache(repository, candidate)
+        if isinstance(cached, str):  # a sentinel object stands for "known not to exist"
+            return Path(cached)
     return None
 
 

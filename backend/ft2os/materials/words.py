@@ -126,7 +126,7 @@ def _phrases() -> dict[tuple[str, ...], tuple[str | None, str]]:
 
 
 def _phrase_at(words: tuple[str, ...], at: int) -> int:
-    """How many words the longest listed phrase has that begins there, traps among them; 0 if none does."""
+    """Number of words in the longest listed phrase that begins at ``at``, traps included; 0 if none does."""
     index = _phrases()
     sizes = range(min(_longest(), len(words) - at), 0, -1)
     return next((size for size in sizes if words[at : at + size] in index), 0)
@@ -138,7 +138,7 @@ def _longest() -> int:
 
 
 def affirmed(text: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The words of a text, and those of them that a negation rules out, which the first do not hold.
+    """The words of a text that no negation rules out, and those that one does.
 
     A negation is about the next listed phrase of its clause, over a few words between, and about what "or"
     and "nor" join to it; where none is listed, about the next word that says anything. "Not only" is none.
@@ -155,7 +155,7 @@ def affirmed(text: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 
 def _denied_until(words: tuple[str, ...], at: int) -> int:
-    """Where what a negation before ``at`` is about ends; 0 if it is about nothing."""
+    """End of the words that a negation before ``at`` is about; 0 if it is about none."""
     if at < len(words) and words[at] in _EMPHASIS:
         return 0
     end = 0
@@ -190,8 +190,8 @@ def _listed(words: tuple[str, ...]) -> list[_Hit]:
 
 
 def _without_object(words: tuple[str, ...], object_name: str | None) -> tuple[str, ...]:
-    own = set(tokens(object_name or ""))
-    kept = tuple(w for w in words if w not in own)
+    nouns = set(tokens(object_name or ""))
+    kept = tuple(w for w in words if w not in nouns)
     # A "gold bar" that is asked to be gold is meant to be gold.
     return kept if any(w not in _FILLER for w in kept) else words
 

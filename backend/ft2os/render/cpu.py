@@ -32,10 +32,10 @@ class _Tiles(torch.autograd.Function):
         _ = ctx.saved_tensors
         sums = rasterizer.pixel_sums(ctx.done, grad_features.numpy(), grad_rest.numpy())
         if ctx.screen_gradients is not None:
-            found = tuple(
+            gradients_and_seen = tuple(
                 torch.from_numpy(x).to(ctx.home) for x in rasterizer.screen_gradients(ctx.done, *sums)
             )
-            ctx.screen_gradients.provide(lambda: found)
+            ctx.screen_gradients.provide(lambda: gradients_and_seen)
         gradients = rasterizer.parameter_gradients(ctx.done, *sums)
         return (*(torch.from_numpy(g) for g in gradients), *(None,) * 8)
 

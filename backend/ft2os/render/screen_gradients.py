@@ -1,4 +1,4 @@
-"""How hard a loss screen_gradients each Gaussian across the screen: what densification ranks them by."""
+"""How hard a loss pulls each Gaussian across the screen: densification ranks them by it."""
 
 from __future__ import annotations
 

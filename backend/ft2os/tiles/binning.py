@@ -22,7 +22,7 @@ from ft2os.process import available_memory
 from ft2os.tiles.layout import DEPTH, TILE
 from ft2os.tiles.projection import Splats
 
-_SMALL = 1 << 28  # bytes that nobody needs to ask for
+_SMALL = 1 << 28  # bytes that are taken without asking
 WINDOW_PIXELS = 1 << 21  # of a window: some 60 bytes each
 WINDOW_ENTRIES = 1 << 22  # in the lists of a window: half a second of two cores, should each fill its tile
 

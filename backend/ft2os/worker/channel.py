@@ -99,14 +99,14 @@ class Channel:
             with self._arrival:
                 refusals = list(self._refusals)
                 self._refusals.clear()
-                found = None if refusals else self._pop(accept)
-                if not (refusals or found) and wait and not self.closed.is_set():
+                message = None if refusals else self._pop(accept)
+                if not (refusals or message) and wait and not self.closed.is_set():
                     self._arrival.wait()
                     continue
             for refusal in refusals:
                 self.answer(refusal)
             if not refusals:
-                return found
+                return message
 
     def _pop(self, accept: Callable[[dict[str, Any]], bool]) -> dict[str, Any] | None:
         for i, (message, size) in enumerate(self._inbox):
@@ -126,7 +126,7 @@ class Channel:
         return id in self._cancelled
 
     def close(self) -> None:
-        """Forget what waits and take nothing more."""
+        """Forget the waiting messages and take no more."""
         with self._arrival:
             self._inbox.clear()
             self._waiting = 0
@@ -171,7 +171,7 @@ class Channel:
             self._arrival.notify()
 
     def _refuse(self, id: int | str | None, error: Ft2osError) -> None:
-        """Leave the answer to whoever receives: writing might wait for the client."""
+        """Leave the answer to the thread that receives, since writing might wait for the client."""
         with self._arrival:
             self._refusals.append(protocol.failure(id, error))
             self._arrival.notify()

@@ -14,7 +14,7 @@ from ft2os.process import available_memory
 from ft2os.worker.store import Store, nbytes
 
 _SCENE = "scene"  # its name in the store's cache
-_SMALL = 256 << 20  # bytes that nobody needs to ask for
+_SMALL = 256 << 20  # bytes that are taken without asking
 
 Look = Callable[[], None]
 
@@ -63,7 +63,7 @@ class Composer:
         return self._draw({**item, "matrix": np.linalg.solve(frame, item["matrix"])})
 
     def _name(self, item: dict[str, Any]) -> tuple:
-        """What decides how an instance looks, in the form in which it can be compared."""
+        """All that decides how an instance looks, as a value that compares equal where nothing changed."""
         look = self._store.look(item["look"])[0] if item["look"] else None
         return self._store.source(item["data"]), look, item["strength"], item["matrix"].tobytes()
 

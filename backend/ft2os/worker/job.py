@@ -103,7 +103,7 @@ class Report:
             self._notify("preview", {"id": self._id, "image": image, "colours": colours})
 
     def _look(self, partial: Callable[[], StylizeResult]) -> str:
-        """Write the look as it is now; a dear one is made less often, so that showing never rules the run."""
+        """Write the look as it is now. One that takes long is made less often, so that the run goes on."""
         start = time.monotonic()
         partial().look.save(self._partial)
         end = time.monotonic()

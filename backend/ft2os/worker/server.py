@@ -211,14 +211,14 @@ class Server:
         self._channel.close()
 
     def _teller(self, id: Any, method: str) -> Callable[[str, int, int], None]:
-        """A reader's or writer's ``progress``: tells each stage once, stops what is not wanted any more."""
-        told = None
+        """A ``progress`` for readers and writers: reports each step once, stops work that was cancelled."""
+        last = None
 
         def tell(stage: str, step: int, total: int) -> None:
-            nonlocal told
+            nonlocal last
             self._check_wanted(id, method)
-            if told != (stage, step):
-                told = stage, step
+            if last != (stage, step):
+                last = stage, step
                 facts = {"stage": stage, "step": step, "total": total}
                 self._notify("progress", {"id": id, **facts, "eta_s": None, "loss": None, "metrics": {}})
 
@@ -265,7 +265,7 @@ def _methods() -> dict[str, dict[str, dict[str, str] | None]]:
 
 
 def _explained(error: Exception) -> Ft2osError | None:
-    """What no memory, or an optional package that is not there, means to the user; None for other errors."""
+    """The error to show for a lack of memory or of an optional package; None for other errors."""
     if lacks_memory(error):
         return RequestError("There is not enough memory for this.", NO_MEMORY_HINT)
     name = (getattr(error, "name", None) or "").split(".")[0]

@@ -73,7 +73,7 @@ class Store:
     """
 
     def __init__(self, capacity: int | None = None) -> None:
-        self.cache = Cache(_told_capacity() if capacity is None else capacity)
+        self.cache = Cache(_capacity_of_environment() if capacity is None else capacity)
         self._paths: OrderedDict[str, str] = OrderedDict()
 
     def put(self, key: str, path: str) -> Gaussians:
@@ -114,7 +114,7 @@ class Store:
         return gaussians
 
     def source(self, key: str) -> tuple[str, str | None]:
-        """A name of what ``key`` stands for now: another file under an old key is something else."""
+        """A name for the present content of ``key``; it changes with the file that is put under the key."""
         return key, self._paths.get(key)
 
     def look(self, path: str) -> tuple[tuple[str, int, int], Look]:
@@ -144,9 +144,9 @@ def nbytes(value: Any) -> int:
     return 0
 
 
-def _told_capacity() -> int:
-    told = os.environ.get(CAPACITY_ENV, "").strip()
-    if told and not told.isdecimal():
-        log.warning("%s is %r, which is no number of bytes: %d are kept", CAPACITY_ENV, told, CAPACITY)
+def _capacity_of_environment() -> int:
+    capacity = os.environ.get(CAPACITY_ENV, "").strip()
+    if capacity and not capacity.isdecimal():
+        log.warning("%s is %r, which is no number of bytes: %d are kept", CAPACITY_ENV, capacity, CAPACITY)
         return CAPACITY
-    return int(told) if told else CAPACITY
+    return int(capacity) if capacity else CAPACITY
