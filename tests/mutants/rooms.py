@@ -83,8 +83,8 @@ ROOMS = {
     "material": _backend("stylize/material/* stylize/painting", "stylize/material"),
     "stylize": _backend(
         "stylize/*",
-        "stylize/split stylize/settings stylize/methods stylize/patience stylize/reporter stylize/prepare stylize/memory"
-        " stylize/odd_objects stylize/material",
+        "stylize/split stylize/settings stylize/methods stylize/patience stylize/reporter stylize/prepare"
+        " stylize/memory stylize/odd_objects stylize/material",
     ),
     "evaluate": _backend("evaluate/*", "evaluate/measures evaluate/report"),
     "worker": _backend("worker/*", "worker/server worker/stylize worker/hostile"),
