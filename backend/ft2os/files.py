@@ -235,9 +235,9 @@ def read_error(path: Path, error: OSError | ValueError) -> FileError:
     return FileError(f"Cannot read {path}: {reason}.", "Check the path and its permissions.")
 
 
-def damaged(path: Path, reason: object, hint: str = "Export or download the file again.") -> FileError:
+def damaged(path: Path, reason: object) -> FileError:
     """The sentence for a file that breaks its format's rules."""
-    return FileError(f"{path.name} is damaged: {brief(reason)}.", hint)
+    return FileError(f"{path.name} is damaged: {brief(reason)}.", "Export or download the file again.")
 
 
 def brief(reason: object) -> str:

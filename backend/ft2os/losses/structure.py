@@ -8,15 +8,13 @@ from torch import Tensor
 
 from ft2os.colour import LUMA
 
-WINDOW = 9
+WINDOW = 9  # side in pixels of the squares that are compared
 _FLOOR = 2e-4  # of a variance: 1.4 % of the range, which nobody sees as structure
 
 
 def structure_loss(
     images: Tensor,  # [B, 3, H, W]
     originals: Tensor,  # [B, 3, H, W]
-    *,
-    window: int = WINDOW,
 ) -> Tensor:  # []
     """1 − the local correlation of luminance with the original's, weighed by how much structure there is.
 
@@ -28,13 +26,11 @@ def structure_loss(
     ----------
     images, originals : Tensor [B, 3, H, W]
         Over the same background; no gradient goes to the originals.
-    window : int
-        Side in pixels.
     """
     now, then = _luminance(images), _luminance(originals.detach())
 
     def mean(x: Tensor) -> Tensor:
-        return F.avg_pool2d(x, window, max(1, window // 2))
+        return F.avg_pool2d(x, WINDOW, WINDOW // 2)
 
     now_mean, then_mean = mean(now), mean(then)
     now_spread = (mean(now * now) - now_mean**2).clamp_min(0) + _FLOOR

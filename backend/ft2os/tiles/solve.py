@@ -12,11 +12,13 @@ import numpy as np
 
 from ft2os.tiles.linear import LinearView, multiply, over
 
+_BEGIN, _FULL = 0.3, 0.8  # alpha from which a pixel counts, and from which it counts fully
 
-def surface_weights(view: LinearView, begin: float = 0.3, full: float = 0.8) -> np.ndarray:
-    """Pixel weights that fade out where the object does: 0 at alpha ``begin``, 1 from ``full``.  [H, W]"""
+
+def surface_weights(view: LinearView) -> np.ndarray:
+    """Pixel weights that fade out where the object does: 0 at alpha 0.3, 1 from 0.8.  [H, W]"""
     shape = (view.camera.height, view.camera.width)
-    return np.clip((view.alpha - begin) / (full - begin), 0.0, 1.0).astype(np.float32).reshape(shape)
+    return np.clip((view.alpha - _BEGIN) / (_FULL - _BEGIN), 0.0, 1.0).astype(np.float32).reshape(shape)
 
 
 def solve_colours(
