@@ -9,6 +9,7 @@ adds feature matching, where VGG16's weights are on the machine: crisper, and so
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -97,7 +98,7 @@ def _job(count: int, settings: Settings, formed: bool, refined: bool) -> memory.
 def _prepared(this: Run, settings: Settings, wanted: form.FormRequest, brush: Brush | None) -> PreparedObject:
     """The object ready to be painted, in the form that is wanted."""
 
-    def first_picture(prepared: PreparedObject) -> None:
+    def first_picture(prepared: PreparedObject, brush: Brush) -> None:
         """Shown before the object has been seen from all around."""
         tone = painting.tone_of(prepared.surface_views)
         target = painting.picture(prepared.surface_views[0], prepared.frame, brush, tone)
@@ -107,15 +108,11 @@ def _prepared(this: Run, settings: Settings, wanted: form.FormRequest, brush: Br
 
         this.show("split", 1.0, prepared, colours, lambda: target)
 
-    prepared = this.prepare(settings, first_picture if this.live and brush else None)
-    if not wanted.form:
+    prepared = this.prepare(settings, partial(first_picture, brush=brush) if this.live and brush else None)
+    name, amount, seed = wanted.form, wanted.amount, this.request.seed
+    if not name:
         return prepared
-    return this.staged(
-        "form",
-        lambda on_progress: form.give_form(
-            prepared, wanted.form, wanted.amount, this.request.seed, on_progress
-        ),
-    )
+    return this.staged("form", lambda on_progress: form.give_form(prepared, name, amount, seed, on_progress))
 
 
 def _painted(
