@@ -47,13 +47,13 @@ MUTANTS = [
     ),
     Mutant(
         "backend/ft2os/files.py",
-        "_check_regular(path, found.st_mode)",
+        "_check_regular(path, facts.st_mode)",
         "pass",
         ("tests/test_files.py",),
     ),
     Mutant(
         "backend/ft2os/files.py",
-        "            for folder in made:\n                folder.rmdir()\n",
+        "            for folder in new_folders:\n                folder.rmdir()\n",
         "",
         ("tests/test_files.py",),
     ),
