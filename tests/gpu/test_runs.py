@@ -17,7 +17,6 @@ from ft2os.gaussians import C0  # noqa: E402
 from ft2os.guidance import clip_judge, perceptual  # noqa: E402
 from ft2os.render import engine_name  # noqa: E402
 from ft2os.stylize import StylizeRequest, stylize  # noqa: E402
-from ft2os.stylize.clip.settings import PAPER  # noqa: E402
 from tests import tiny_clip  # noqa: E402
 from tests.scenes import ball  # noqa: E402
 
@@ -98,7 +97,7 @@ def near(here, there, mean=0.02, share=0.05) -> None:
 def clip_request(judge_folder, target, preset="standard", prompt="lava", **overrides):
     own = {"style_image", "context", "checkpoint", "resume"}
     fields = {name: overrides.pop(name) for name in own & overrides.keys()}
-    size = {"batch": 3, "steps": 3} if preset == PAPER else FAST
+    size = {"batch": 3, "steps": 3} if preset == "paper" else FAST
     return lambda: StylizeRequest(
         target,
         prompt,
@@ -166,22 +165,22 @@ def test_a_judge_that_a_run_left_on_the_gpu_evaluates_there(gpu, judge_folder):
 
 
 def test_the_papers_loop(both, judge_folder, target, vgg):
-    here, there = both(clip_request(judge_folder, target, PAPER, regularisation=0.01))
+    here, there = both(clip_request(judge_folder, target, "paper", regularisation=0.01))
     near(here, there)
     assert there.stats["losses"] == pytest.approx(here.stats["losses"], abs=0.05)
 
 
-@pytest.mark.parametrize("preset", ["standard", PAPER])
+@pytest.mark.parametrize("preset", ["standard", "paper"])
 def test_a_run_broken_off_on_the_gpu_goes_on_there(gpu, judge_folder, target, tmp_path, monkeypatch, preset):
     monkeypatch.setenv("FT2OS_CACHE", str(tmp_path / "cache"))
     path, seen = tmp_path / "run.safetensors", []
-    geometry = {} if preset == PAPER else {"geometry": 0.5, "geometry_steps": 6}
+    geometry = {} if preset == "paper" else {"geometry": 0.5, "geometry_steps": 6}
 
     def request(**more):
         return clip_request(judge_folder, target, preset, **geometry, **more)()
 
     def cancelled():
-        return sum(told.loss is not None for told in seen) > (1 if preset == PAPER else 7)
+        return sum(told.loss is not None for told in seen) > (1 if preset == "paper" else 7)
 
     with pytest.raises(CancelledError):
         stylize(request(checkpoint=path), progress=seen.append, cancelled=cancelled)
