@@ -1,6 +1,6 @@
 """The real spherical harmonics that splat files use, as a NumPy matrix: order, signs, degree 0 to 4.
 
-This is the slow, plain form for mathematics (turning coefficients, tests); ``ft2os.tiles.sh`` evaluates
+This is the slow version for mathematics (turning coefficients, tests); ``ft2os.tiles.sh`` evaluates
 millions of them for rendering.
 """
 

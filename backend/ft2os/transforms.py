@@ -139,7 +139,7 @@ def rotation_matrices(quats: np.ndarray) -> np.ndarray:
 
 
 def quat_from_rotation(rotation: np.ndarray) -> np.ndarray:
-    """Unit quaternion wxyz [4] of a rotation matrix [3, 3] (the eigenvector form, stable at any angle)."""
+    """Unit quaternion wxyz [4] of a rotation matrix [3, 3] (by an eigenvector, stable at any angle)."""
     r = np.asarray(rotation, np.float64)
     k = np.zeros((4, 4))
     k[0, 0] = np.trace(r)

@@ -29,8 +29,8 @@ ctypes.PyDLL(None).sleep(60)  # holds the interpreter
 
 def test_a_sog_is_written_and_nothing_is_left_beside_it(tmp_path):
     stages = []
-    form = save_scene(tmp_path / "a.sog", ball(300, 1), progress=lambda *stage: stages.append(stage))
-    assert form is sog.FORMAT
+    written = save_scene(tmp_path / "a.sog", ball(300, 1), progress=lambda *stage: stages.append(stage))
+    assert written is sog.FORMAT
     assert len(load_scene(tmp_path / "a.sog").gaussians) == 300
     assert ("packing", 0, 0) in stages
     assert [path.name for path in tmp_path.iterdir()] == ["a.sog"]

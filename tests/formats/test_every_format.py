@@ -69,14 +69,14 @@ def test_the_scene_would_show_any_mirroring():
 
 @pytest.mark.parametrize("ending", PSNR)
 def test_the_same_picture(tmp_path, ending):
-    form = registry.by_name(Path(f"a.{ending}"))
-    if not form.writable():
-        pytest.skip(f"needs {form.write_needs}")
+    file_format = registry.by_name(Path(f"a.{ending}"))
+    if not file_format.writable():
+        pytest.skip(f"needs {file_format.writer_needs}")
     scene = asymmetric()
     save_scene(tmp_path / f"a.{ending}", scene)
     found = load_scene(tmp_path / f"a.{ending}").gaussians
-    assert found.degree == min(scene.degree, form.degree)
-    expected = scene if form.degree >= 3 else flat(scene)
+    assert found.degree == min(scene.degree, file_format.degree)
+    expected = scene if file_format.degree >= 3 else flat(scene)
     assert psnr(pictures(found, cameras()), pictures(expected, cameras())) > PSNR[ending]
 
 
