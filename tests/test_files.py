@@ -115,3 +115,21 @@ def test_two_writers_of_one_file_do_not_meet(tmp_path: Path) -> None:
         thread.join()
     assert (tmp_path / "a").read_bytes() in (b"x" * 9, b"y" * 9)
     assert [p.name for p in tmp_path.iterdir()] == ["a"]
+
+
+def test_folders_that_were_made_for_a_file_go_with_it(tmp_path: Path) -> None:
+    with pytest.raises(FileError), replacing(tmp_path / "new" / "newer" / "a.ply"):
+        raise OSError(28, "No space left on device")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs pipes with names")
+def test_a_file_that_has_become_a_pipe_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between the look at it and its opening anybody may put something else there."""
+    os.mkfifo(tmp_path / "a.ply")
+    (tmp_path / "b.ply").write_bytes(b"a file")
+    regular = os.stat(tmp_path / "b.ply")
+    with monkeypatch.context() as then:
+        then.setattr("ft2os.files.os.stat", lambda path: regular)
+        with pytest.raises(FileError, match="a pipe"):
+            open_regular(tmp_path / "a.ply")

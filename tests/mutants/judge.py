@@ -16,8 +16,8 @@ from tests.mutants.tree import Tree
 T = TypeVar("T")
 R = TypeVar("R")
 
-PATIENCE = 5.0  # times the baseline's seconds: beyond that a mistake has made something endless
-LEAST_S, MOST_S = 60.0, 300.0  # but a mistake in a kernel has all kernels compiled anew
+PATIENCE = 4.0  # times the baseline's seconds: beyond that a mistake has made something endless
+LEAST_S, MOST_S = 60.0, 180.0  # but a mistake in a kernel has all kernels compiled anew
 _FAILED, _BROKEN = 1, 2  # pytest's exit codes: a test failed; a module could not be imported
 
 

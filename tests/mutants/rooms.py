@@ -87,7 +87,7 @@ ROOMS = {
         " stylize/memory stylize/odd_objects stylize/material",
     ),
     "evaluate": _backend("evaluate/*", "evaluate/measures evaluate/report"),
-    "worker": _backend("worker/*", "worker/server worker/stylize worker/hostile"),
+    "worker": _backend("worker/*", "worker/channel worker/server worker/stylize worker/hostile"),
     "command line": _backend("cli/*", "cli/cli cli/streams cli/stylize_styles"),
     "client": _blender("jobs/client jobs/process jobs/pending jobs/writer", "worker/client"),
     "looks in Blender": _blender("scene/looks scene/animation", "blender/looks"),

@@ -7,13 +7,13 @@ MUTANTS = [
         "backend/ft2os/worker/channel.py",
         "if self._waiting + size > MAX_WAITING:",
         "if False:",
-        ("tests/worker/test_hostile.py",),
+        ("tests/worker/test_channel.py",),
     ),
     Mutant(
         "backend/ft2os/worker/channel.py",
         "self._waiting -= size",
         "pass",
-        ("tests/worker/test_hostile.py", "tests/worker/test_server.py"),
+        ("tests/worker/test_channel.py",),
     ),
     Mutant(
         "backend/ft2os/worker/compose.py",
@@ -37,7 +37,7 @@ MUTANTS = [
         "backend/ft2os/worker/store.py",
         "self._held.move_to_end(name)",
         "pass",
-        ("tests/worker/test_server.py",),
+        ("tests/worker/test_store.py",),
     ),
     Mutant(
         "backend/ft2os/files.py",
