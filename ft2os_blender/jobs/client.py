@@ -169,7 +169,7 @@ class Client:
 
     def _failed(self, error: Ft2osError) -> Pending:
         pending = Pending(self, 0, None, None)
-        pending._finish(error=error)
+        pending.finish(error=error)
         return pending
 
     def _patience(self) -> float:
@@ -222,7 +222,7 @@ class Client:
     def _fail_all(self, error: Ft2osError) -> None:
         pendings, self._pendings = self._pendings, {}
         for pending in pendings.values():
-            pending._finish(error=error)
+            pending.finish(error=error)
 
     # The reader thread.
 
@@ -264,7 +264,7 @@ class Client:
                 self._state = str(params.get("state", "idle"))
             elif message.get("method") in ("progress", "preview"):
                 pending = self._pendings.get(params.get("id"))
-                callback = pending and pending._callbacks[message["method"]]
+                callback = pending and pending.callbacks[message["method"]]
                 if callback:
                     self._events.put((callback, params))
             elif message.get("id") is not None:
@@ -276,12 +276,12 @@ class Client:
         if not self.server:  # the first answer is the one to `initialize`
             error = error or _version_error(message.get("result"))
             if error is not None:
-                pending._finish(error=error)
+                pending.finish(error=error)
                 self._end(error)
                 return
             self.server = message["result"]
         if pending is not None:
-            pending._finish(message.get("result"), error)
+            pending.finish(message.get("result"), error)
 
 
 def _version_error(server: Any) -> BackendError | None:

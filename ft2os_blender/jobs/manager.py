@@ -24,7 +24,6 @@ from ft2os.errors import BackendError
 from ft2os.files import write_error
 from ft2os.gaussians import Gaussians
 
-from ..setup import find
 from .client import Callback, Client, Pending
 
 log = logging.getLogger(__name__)
@@ -54,28 +53,22 @@ def user_folder(name: str = "") -> Path:
         return path
 
 
-def default_settings() -> Settings:
-    """The settings without preferences: FT2OS_PYTHON, our own environment, PATH.
-
-    Raises
-    ------
-    BackendError
-        If there is no backend.
-    """
-    found = find.discover("", user_folder("backend"))
-    if found is None:
-        raise BackendError(
-            "No backend is installed.",
-            'Press "Install backend" in the Preferences, or choose a Python there.',
-        )
-    return Settings(found.python, (), user_folder("log") / "worker.log")
+def _disabled() -> Settings:
+    raise BackendError("Splat Style is not enabled.", "Enable it in the Preferences, under Add-ons.")
 
 
 class Manager:
-    """Owns the client. ``settings`` is called at each request and may raise BackendError."""
+    """Owns the client.
+
+    Attributes
+    ----------
+    settings : callable
+        Gives the present `Settings`, asked for at each request; may raise BackendError. Whoever knows them
+        puts it here.
+    """
 
     def __init__(self) -> None:
-        self.settings: Callable[[], Settings] = default_settings
+        self.settings: Callable[[], Settings] = _disabled
         self._client: Client | None = None
         self._used: Settings | None = None
         self._folder: Path | None = None

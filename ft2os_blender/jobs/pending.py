@@ -5,14 +5,24 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from ft2os.errors import BackendError, Ft2osError
 
-if TYPE_CHECKING:
-    from .client import Client
-
 Callback = Callable[[dict[str, Any]], None]
+
+
+class Sender(Protocol):
+    """What a request needs of the one who sent it: see `client.Client`."""
+
+    def pump(self) -> None:
+        """Run the callbacks that came in; main thread only."""
+
+    def check(self) -> None:
+        """Notice that the worker is silent past its heartbeat."""
+
+    def cancel(self, id: int) -> None:
+        """Ask for the end of a request."""
 
 
 class Pending:
@@ -26,14 +36,14 @@ class Pending:
     """
 
     def __init__(
-        self, client: Client, id: int, on_progress: Callback | None, on_preview: Callback | None
+        self, sender: Sender, id: int, on_progress: Callback | None, on_preview: Callback | None
     ) -> None:
         self.id = id
         self.result: Any = None
         self.error: Ft2osError | None = None
-        self._client = client
+        self._sender = sender
         self._done = threading.Event()
-        self._callbacks = {"progress": on_progress, "preview": on_preview}
+        self.callbacks = {"progress": on_progress, "preview": on_preview}
 
     @property
     def done(self) -> bool:
@@ -43,14 +53,14 @@ class Pending:
     def poll(self) -> bool:
         """Run the callbacks that wait (main thread only); has the request ended?"""
         done = self.done  # before pumping: the last callbacks come before the caller sees the end
-        self._client.pump()
+        self._sender.pump()
         return done
 
     def done_within(self, seconds: float) -> bool:
         """Wait a little on any thread, without callbacks; has it ended?"""
         if self._done.wait(seconds):
             return True
-        self._client.check()
+        self._sender.check()
         return self.done
 
     def wait(self, timeout: float | None = None) -> Any:
@@ -71,9 +81,10 @@ class Pending:
 
     def cancel(self) -> None:
         """Ask the worker to stop; the request then ends with the error ``cancelled``."""
-        self._client.cancel(self.id)
+        self._sender.cancel(self.id)
 
-    def _finish(self, result: Any = None, error: Ft2osError | None = None) -> None:
+    def finish(self, result: Any = None, error: Ft2osError | None = None) -> None:
+        """The sender's word that it has ended; only the first counts."""
         if not self.done:
             self.result, self.error = result, error
             self._done.set()

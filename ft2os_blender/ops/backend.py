@@ -12,9 +12,8 @@ from ft2os.errors import BackendError, MissingError
 from .. import preferences
 from ..jobs.client import Pending
 from ..jobs.manager import manager
-from ..preferences import Tested
 from ..scene import display
-from ..setup import find, install
+from ..setup import find, install, state
 from .report import guarded, show_error
 
 _EXTENSION = Path(__file__).resolve().parent.parent
@@ -29,7 +28,7 @@ class FT2OS_OT_install_backend(bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        if preferences.installer is not None and not preferences.installer.poll():
+        if state.installing():
             cls.poll_message_set("An installation is running")
             return False
         return True
@@ -41,10 +40,10 @@ class FT2OS_OT_install_backend(bpy.types.Operator):
                 "Installing the backend needs the network, and Blender may not use it.",
                 'Turn on "Allow Online Access" in Preferences > System > Network.',
             )
-        own = preferences.get()
+        chosen = preferences.get()
         wheel = install.bundled_wheel(_EXTENSION)
-        base = find.base_python(bpy.path.abspath(own.base_python) if own.base_python else "")
-        preferences.start_install(install.Installer(base, preferences.backend_folder(), wheel, own.extra))
+        base = find.base_python(bpy.path.abspath(chosen.base_python) if chosen.base_python else "")
+        preferences.start_install(install.Installer(base, preferences.backend_folder(), wheel, chosen.extra))
         self.report({"INFO"}, f"Installing the backend from {base}")
         return {"FINISHED"}
 
@@ -57,10 +56,10 @@ class FT2OS_OT_install_cancel(bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        return preferences.installer is not None and not preferences.installer.poll()
+        return state.installing()
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        preferences.installer.cancel()
+        state.installer.cancel()
         return {"FINISHED"}
 
 
@@ -72,20 +71,20 @@ class FT2OS_OT_test_backend(bpy.types.Operator):
 
     @guarded
     def execute(self, context: bpy.types.Context) -> set[str]:
-        preferences.forget()
+        state.forget()
         try:
             pending = manager.client().hello()
         except BackendError as error:
-            preferences.tested = Tested("fails", str(error))
+            state.tested = state.Tested("fails", str(error))
             raise
         if bpy.app.background:  # no timer fires
             pending.done_within(_TEST_S)
             _take(pending)
             if pending.error is not None:
                 raise pending.error
-            self.report({"INFO"}, preferences.tested.text)
+            self.report({"INFO"}, state.tested.text)
             return {"FINISHED"}
-        preferences.tested = Tested("runs", "Starting it …")
+        state.tested = state.Tested("runs", "Starting it …")
         manager.watch(lambda: pending.poll() and _take(pending))
         return {"FINISHED"}
 
@@ -93,14 +92,14 @@ class FT2OS_OT_test_backend(bpy.types.Operator):
 def _take(pending: Pending) -> bool:
     """Note what the backend said of itself; True."""
     if pending.error is not None:
-        preferences.tested = Tested("fails", str(pending.error))
+        state.tested = state.Tested("fails", str(pending.error))
         show_error(bpy.context, pending.error)
     elif pending.result is not None:
         said = pending.result
         offered = said.get("methods", {})
         runnable = [name for name, presets in offered.items() if None in presets.values()]
         methods = ", ".join(runnable) or "none"
-        preferences.tested = Tested(
+        state.tested = state.Tested(
             "works",
             f"ft2os {said['version']}, {said['rasterizer']} on {said['device']}, methods: {methods} "
             f"({time.strftime('%H:%M:%S')})",

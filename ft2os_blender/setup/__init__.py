@@ -1,1 +1,1 @@
-"""Finding and installing the backend's Python: plain objects, no bpy, so that tests can drive them."""
+"""The backend's Python: find one, install one, what the session knows of it. No bpy: tests can drive it."""

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from . import cameras, lists, menus, panels, render, thumbnail
+from . import cameras, lists, menus, panels, preferences, render, thumbnail
 
-CLASSES = (*lists.CLASSES, *panels.CLASSES, *cameras.CLASSES, *render.CLASSES)
+CLASSES = (
+    *preferences.CLASSES,
+    *lists.CLASSES,
+    *panels.CLASSES,
+    *cameras.CLASSES,
+    *render.CLASSES,
+)
 
 
 def attach() -> None:

@@ -6,10 +6,11 @@ import bpy
 
 from ft2os.stylize.methods import METHODS
 
-from .. import controls, preferences
+from .. import controls
 from ..jobs import checkpoints
 from ..ops import request, stylize
 from ..scene import looks, objects
+from ..setup import state
 from . import facts, thumbnail
 
 _CHARACTER_PX = 7  # mean width of a character at scale 1
@@ -173,11 +174,11 @@ def _jobs(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
 
 def _problems(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     """Boxes that say what is wrong and hold the button that mends it."""
-    if preferences.backend() is None:
+    if state.backend() is None:
         box = layout.box()
         box.label(text="The backend is not installed", icon="ERROR")
-        if preferences.installer is not None and not preferences.installer.poll():
-            box.label(text=preferences.installer.stage, icon="TIME")
+        if state.installing():
+            box.label(text=state.installer.stage, icon="TIME")
             box.operator("ft2os.install_cancel")
         else:
             box.operator("ft2os.install_backend", icon="IMPORT")

@@ -1,47 +1,87 @@
-"""The layout of the extension's Preferences."""
+"""The extension's Preferences: where the backend's Python is, how to install one, its device, its log."""
 
 from __future__ import annotations
 
 import bpy
+from bpy.props import BoolProperty, EnumProperty, StringProperty
 
-from .. import preferences
+from ..setup import state
 from . import facts
 
+DEVICES = [
+    ("auto", "Automatic", "The GPU where there is one that works, the CPU elsewhere"),
+    ("cpu", "CPU", "Never use the GPU"),
+]
+EXTRAS = [
+    ("lite", "Lite (0.5 GB)", "The material method and rendering on the CPU"),
+    ("engine", "Engine (2 GB or more)", "Also torch and CLIP, for the CLIP method"),
+]
 _STATES = {"runs": "TIME", "works": "CHECKMARK", "fails": "ERROR"}
 _WIDTH = 90  # characters a line
 
 
-def draw(own: bpy.types.AddonPreferences, layout: bpy.types.UILayout) -> None:
-    """Status, installation with its live log, and the settings."""
-    layout.use_property_split = True
-    found = preferences.backend()
+def _python_changed(self: bpy.types.AddonPreferences, context: bpy.types.Context) -> None:
+    state.forget()
+
+
+class FT2OS_Preferences(bpy.types.AddonPreferences):
+    """Edit > Preferences > Add-ons > Splat Style"""
+
+    bl_idname = __package__.rpartition(".")[0]
+
+    python: StringProperty(
+        name="Use This Python",
+        description="A Python 3.11 or newer that has ft2os; empty: FT2OS_PYTHON, the installed backend, PATH",
+        subtype="FILE_PATH",
+        update=_python_changed,
+    )
+    base_python: StringProperty(
+        name="Install From",
+        description="The Python to make the backend's environment from; empty: the first that fits",
+        subtype="FILE_PATH",
+    )
+    extra: EnumProperty(name="Contents", items=EXTRAS, default="lite")
+    device: EnumProperty(name="Device", items=DEVICES, default="auto")
+    log_path: StringProperty(
+        name="Log File", description="Empty: in the extension's folder", subtype="FILE_PATH"
+    )
+    show_log: BoolProperty(name="Show Log", default=True)
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout = self.layout
+        layout.use_property_split = True
+        _status(layout)
+        _install(self, layout)
+        layout.prop(self, "python")
+        layout.prop(self, "device")
+        layout.prop(self, "log_path")
+
+
+def _status(layout: bpy.types.UILayout) -> None:
+    """Which backend there is, and what its Test said."""
+    backend, tested = state.backend(), state.tested
     status = layout.box().column()
-    if found is None:
+    if backend is None:
         status.label(text="No backend: stylizing and rendering need one", icon="ERROR")
     else:
-        icon = _STATES[preferences.tested.state] if preferences.tested else "QUESTION"
-        status.label(text=f"Backend {found.origin}", icon=icon, translate=False)
-        status.label(text=found.python, icon="BLANK1", translate=False)
+        icon = _STATES[tested.state] if tested else "QUESTION"
+        status.label(text=f"Backend {backend.origin}", icon=icon, translate=False)
+        status.label(text=backend.python, icon="BLANK1", translate=False)
     row = status.row()
-    row.enabled = preferences.tested is None or preferences.tested.state != "runs"
+    row.enabled = tested is None or tested.state != "runs"
     row.operator("ft2os.test_backend", icon="PLAY")
-    for line in facts.wrapped(preferences.tested.text, _WIDTH) if preferences.tested else ["Not tested"]:
+    for line in facts.wrapped(tested.text, _WIDTH) if tested else ["Not tested"]:
         status.label(text=line, icon="BLANK1", translate=False)
 
-    _install(own, layout)
-    layout.prop(own, "python")
-    layout.prop(own, "device")
-    layout.prop(own, "log_path")
 
-
-def _install(own: bpy.types.AddonPreferences, layout: bpy.types.UILayout) -> None:
+def _install(chosen: FT2OS_Preferences, layout: bpy.types.UILayout) -> None:
+    """What to install and from where, and the live log of the installation."""
     box = layout.box()
-    installer = preferences.installer
-    running = installer is not None and not installer.poll()
+    installer, running = state.installer, state.installing()
     column = box.column()
     column.enabled = not running
-    column.prop(own, "extra")
-    column.prop(own, "base_python")
+    column.prop(chosen, "extra")
+    column.prop(chosen, "base_python")
     if not bpy.app.online_access:
         box.label(
             text='Turn on "Allow Online Access" in the System preferences to install', icon="INTERNET_OFFLINE"
@@ -55,11 +95,15 @@ def _install(own: bpy.types.AddonPreferences, layout: bpy.types.UILayout) -> Non
     if installer is None:
         return
     header = box.row()
-    header.prop(own, "show_log", icon="DOWNARROW_HLT" if own.show_log else "RIGHTARROW", emboss=False)
-    if own.show_log:
+    icon = "DOWNARROW_HLT" if chosen.show_log else "RIGHTARROW"
+    header.prop(chosen, "show_log", icon=icon, emboss=False)
+    if chosen.show_log:
         lines = box.column(align=True)
         lines.scale_y = 0.7
-        for line in preferences.log_tail():
+        for line in state.log_tail():
             lines.label(text=line[:160], translate=False)
     if installer.error is not None:
         box.label(text=str(installer.error), icon="ERROR", translate=False)
+
+
+CLASSES = (FT2OS_Preferences,)

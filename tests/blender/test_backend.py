@@ -28,7 +28,7 @@ def own():
 
 def install(**changes):
     """An installation driven to its end."""
-    started = room("preferences").installer
+    started = room("setup.state").installer
     end = time.monotonic() + changes.pop("timeout", 60)
     while not started.poll():
         assert time.monotonic() < end
@@ -82,7 +82,7 @@ def test_test_tells_what_the_backend_is(own):
         pytest.skip("no backend; run make .venv/.installed")
     own.device = "cpu"
     bpy.ops.ft2os.test_backend()
-    assert "tiles on cpu" in room("preferences").tested.text
+    assert "tiles on cpu" in room("setup.state").tested.text
     assert bpy.context.window_manager.ft2os.error == ""
 
 
@@ -92,7 +92,7 @@ def test_installing_offline_is_refused(own, monkeypatch):
     assert not bpy.app.online_access
     with pytest.raises(RuntimeError, match="Allow Online Access"):
         bpy.ops.ft2os.install_backend()
-    assert room("preferences").installer is None
+    assert room("setup.state").installer is None
 
 
 def test_the_backend_may_only_download_where_blender_may(own):
@@ -145,7 +145,7 @@ def test_a_cancelled_installation_leaves_nothing(tmp_path, own, wheel):
     with pytest.raises(BackendError, match="running already"):
         room("preferences").start_install(installer(tmp_path, wheel))
     assert bpy.ops.ft2os.install_cancel() == {"FINISHED"}
-    assert room("preferences").installer.state == "cancelled"
+    assert room("setup.state").installer.state == "cancelled"
     assert not list(tmp_path.glob("env-*"))
     assert not bpy.ops.ft2os.install_cancel.poll()
 
@@ -157,4 +157,4 @@ def test_installing_the_lite_backend_for_real(tmp_path, own, wheel):
     assert ended.state == "done", ended.error
     own.python = room("setup.find").installed(tmp_path)["python"]
     bpy.ops.ft2os.test_backend()
-    assert "material" in room("preferences").tested.text
+    assert "material" in room("setup.state").tested.text

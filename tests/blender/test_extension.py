@@ -76,10 +76,10 @@ def test_remaining_time_in_words(seconds, words):
 def test_what_a_panel_asks_is_little_work(pair):
     """Panels ask at every redraw: some hundred calls are a fraction of a millisecond."""
     make_active(pair["ball"])
-    facts, preferences = room("ui.facts"), room("preferences")
-    preferences.backend()
+    facts, state = room("ui.facts"), room("setup.state")
+    state.backend()
     with counted_calls() as calls:
-        preferences.backend()
+        state.backend()
         facts.object_facts(pair["ball"])
         facts.scene_facts(pair["ball"])
     assert sum(calls.values()) < 1000

@@ -115,7 +115,7 @@ bpy.ops.preferences.addon_expand(module='bl_ext.user_default.ft2os_blender')
 room('preferences').get().python = '/bin/true'
 """
     )
-    tested = "room('preferences').tested"
+    tested = "room('setup.state').tested"
     demo.shot("python-not-tested")
     assert demo.ask(tested) is None
     for python, said, timeout in (("/bin/true", "/bin/true is not a Python with ft2os", 30),
