@@ -14,7 +14,7 @@ from .. import preferences
 from ..jobs import checkpoints
 from ..jobs.manager import manager
 from ..jobs.process import WorkerDied
-from ..scene import attributes, display, live, looks, objects
+from ..scene import attributes, display, growing, live, looks, objects
 from . import request
 from .listed import ListedJob
 from .queue import push_undo
@@ -78,7 +78,7 @@ class StylizeJob(ListedJob):
     def abandon(self) -> None:
         if not self.finished:
             super().abandon()
-            live.drop(self._uid)
+            growing.drop(self._uid)
 
     def _list(self) -> bpy.types.PropertyGroup:
         entry = super()._list()
@@ -138,8 +138,8 @@ class StylizeJob(ListedJob):
         places = attributes.read(obj.data, "position")[rows[kept]]
         if not np.array_equal(places, self._positions[look.parent[kept]]):
             return  # its origin was moved meanwhile: what grows would stand beside it
-        colours = live.mean_colours(look.dc[kept], rows[kept], len(obj.data.points))
-        live.put(obj, live.Growing(path, colours))
+        colours = display.mean_colours(look.dc[kept], rows[kept], len(obj.data.points))
+        growing.put(obj, live.Growing(path, colours))
 
     # At its end.
 
@@ -157,7 +157,7 @@ class StylizeJob(ListedJob):
             if not isinstance(error, CancelledError):  # who pressed Cancel knows it
                 show_error(bpy.context, error)
         finally:
-            live.drop(self._uid)
+            growing.drop(self._uid)
             self._clean()
 
     def _take(self) -> None:
@@ -174,7 +174,7 @@ class StylizeJob(ListedJob):
         obj = self._object()
         if obj is None:
             raise RequestError(f"{self._name} was removed meanwhile.", "Undo, and stylize it again.")
-        live.drop(self._uid)
+        growing.drop(self._uid)
         item = looks.add_look(obj, Look.load(Path(result["path"])), self._ids, self._positions)
         if error is not None:
             item.name = f"{item.name} (cancelled)"
@@ -211,6 +211,6 @@ class StylizeJob(ListedJob):
             return None
         if not np.array_equal(attributes.read(found.data, "position"), self._positions):
             return None
-        live.drop(self._uid)
+        growing.drop(self._uid)
         self._uid = found.session_uid
         return found

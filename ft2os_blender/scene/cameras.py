@@ -16,7 +16,7 @@ from mathutils import Matrix
 
 from ft2os.cameras.camera import Camera
 
-from . import axes
+from . import axes, views
 
 log = logging.getLogger("ft2os")
 
@@ -112,9 +112,7 @@ def captured(
         Pixels of its pictures.
     name : str
     """
-    from ..render import gather
-
-    view = gather.camera_view(camera.evaluated_get(depsgraph), depsgraph, *size)
+    view = views.camera_view(camera.evaluated_get(depsgraph), depsgraph, *size)
     # The view looks from the right-down-forward world; ``frame`` says where the file's own axes lie in it.
     to_camera = view.viewmat @ axes.TO_BLENDER.T @ frame
     to_camera[:3] /= np.cbrt(np.linalg.det(to_camera[:3, :3]))  # the scene may be scaled, a camera is not

@@ -16,22 +16,23 @@ from . import attributes, live, looks
 
 MATERIAL = "Splat Points"
 SHOWN, STRENGTH = "shown", "shown_strength"
+MARK = "ft2os_live"  # on a cloud whose dots carry a look that grows
 
 
 def material() -> bpy.types.Material:
     """The shared display material, made at first use."""
-    found = bpy.data.materials.get(MATERIAL)
-    return found if found is not None else _build(bpy.data.materials.new(MATERIAL))
+    shared = bpy.data.materials.get(MATERIAL)
+    return shared if shared is not None else _build(bpy.data.materials.new(MATERIAL))
 
 
 def renew() -> None:
     """Build a file's display material anew where it is of version 0.1.0, whose dots Cycles draws grey."""
-    found = bpy.data.materials.get(MATERIAL)
-    if found is None or found.library or not found.node_tree:
+    shared = bpy.data.materials.get(MATERIAL)
+    if shared is None or shared.library or not shared.node_tree:
         return
-    if STRENGTH in {getattr(node, "attribute_name", "") for node in found.node_tree.nodes}:
+    if STRENGTH in {getattr(node, "attribute_name", "") for node in shared.node_tree.nodes}:
         return
-    _build(found)
+    _build(shared)
     for obj in bpy.data.objects:
         show(obj)
 
@@ -41,21 +42,48 @@ def show(obj: bpy.types.Object) -> None:
     if obj.type != "POINTCLOUD":
         return
     item, growing = looks.active_look(obj), live.of(obj)
-    if live.MARK in obj.data:
-        del obj.data[live.MARK]
+    if MARK in obj.data:
+        del obj.data[MARK]
     if growing is not None:
         _put(obj.data, growing.shown)
-        obj.data[live.MARK] = True
+        obj.data[MARK] = True
     elif item is None or not looks.is_whole(item):
         for name in (SHOWN, STRENGTH):
             attributes.remove(obj.data, name)
     else:
-        _put(obj.data, _mean_colours(obj, item))
+        rows = looks.parent_rows(item)
+        dc = attributes.read(item.pointcloud, "radiance:base")[:, :3]
+        kept = rows >= 0
+        _put(obj.data, mean_colours(dc[kept], rows[kept], len(obj.data.points), item.strength))
     obj.data.update_tag()
 
 
+def mean_colours(dc: np.ndarray, rows: np.ndarray, n: int, strength: float = 1.0) -> np.ndarray:
+    """The colour of each point: the mean of the look's Gaussians that stand for it.
+
+    Parameters
+    ----------
+    dc : ndarray, [M, 3]
+        Raw colours of a look.
+    rows : ndarray, int, [M]
+        The point that each of them stands for, 0 .. n − 1.
+    n : int
+        How many points there are.
+    strength : float
+
+    Returns
+    -------
+    ndarray, [n, 4]
+        Raw colour, and in alpha how much of it shows: ``strength``, or 0 where nothing stands for the point.
+    """
+    count = np.bincount(rows, minlength=n)
+    sums = np.stack([np.bincount(rows, weights=dc[:, c], minlength=n) for c in range(3)], axis=1)
+    colours = sums / np.maximum(count, 1)[:, None]
+    return np.concatenate([colours, np.where(count, strength, 0.0)[:, None]], axis=1)
+
+
 def _put(cloud: bpy.types.PointCloud, colours: np.ndarray) -> None:
-    """What shows on the points: raw DC and strength.  [N, 4]"""
+    """Write the points' shown colours [N, 4]: raw DC and strength."""
     attributes.write(cloud, SHOWN, colours)
     attributes.write(cloud, STRENGTH, colours[:, 3])
 
@@ -72,17 +100,10 @@ def set_standard_view(scene: bpy.types.Scene) -> None:
     scene.view_settings.view_transform = "Standard"
 
 
-def _mean_colours(obj: bpy.types.Object, item: bpy.types.PropertyGroup) -> np.ndarray:
-    """Raw DC of the look a point, and in alpha how much of it shows.  [N, 4]"""
-    rows = looks.parent_rows(item)
-    dc = attributes.read(item.pointcloud, "radiance:base")[:, :3]
-    return live.mean_colours(dc[rows >= 0], rows[rows >= 0], len(obj.data.points), item.strength)
-
-
-def _build(made: bpy.types.Material) -> bpy.types.Material:
+def _build(shared: bpy.types.Material) -> bpy.types.Material:
     """½ + C0·DC, then sRGB -> linear (gamma 2.2 is close enough for dots), then light of that colour."""
-    made.use_nodes = True
-    tree = made.node_tree
+    shared.use_nodes = True
+    tree = shared.node_tree
     tree.nodes.clear()
 
     def node(kind: str, x: float, **settings) -> bpy.types.Node:
@@ -92,7 +113,7 @@ def _build(made: bpy.types.Material) -> bpy.types.Material:
             setattr(new, name, value)
         return new
 
-    own = node("ShaderNodeAttribute", -1000, attribute_name="radiance:base")
+    base = node("ShaderNodeAttribute", -1000, attribute_name="radiance:base")
     shown = node("ShaderNodeAttribute", -1000, attribute_name=SHOWN)
     strength = node("ShaderNodeAttribute", -1000, attribute_name=STRENGTH)
     mix = node("ShaderNodeMix", -800, data_type="VECTOR")
@@ -108,11 +129,11 @@ def _build(made: bpy.types.Material) -> bpy.types.Material:
     vector_in = [s for s in mix.inputs if s.type == "VECTOR"]
     link = tree.links.new
     link(strength.outputs["Fac"], mix.inputs[0])
-    link(own.outputs["Vector"], vector_in[-2])
+    link(base.outputs["Vector"], vector_in[-2])
     link(shown.outputs["Vector"], vector_in[-1])
     link(next(s for s in mix.outputs if s.type == "VECTOR"), colour.inputs[0])
     link(colour.outputs[0], positive.inputs[0])
     link(positive.outputs[0], linear.inputs["Color"])
     link(linear.outputs[0], light.inputs["Color"])
     link(light.outputs[0], out.inputs["Surface"])
-    return made
+    return shared

@@ -83,12 +83,12 @@ def test_one_click_looks_through_one(captured):
 
 def test_the_renderer_sees_what_the_file_says(captured):
     """K and pose that the engine sends to the backend, against the file's, through the scene's own axes."""
-    gather, axes = room("render.gather"), room("scene.axes")
+    camera_view, axes = room("scene.views").camera_view, room("scene.axes")
     root = next(obj for obj in bpy.data.objects if obj.ft2os.is_root)
     for view in views():
         bpy.ops.ft2os.look_through(camera=view.name)
         depsgraph = bpy.context.evaluated_depsgraph_get()
-        seen = gather.camera_view(cameras()[view.name], depsgraph, *SIZE)
+        seen = camera_view(cameras()[view.name], depsgraph, *SIZE)
         np.testing.assert_allclose(seen.K, view.K, atol=2e-3)
         from_file = seen.viewmat @ axes.to_rdf(np.array(root.matrix_world))
         np.testing.assert_allclose(from_file, view.viewmat, atol=1e-5)

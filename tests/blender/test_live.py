@@ -17,12 +17,11 @@ def growing(pair, tmp_path):
     ball = pair["ball"]
     look = red_look(ball, every=2)
     look.save(tmp_path / "live.npy")
-    live = room("scene.live")
-    shown = live.mean_colours(look.dc, look.parent, len(ball.data.points))
+    shown = room("scene.display").mean_colours(look.dc, look.parent, len(ball.data.points))
     bpy.ops.ed.undo_push(message="before")
-    live.put(ball, live.Growing(str(tmp_path / "live.npy"), shown))
+    room("scene.growing").put(ball, room("scene.live").Growing(str(tmp_path / "live.npy"), shown))
     yield ball
-    live.drop(next((o.session_uid for o in bpy.data.objects if o.name == "ball"), 0))
+    room("scene.growing").drop(next((o.session_uid for o in bpy.data.objects if o.name == "ball"), 0))
 
 
 def shown(obj) -> np.ndarray | None:
@@ -37,7 +36,7 @@ def bits(obj) -> bytes:
 def test_the_dots_take_its_colours_and_the_object_keeps_its_bits(growing):
     before = bits(growing)
     assert np.array_equal(shown(growing)[:, 3], np.arange(150) % 2 == 0)
-    room("scene.live").drop(growing.session_uid)
+    room("scene.growing").drop(growing.session_uid)
     assert shown(growing) is None
     assert bits(growing) == before
     assert not len(growing.ft2os.looks)
@@ -68,7 +67,7 @@ def test_an_undo_step_taken_meanwhile_does_not_bring_it_back(growing):
     uid = growing.session_uid
     growing.location.x = 1
     bpy.ops.ed.undo_push(message="move")  # holds the dots' colours
-    room("scene.live").drop(uid)
+    room("scene.growing").drop(uid)
     splats()["ball"].location.x = 2
     bpy.ops.ed.undo_push(message="move again")
     bpy.ops.ed.undo()
