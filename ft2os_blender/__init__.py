@@ -11,9 +11,9 @@ import bpy
 
 from . import jobs, ops, preferences, properties, render, ui
 from .ops import queue
-from .scene import live
+from .scene import growing
 
-CLASSES = (*properties.CLASSES, *preferences.CLASSES, *ops.CLASSES, *ui.CLASSES, *render.CLASSES)
+CLASSES = (*properties.CLASSES, *ops.CLASSES, *ui.CLASSES, *render.CLASSES)
 
 
 _registered = False
@@ -26,7 +26,7 @@ def register() -> None:
         bpy.utils.register_class(cls)
     properties.attach()
     ui.attach()
-    live.attach()
+    growing.attach()
     preferences.start()
     jobs.start()
     _registered = True
@@ -43,7 +43,7 @@ def unregister() -> None:
     atexit.unregister(unregister)
     preferences.stop()
     queue.stop()
-    live.detach()
+    growing.detach()
     jobs.stop()
     ui.detach()
     properties.detach()

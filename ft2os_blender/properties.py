@@ -89,7 +89,7 @@ class FT2OS_Advanced(bpy.types.PropertyGroup):
 
 
 class FT2OS_Scene(bpy.types.PropertyGroup):
-    """What the next stylization is asked for."""
+    """What the next stylization is asked for, and how the Splats engine draws."""
 
     prompt: StringProperty(
         name="Prompt",
@@ -108,6 +108,11 @@ class FT2OS_Scene(bpy.types.PropertyGroup):
         name="Live", description="Show the look on the object while it is being made", default=True
     )
     advanced: PointerProperty(type=FT2OS_Advanced)
+    antialiased: BoolProperty(
+        name="Antialiased",
+        description="For captures that were trained so, as by Mip-Splatting: "
+        "Gaussians that are smaller than a pixel cover no more than they should",
+    )
 
 
 class FT2OS_Job(bpy.types.PropertyGroup):

@@ -11,6 +11,7 @@ import numpy as np
 from ft2os.errors import CancelledError, Ft2osError
 
 from ..jobs.manager import manager
+from ..scene import views
 from . import colour, gather, request, viewport
 
 log = logging.getLogger(__name__)
@@ -70,10 +71,10 @@ class FT2OS_SplatsEngine(bpy.types.RenderEngine):
         scene = depsgraph.scene
         self.update_stats("", "Splats: reading the scene")
         view = self._view_of(depsgraph)
-        found = gather.scene(depsgraph)
-        behind = None if scene.render.film_transparent else colour.to_display(gather.background(scene))
-        self.update_stats("", f"Splats: {sum(len(item.gaussians) for item in found.items):,} Gaussians")
-        picture = request.draw(found.items, view, behind, self.test_break)[_border(scene.render, view)]
+        shown = gather.scene(depsgraph)
+        self.update_stats("", f"Splats: {shown.gaussians:,} Gaussians")
+        picture = request.draw(shown.items, view, gather.film(scene), self.test_break)
+        picture = picture[_border(scene.render, view)]
         height, width = picture.shape[:2]
         result = self.begin_result(0, 0, width, height, layer=depsgraph.view_layer.name)
         try:
@@ -83,18 +84,18 @@ class FT2OS_SplatsEngine(bpy.types.RenderEngine):
                 _fill(passes["Depth"], picture[::-1, :, 4])
         finally:
             self.end_result(result)
-        for problem in found.problems:
+        for problem in shown.problems:
             self.report({"WARNING"}, str(problem))
-        _tell_panel(found.problems[0] if found.problems else None)
+        _tell_panel(shown.problems[0] if shown.problems else None)
 
-    def _view_of(self, depsgraph: bpy.types.Depsgraph) -> gather.View:
+    def _view_of(self, depsgraph: bpy.types.Depsgraph) -> views.View:
         """The camera's view in the render's pixels."""
         render = depsgraph.scene.render
         width = max(1, int(render.resolution_x * render.resolution_percentage / 100))
         height = max(1, int(render.resolution_y * render.resolution_percentage / 100))
         camera = self.camera_override or depsgraph.scene.camera
         evaluated = camera.evaluated_get(depsgraph) if camera is not None else None
-        return gather.camera_view(evaluated, depsgraph, width, height)
+        return views.camera_view(evaluated, depsgraph, width, height)
 
     def _fail(self, error: Ft2osError) -> None:
         log.error("%s", error)
@@ -128,7 +129,7 @@ def _tell_panel(error: Ft2osError | None) -> None:
         manager.watch(show)
 
 
-def _border(render: bpy.types.RenderSettings, view: gather.View) -> tuple[slice, slice]:
+def _border(render: bpy.types.RenderSettings, view: views.View) -> tuple[slice, slice]:
     """Rows (from the top) and columns inside the render border.
 
     The whole picture is drawn and cut: how a splat at the edge is projected depends on the field of view.

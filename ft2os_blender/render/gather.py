@@ -1,11 +1,12 @@
-"""What the renderer draws: the evaluated scene as instances and a camera in the backend's terms. Read only.
+"""What is drawn, by F12 and by the viewport: the evaluated scene as instances, and its film. Read only.
 
 F12 calls this off the main thread, so nothing here changes a scene or holds on to anything of Blender's.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import bpy
@@ -16,6 +17,7 @@ from ft2os.errors import RequestError
 from ft2os.gaussians import Gaussians
 
 from ..scene import axes, live, looks, objects
+from . import colour
 
 if TYPE_CHECKING:
     from ft2os.looks import Look
@@ -25,39 +27,64 @@ if TYPE_CHECKING:
 class Item:
     """One instance: an object's Gaussians, its look, where it stands."""
 
+    uid: int  # the object's session_uid
     name: str
-    gaussians: Gaussians
-    look: Look | str | None  # or the file of one that grows
+    points: Gaussians | str  # or the key of those that the worker has
+    look: Look | str | None  # or the file of one that the worker can read
+    look_uid: int | None  # the session_uid of the look's cloud; None without a look, or while it grows
     strength: float
     matrix: np.ndarray  # [4, 4] object -> right-down-forward world
     holdout: bool
 
 
 @dataclass(frozen=True)
-class View:
-    """A pinhole camera of ``width`` × ``height`` pixels, OpenCV axes, world right-down-forward."""
+class Known:
+    """What the worker has of an object that has not changed since, so that it need not be read again."""
 
-    viewmat: np.ndarray  # [4, 4]
-    K: np.ndarray  # [3, 3]
-    width: int
-    height: int
+    points: str  # their key
+    looks: dict[int, str]  # files of its looks, by the session_uid of their clouds
 
 
 @dataclass(frozen=True)
 class Scene:
     """What is drawn, and why something is not: one object that cannot be drawn must not blank the others."""
 
-    items: list[Item]
-    problems: list[RequestError]  # each names its object
+    items: list[Item] = field(default_factory=list)
+    problems: list[RequestError] = field(default_factory=list)  # each names its object
+    gaussians: int = 0  # of all items
 
 
-def scene(depsgraph: bpy.types.Depsgraph, growing: bool = False) -> Scene:
+@dataclass(frozen=True)
+class Film:
+    """What decides a picture besides objects and camera: a new setting of the engine goes here."""
+
+    background: tuple[float, float, float] | None  # display-referred; None: transparent
+    antialiased: bool
+
+
+def film(scene: bpy.types.Scene) -> Film:
+    """The film of a scene, cheap enough to be asked for at every redraw."""
+    behind = None
+    if not scene.render.film_transparent:
+        behind = tuple(float(value) for value in colour.to_display(background(scene)))
+    return Film(behind, scene.ft2os.antialiased)
+
+
+def scene(
+    depsgraph: bpy.types.Depsgraph, growing: bool = False, known: Mapping[int, Known] | None = None
+) -> Scene:
     """Every visible splat object of the evaluated scene, instances of collections included.
 
-    With ``growing``, those that a job is working on wear what it has so far.
+    Parameters
+    ----------
+    depsgraph : Depsgraph
+    growing : bool
+        Draw the objects that a job is working on in what it has so far.
+    known : mapping, optional
+        Of objects by their session_uid: these are not read.
     """
-    read: dict[int, tuple[Gaussians, Look | str | None, float]] = {}  # instances are read once
-    found = Scene([], [])
+    read: dict[int, tuple] = {}  # by session_uid: an object is read once, however many instances it has
+    items, problems, count = [], [], 0
     for instance in depsgraph.object_instances:
         obj = instance.object
         if not instance.show_self or not objects.is_splat(obj) or len(obj.data.points) == 0:
@@ -66,50 +93,17 @@ def scene(depsgraph: bpy.types.Depsgraph, growing: bool = False) -> Scene:
         try:
             transforms.decompose(matrix)
         except RequestError as error:
-            message = f"{obj.name} is not drawn. {error.message}"
-            found.problems.append(RequestError(message, error.hint))
+            problems.append(RequestError(f"{obj.name} is not drawn. {error.message}", error.hint))
             continue
-        key = obj.original.as_pointer()
-        if key not in read:
-            read[key] = (objects.read_gaussians(obj), *_worn(obj, growing, found.problems))
-        held = obj.is_holdout or _in_holdout(obj, depsgraph.view_layer)
-        found.items.append(Item(obj.name, *read[key], matrix, held))
-    return found
-
-
-def camera_view(camera: bpy.types.Object, depsgraph: bpy.types.Depsgraph, width: int, height: int) -> View:
-    """The view of a camera object with its lens, sensor fit, shift and the scene's pixel aspect.
-
-    Raises
-    ------
-    RequestError
-        If there is no camera, or it is not a perspective one.
-    """
-    if camera is None or camera.type != "CAMERA":
-        raise RequestError("The scene has no camera.", "Add a camera, or make one the active one.")
-    if camera.data.type != "PERSP":
-        raise RequestError(
-            f"The camera {camera.name} is not a perspective one; splats are drawn in perspective only.",
-            "Set the lens type of the camera to Perspective.",
-        )
-    render = depsgraph.scene.render
-    projection = camera.calc_matrix_camera(
-        depsgraph, x=width, y=height, scale_x=render.pixel_aspect_x, scale_y=render.pixel_aspect_y
-    )
-    to_world = np.array(camera.matrix_world.normalized(), np.float64)  # a camera's scale means nothing
-    return view(np.linalg.inv(to_world), np.array(projection, np.float64), width, height)
-
-
-def view(world_to_camera: np.ndarray, projection: np.ndarray, width: int, height: int) -> View:
-    """A pinhole view from OpenGL's two matrices [4, 4] (Blender's world, camera looking along −z)."""
-    K = np.array(
-        [
-            [projection[0, 0] * width / 2, 0, (1 - projection[0, 2]) * width / 2],
-            [0, projection[1, 1] * height / 2, (1 + projection[1, 2]) * height / 2],
-            [0, 0, 1],
-        ]
-    )
-    return View(axes.CAMERA_FLIP @ world_to_camera @ axes.TO_BLENDER, K, width, height)
+        uid = obj.original.session_uid
+        if uid not in read:
+            held = None if known is None else known.get(uid)
+            points = objects.read_gaussians(obj) if held is None else held.points
+            read[uid] = (points, *_worn(obj, growing, held, problems))
+        count += len(obj.data.points)
+        holdout = obj.is_holdout or _in_holdout(obj, depsgraph.view_layer)
+        items.append(Item(uid, obj.name, *read[uid], matrix, holdout))
+    return Scene(items, problems, count)
 
 
 def background(scene: bpy.types.Scene) -> np.ndarray:
@@ -127,20 +121,23 @@ def background(scene: bpy.types.Scene) -> np.ndarray:
 
 
 def _worn(
-    obj: bpy.types.Object, growing: bool, problems: list[RequestError]
-) -> tuple[Look | str | None, float]:
-    """The look that an object is drawn in, and its strength; without one that cannot be read."""
-    shown = live.of(obj) if growing else None
-    if shown is not None:
-        return shown.path, 1.0
+    obj: bpy.types.Object, growing: bool, known: Known | None, problems: list[RequestError]
+) -> tuple[Look | str | None, int | None, float]:
+    """The look that an object is drawn in: look, look_uid, strength of `Item`; none if it cannot be read."""
+    grown = live.of(obj) if growing else None
+    if grown is not None:
+        return grown.path, None, 1.0
     item = looks.active_look(obj)
     if item is None or item.strength <= 0:
-        return None, 0.0
+        return None, None, 0.0
+    uid = item.pointcloud.original.session_uid if item.pointcloud is not None else None
+    if known is not None and uid in known.looks:
+        return known.looks[uid], uid, float(item.strength)
     try:
-        return looks.read_look(item), float(item.strength)
+        return looks.read_look(item), uid, float(item.strength)
     except RequestError as error:
         problems.append(error)
-        return None, 0.0
+        return None, None, 0.0
 
 
 def _in_holdout(obj: bpy.types.Object, view_layer: bpy.types.ViewLayer) -> bool:

@@ -16,6 +16,7 @@ from ft2os.protocol import CHANNELS, UnknownDataError
 from ..jobs.client import Pending
 from ..jobs.manager import manager
 from ..jobs.process import WorkerDied
+from ..scene.views import View
 from . import gather
 
 _revision = itertools.count(1)
@@ -30,7 +31,7 @@ def instances(items: list[gather.Item]) -> list[dict]:
     """
     return [
         {
-            "data": manager.put(item.gaussians),
+            "data": item.points if isinstance(item.points, str) else manager.put(item.points),
             "look": _look_file(item.look),
             "strength": item.strength,
             "matrix": item.matrix.ravel().tolist(),
@@ -40,26 +41,36 @@ def instances(items: list[gather.Item]) -> list[dict]:
     ]
 
 
-def ask(
-    things: list[dict], view: gather.View, background: np.ndarray | None, name: str
-) -> tuple[Pending, Path]:
+def shot(view: View, film: gather.Film) -> dict:
+    """The part of the protocol's ``render`` that is neither objects nor file: F12's and the viewport's."""
+    return {
+        "viewmats": [view.viewmat.ravel().tolist()],
+        "Ks": [view.K.ravel().tolist()],
+        "size": [view.width, view.height],
+        "background": None if film.background is None else list(film.background),
+        "antialiased": film.antialiased,
+    }
+
+
+def ask(drawn: list[dict], shot: dict, name: str) -> tuple[Pending, Path]:
     """Ask for a picture in the session's file ``name``; a newer picture there supersedes an older one.
+
+    Parameters
+    ----------
+    drawn : list of dict
+        See `instances`.
+    shot : dict
+        See `shot`.
+    name : str
 
     Raises
     ------
     BackendError, FileError
     """
     out = manager.folder() / name
-    _make_room(out, 4 * CHANNELS * view.width * view.height)
-    params = {
-        "instances": things,
-        "viewmats": [view.viewmat.ravel().tolist()],
-        "Ks": [view.K.ravel().tolist()],
-        "size": [view.width, view.height],
-        "background": None if background is None else [float(value) for value in background],
-        "revision": next(_revision),
-        "out": str(out),
-    }
+    width, height = shot["size"]
+    _make_room(out, 4 * CHANNELS * width * height)
+    params = {"instances": drawn, **shot, "revision": next(_revision), "out": str(out)}
     return manager.submit("render", params), out
 
 
@@ -79,15 +90,16 @@ def _make_room(path: Path, size: int) -> None:
         raise write_error(path, error) from error
 
 
-def picture(path: Path, view: gather.View) -> np.ndarray:
-    """The picture in a session's file.  [H, W, 5], top row first"""
-    return np.memmap(path, "<f4", "r", shape=(view.height, view.width, CHANNELS))
+def picture(path: Path, size: tuple[int, int]) -> np.ndarray:
+    """The picture of ``size`` (width, height) in a session's file.  [H, W, 5], top row first"""
+    width, height = size
+    return np.memmap(path, "<f4", "r", shape=(height, width, CHANNELS))
 
 
 def draw(
     items: list[gather.Item],
-    view: gather.View,
-    background: np.ndarray | None,
+    view: View,
+    film: gather.Film,
     stopped: Callable[[], bool] = lambda: False,
 ) -> np.ndarray:
     """Draw and wait, on any thread.
@@ -100,7 +112,7 @@ def draw(
         Whatever the backend says, or that there is none.
     """
     for last in (False, True):
-        pending, out = ask(instances(items), view, background, "final.f32")
+        pending, out = ask(instances(items), shot(view, film), "final.f32")
         while not pending.done_within(0.1):
             if stopped():
                 pending.cancel()
@@ -110,4 +122,4 @@ def draw(
         manager.forget()  # it was killed while idle, or lost data and their files: put all again, once
     if pending.error is not None:
         raise pending.error
-    return picture(out, view)
+    return picture(out, (view.width, view.height))

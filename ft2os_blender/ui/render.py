@@ -16,7 +16,7 @@ class _Panel:
 
 
 class FT2OS_PT_film(_Panel, bpy.types.Panel):
-    """Whether the world is behind the splats or nothing"""
+    """What is behind the splats, and how small ones are drawn"""
 
     bl_idname = "FT2OS_PT_film"
     bl_label = "Film"
@@ -26,6 +26,7 @@ class FT2OS_PT_film(_Panel, bpy.types.Panel):
         layout = self.layout
         layout.use_property_split = True
         layout.prop(context.scene.render, "film_transparent", text="Transparent")
+        layout.prop(context.scene.ft2os, "antialiased")
 
 
 class FT2OS_PT_passes(_Panel, bpy.types.Panel):

@@ -65,11 +65,11 @@ def pixels(path: Path) -> np.ndarray:
     return values
 
 
-def command_line(ply: Path, out: Path, background: str = "black") -> np.ndarray:
+def command_line(ply: Path, out: Path, background: str = "black", *options: str) -> np.ndarray:
     """The same view drawn by ``ft2os render``.  [H, W, 3]"""
     cameras = ply.with_name("cameras.json")
     command = [os.environ["FT2OS_PYTHON"], "-m", "ft2os", "render", ply, "--cameras", cameras, "--out", out]
-    subprocess.run([*command, "--background", background], check=True, stdout=subprocess.PIPE)
+    subprocess.run([*command, "--background", background, *options], check=True, stdout=subprocess.PIPE)
     return pixels(out / "view.png")[..., :3]
 
 
@@ -87,6 +87,14 @@ def test_f12_is_what_the_command_line_renders(tmp_path, shot, two_groups_ply):
     assert np.ptp(expected) > 0.3
     assert np.abs(picture[..., :3] - expected).max() <= TOLERANCE
     assert (picture[..., 3] == 1).all()
+
+
+def test_antialiased_is_what_the_command_line_renders_antialiased(tmp_path, shot, two_groups_ply):
+    shot.ft2os.antialiased = True
+    plain = command_line(two_groups_ply, tmp_path / "plain")
+    expected = command_line(two_groups_ply, tmp_path / "cli", "black", "--antialiased")
+    assert np.abs(expected - plain).max() > 4 / 255
+    assert np.abs(f12(tmp_path / "f12.png")[..., :3] - expected).max() <= TOLERANCE
 
 
 def test_a_transparent_film_keeps_colour_and_alpha(tmp_path, shot, two_groups_ply):
@@ -299,13 +307,13 @@ def test_a_border_and_a_percentage_cut_and_scale_the_same_picture(tmp_path, shot
 
 @pytest.mark.parametrize("fit", ["AUTO", "HORIZONTAL", "VERTICAL"])
 def test_lens_sensor_fit_shift_and_pixel_aspect_follow_blenders_own_projection(shot, fit):
-    gather = room("render.gather")
+    views = room("scene.views")
     lens = shot.camera.data
     lens.sensor_fit, lens.sensor_width, lens.sensor_height, lens.lens = fit, 30, 20, 41
     lens.shift_x, lens.shift_y = 0.1, -0.2
     shot.render.pixel_aspect_x, shot.render.pixel_aspect_y = 1.0, 1.3
     depsgraph = bpy.context.evaluated_depsgraph_get()
-    view = gather.camera_view(shot.camera.evaluated_get(depsgraph), depsgraph, *SIZE)
+    view = views.camera_view(shot.camera.evaluated_get(depsgraph), depsgraph, *SIZE)
     for point in ((0.3, 0.2, -0.4), (-0.5, 0.1, 0.9)):
         inside = view.viewmat @ room("scene.axes").TO_BLENDER.T @ [*point, 1]
         u, v, w = view.K @ inside[:3]
@@ -325,11 +333,11 @@ def render_and_catch() -> str:
     return ""
 
 
-def test_without_a_backend_the_render_says_so_and_blender_goes_on(tmp_path, shot, extension, monkeypatch):
+def test_without_a_backend_the_render_says_so_and_blender_goes_on(tmp_path, shot, monkeypatch):
     ids = {name: obj.as_pointer() for name, obj in objects().items()}
     good = os.environ["FT2OS_PYTHON"]
     monkeypatch.setenv("FT2OS_PYTHON", str(tmp_path / "absent"))
-    extension.preferences.forget()
+    room("setup.state").forget()
     shot.render.filepath = str(tmp_path / "none.png")
     said = render_and_catch()
     assert said.count("cannot be run as a Python") == 1, said
@@ -338,7 +346,7 @@ def test_without_a_backend_the_render_says_so_and_blender_goes_on(tmp_path, shot
     assert session.hint
     assert {name: obj.as_pointer() for name, obj in objects().items()} == ids
     monkeypatch.setenv("FT2OS_PYTHON", good)
-    extension.preferences.forget()
+    room("setup.state").forget()
     assert np.ptp(f12(tmp_path / "again.png")[..., :3]) > 0.1
     assert session.error == ""
 
