@@ -50,10 +50,10 @@ def parse_form(prompt: str, object_name: str | None = None) -> FormRequest:
     forms: list[tuple[str, float]] = []
     rest: list[str] = []
     for word, asks, denied in shape_words.read(prompt, object_name):
-        names_form = asks is not None and asks.form is not None
-        if names_form and not denied:
-            forms.append((asks.form, asks.amount))
-        if not names_form or word in _NOUNS:
+        form = None if asks is None else asks.form
+        if asks is not None and form is not None and not denied:
+            forms.append((form, asks.amount))
+        if form is None or word in _NOUNS:
             rest.append(word)
     if not forms:
         return FormRequest(None, 0.0, prompt, True)
