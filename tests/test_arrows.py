@@ -34,13 +34,6 @@ BLENDER = {"bpy", "bpy_extras", "gpu", "gpu_extras", "imbuf", "mathutils"}
 
 # What still breaks a rule. One that no longer does must leave its list: the tests compare for equality.
 CIRCLES = {
-    frozenset(
-        {
-            "ft2os.stylize.clip.clip_run",
-            "ft2os.stylize.clip.stage_weights",
-            "ft2os.stylize.clip.geometry_stage",
-        }
-    ),
     frozenset({"ft2os_blender.jobs.client", "ft2os_blender.jobs.pending"}),
     frozenset({"ft2os_blender.scene.display", "ft2os_blender.scene.live"}),
     frozenset({"ft2os_blender.preferences", "ft2os_blender.ui.preferences"}),

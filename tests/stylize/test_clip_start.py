@@ -38,33 +38,34 @@ def cache(tmp_path, monkeypatch):
     monkeypatch.setenv("FT2OS_CACHE", str(tmp_path))
 
 
-def _named(prompt, *words, object_name=None, **overrides):
+def _candidates(prompt, *words, object_name=None, **overrides):
     request = StylizeRequest(ball(4), prompt, object_name=object_name)
     settings, judge = CLIP.settings("standard", {"bank": 64, **overrides}), KnowsOneWord(*words)
-    return start.named(request, settings, judge, texts.Texts(request, settings, judge))
+    candidates = start.find_candidates(request, settings, judge, texts.Texts(request, settings, judge))
+    return candidates.names, candidates.how
 
 
 def test_a_material_that_the_prompt_names_is_taken_at_its_word():
-    assert _named("carved from ice", "lava") == (["ice"], "name")
-    assert _named("molten rock", "ice") == (["lava"], "synonym")
+    assert _candidates("carved from ice", "lava") == (["ice"], "name")
+    assert _candidates("molten rock", "ice") == (["lava"], "synonym")
 
 
 def test_words_that_no_list_has_are_for_clip_to_place():
     # As CLIP hears it, "xyzzy" is what lava is called.
-    names, how = _named("xyzzy", "xyzzy", MATERIALS["lava"].title.lower())
+    names, how = _candidates("xyzzy", "xyzzy", MATERIALS["lava"].title.lower())
     assert (names[0], how) == ("lava", "ranked")
 
 
 def test_where_nothing_is_nearer_than_everyday_words_the_original_is_the_start():
-    names, how = _named("xyzzy", "no such word")
+    names, how = _candidates("xyzzy", "no such word")
     assert how == "ranked"
     assert len(names) <= start._FEW
-    assert _named("xyzzy", "xyzzy", "e")[0] == []  # everything is as near: it could be chance
+    assert _candidates("xyzzy", "xyzzy", "e")[0] == []  # everything is as near: it could be chance
 
 
 def test_an_override_settles_it():
-    assert _named("lava", start="original") == ([], "original")
-    assert _named("xyzzy", start="gold") == (["gold"], "asked")
+    assert _candidates("lava", start="original") == ([], "original")
+    assert _candidates("xyzzy", start="gold") == (["gold"], "asked")
 
 
 @pytest.mark.parametrize(("scores", "chosen"), [((1.0, 2.0), "lava"), ((2.0, 1.0), None), ((1.0, 1.0), None)])
@@ -75,7 +76,9 @@ def test_a_material_that_clip_came_up_with_has_to_beat_the_original(monkeypatch,
         lambda brushes, *a: {"original": scores[0], **{start._label(b): scores[1] for b in brushes}},
     )
     request = StylizeRequest(ball(4), "xyzzy")
-    choice = start.choose((["lava"], "ranked"), request, CLIP.settings("standard"), None, None, None)
+    choice = start.choose(
+        start.Candidates(["lava"], "ranked"), request, CLIP.settings("standard"), None, None, None
+    )
     assert (choice.brush.material.name if choice.brush else None) == chosen
     assert choice.stats()["from"] == (chosen or "original")
     if choice.brush:  # among equals the pattern's usual size and strength

@@ -26,6 +26,10 @@ class History:
             past = self.terms.setdefault(name, [])
             past += [past[-1] if past else value] * (before - len(past)) + [value]
 
+    def restore(self, losses: list[float], terms: Mapping[str, list[float]]) -> None:
+        """Go on from the figures of a run that broke off."""
+        self.losses, self.terms = list(losses), {name: list(values) for name, values in terms.items()}
+
     def copied(self) -> dict[str, object]:
         """Both for a result's ``stats``, as they are now."""
         return {"losses": list(self.losses), "terms": {n: list(values) for n, values in self.terms.items()}}

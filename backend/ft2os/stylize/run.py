@@ -161,17 +161,20 @@ class Run:
         if self.request.checkpoint:
             self.request.checkpoint.unlink(missing_ok=True)
 
-    def result(self, prepared: PreparedObject, colours: np.ndarray) -> StylizeResult:
-        """The look with these colours [M, 3] at full strength, and the run's figures."""
-        stats = {
+    def stats(self, prepared: PreparedObject, gaussians: int) -> dict[str, object]:
+        """The run's figures for a look of so many Gaussians."""
+        return {
             "method": self.request.method,
             "preset": self.request.preset,
-            "gaussians": len(prepared),
+            "gaussians": gaussians,
             "floaters": len(self.request.target) - len(prepared.rows),
             **self.facts,
             **self.report.times(),
             **self.history.copied(),
-            **measure(prepared.surface_views, colours),
         }
+
+    def result(self, prepared: PreparedObject, colours: np.ndarray) -> StylizeResult:
+        """The look with these colours [M, 3] at full strength, and the run's figures."""
+        stats = self.stats(prepared, len(prepared)) | measure(prepared.surface_views, colours)
         sh = prepared.shown.sh[:, 1:] if self.keeps_bands else None
         return StylizeResult(prepared.look(self.request, colours, stats, sh=sh, name=self.name), stats)

@@ -12,7 +12,7 @@ import json
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +27,32 @@ from ft2os.stylize.clip.settings import Shared
 from ft2os.stylize.request import StylizeRequest
 
 VERSION = 1
-EVERY_S = 10.0
 _FIX = "Start anew without resume, or name another checkpoint."
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What a checkpoint holds: tensors by path, as ``colours/palette``, and facts by name."""
+
+    tensors: dict[str, Tensor]
+    facts: dict[str, Any]
+
+    def part(self, name: str) -> dict[str, Any]:
+        """The tensors of one name, nested as they were."""
+        nested: dict[str, Any] = {}
+        for path, tensor in self.tensors.items():
+            first, *middle, last = path.split("/")
+            if first != name:
+                continue
+            place = nested
+            for step in middle:
+                place = place.setdefault(step, {})
+            place[last] = tensor
+        return nested
+
+    def state(self, name: str) -> dict[str, Any] | None:
+        """What `packed` took apart, or None if there is none of that name."""
+        return {**self.part(name), **self.facts[name]} if name in self.facts else None
 
 
 def digest(request: StylizeRequest, settings: Shared, judge: str) -> str:
@@ -78,7 +102,7 @@ def check_place(path: Path) -> None:
             pass
 
 
-def load(path: Path, expected: str) -> tuple[dict[str, Tensor], dict] | None:
+def load(path: Path, expected: str) -> Kept | None:
     """What ``save`` wrote for the request of that digest; None if there is no file.
 
     Raises
@@ -94,7 +118,7 @@ def load(path: Path, expected: str) -> tuple[dict[str, Tensor], dict] | None:
         if facts["digest"] != expected:
             raise RequestError(f"{path} belongs to another run: its object or settings differ.", _FIX)
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        return former_names.present(tensors, facts)
+        return Kept(*former_names.present(tensors, facts))
 
 
 @contextmanager
@@ -124,7 +148,7 @@ _FACTS: dict[str, Callable[[Any], bool]] = {
     "finish": lambda value: _are(value, int) and len(value) == 2,
 }
 _PAPER = {"digest", "losses", "shape"}
-_SESSION = {"digest", "losses", "batch", "choice", "terms", "colours"}
+_FAST = {"digest", "losses", "batch", "choice", "terms", "colours"}
 
 
 def _are(values: Any, kind: type | tuple[type, ...]) -> bool:
@@ -133,7 +157,7 @@ def _are(values: Any, kind: type | tuple[type, ...]) -> bool:
 
 def _check(facts: Any) -> None:
     """Refuse facts that no run of ours wrote: a checkpoint may come from anywhere."""
-    if not isinstance(facts, dict) or not (facts.keys() >= _PAPER or facts.keys() >= _SESSION):
+    if not isinstance(facts, dict) or not (facts.keys() >= _PAPER or facts.keys() >= _FAST):
         raise ValueError("it lacks facts")
     for name, value in facts.items():
         if not _FACTS.get(name, lambda value: False)(value):
@@ -152,23 +176,3 @@ def packed(state: Mapping[str, Any], name: str) -> tuple[dict[str, Tensor], dict
         else:
             facts[key] = value
     return tensors, {name: facts}
-
-
-def part(tensors: Mapping[str, Tensor], name: str) -> dict[str, Any]:
-    """The tensors of one name, nested as they were."""
-    found: dict[str, Any] = {}
-    for path, tensor in tensors.items():
-        first, *middle, last = path.split("/")
-        if first != name:
-            continue
-        place = found
-        for step in middle:
-            place = place.setdefault(step, {})
-        place[last] = tensor
-    return found
-
-
-def unpacked(kept: tuple[Mapping[str, Tensor], Mapping[str, Any]], name: str) -> dict[str, Any] | None:
-    """What ``packed`` took apart, or None if the checkpoint has none of that name."""
-    tensors, facts = kept
-    return {**part(tensors, name), **facts[name]} if name in facts else None

@@ -10,7 +10,7 @@ randomness from the seed and its own number: a resumed run sees what it would ha
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,9 +18,12 @@ import torch
 from scipy.spatial import cKDTree
 from torch import Tensor
 
+from ft2os.stylize.clip import checkpoint
+from ft2os.stylize.clip.checkpoint import Kept
 from ft2os.stylize.clip.content import Regularizer
 from ft2os.stylize.clip.linear_views import LinearViews
 from ft2os.stylize.clip.objective import Judgement, keeping_terms
+from ft2os.stylize.clip.reference_views import ReferenceViews
 from ft2os.stylize.clip.settings import Settings
 from ft2os.stylize.clip.style import Style
 from ft2os.stylize.clip.views import schedule
@@ -36,22 +39,38 @@ _FROM_ORIGINAL = 0.06  # of the anchor's weight, where the start is what should 
 _FASTER = 3.0  # times the rate, from there
 
 
-class ReferenceViews:
-    """The views in colours that stay: pictures, drawn when asked for, and the judge's embeddings, kept."""
+@dataclass(frozen=True)
+class Guidance:
+    """What leads the colours, whichever stage moves them.
 
-    def __init__(self, linear_views: LinearViews, colours: Tensor, judgement: Judgement) -> None:
-        self._linear_views, self._colours, self._judgement = linear_views, colours, judgement
-        self._embeddings: dict[int, Tensor] = {}
+    Parameters
+    ----------
+    judgement : Judgement
+    settings : Settings
+    original : ReferenceViews
+        The object in its own colours: what the direction is measured from.
+    device : str
+    from_original : bool
+        Whether the run began with the object's own colours and not with a material.
+    regularizer, style : optional
+        Terms that need networks of their own.
+    """
 
-    @torch.no_grad()
-    def images(self, indices: Sequence[int] | np.ndarray) -> Tensor:  # [B, 3, H, W]
-        return self._linear_views.images(self._colours, indices)
+    judgement: Judgement
+    settings: Settings
+    original: ReferenceViews
+    device: str
+    from_original: bool = False
+    regularizer: Regularizer | None = None
+    style: Style | None = None
 
-    def embeddings(self, indices: Sequence[int] | np.ndarray) -> Tensor:  # [B, D]
-        for index in map(int, indices):  # one by one, so that the bits do not depend on the company
-            if index not in self._embeddings:
-                self._embeddings[index] = self._judgement.embed(self.images([index]))[0]
-        return torch.stack([self._embeddings[int(i)] for i in indices])
+
+@dataclass(frozen=True)
+class Coloured:
+    """Colours [M, 3], display-referred, as a stage leaves them, and how many pictures it had judged."""
+
+    colours: np.ndarray
+    judged: int
 
 
 class ColourStage:
@@ -61,44 +80,28 @@ class ColourStage:
     ----------
     linear_views : LinearViews
     start : ndarray, [M, 3]
-        Display-referred colours to begin with.
+        Display-referred colours to begin with. Their light and dark are to stay: a material was painted with
+        the original's in it.
     means : ndarray, [M, 3]
         Positions, by which neighbours are found.
-    original : ReferenceViews
-        The object in its own colours: what the direction is measured from.
-    initial : ReferenceViews
-        The object in the colours of the start, whose light and dark are to stay. A material was painted with
-        the original's in it.
-    judgement : Judgement
-    settings : Settings
+    guidance : Guidance
     steps : int
     seed : tuple of int
         Of this stage; the one after the geometry has another.
-    from_original : bool
-    regularizer, style : optional
-        Terms that need networks of their own.
     """
 
     def __init__(
         self,
         linear_views: LinearViews,
-        start: np.ndarray,
-        means: np.ndarray,
+        start: np.ndarray,  # [M, 3]
+        means: np.ndarray,  # [M, 3]
+        guidance: Guidance,
         *,
-        original: ReferenceViews,
-        initial: ReferenceViews,
-        judgement: Judgement,
-        settings: Settings,
         steps: int,
         seed: tuple[int, ...],
-        device: str,
-        from_original: bool = False,
-        regularizer: Regularizer | None = None,
-        style: Style | None = None,
     ) -> None:
-        self._linear_views, self._original, self._initial = linear_views, original, initial
-        self._judgement, self._settings, self._seed = judgement, settings, seed
-        self._regularizer, self._style = regularizer, style
+        settings, device = guidance.settings, guidance.device
+        self._linear_views, self._guidance, self._seed = linear_views, guidance, seed
         self._crops = min(round(settings.crops * settings.batch), settings.batch)
         whole = max(1, settings.batch - self._crops)
         self.order = schedule(
@@ -108,11 +111,12 @@ class ColourStage:
             name: getattr(settings, name)
             for name in ("nce", "direction", "patch", "structure", "smooth", "anchor", "style")
         } | {"content": 1.0}
-        self._rates = [settings.rate, _PALETTE[from_original] if settings.rate else 0.0]
-        if from_original:
+        self._rates = [settings.rate, _PALETTE[guidance.from_original] if settings.rate else 0.0]
+        if guidance.from_original:
             self._weights["anchor"] *= _FROM_ORIGINAL
             self._rates[0] *= _FASTER
         self._start = torch.from_numpy(np.array(start, np.float32)).to(device)
+        self._initial = ReferenceViews(linear_views, self._start, guidance.judgement)
         self._near = torch.from_numpy(_neighbours(means)).to(device)
         self._offsets = torch.zeros_like(self._start).requires_grad_(True)
         self._palette = torch.eye(4, 3, device=device).requires_grad_(True)
@@ -158,19 +162,21 @@ class ColourStage:
     def _terms(
         self, images: Tensor, colours: Tensor, indices: np.ndarray, rng: np.random.Generator
     ) -> dict[str, Tensor]:
-        settings = self._settings
-        originals = self._original.embeddings(indices) if settings.direction else None
-        terms = self._judgement.terms(images, self._crops, self._linear_views.masks(indices), rng, originals)
+        guidance, settings = self._guidance, self._guidance.settings
+        originals = guidance.original.embeddings(indices) if settings.direction else None
+        terms = guidance.judgement.terms(
+            images, self._crops, self._linear_views.masks(indices), rng, originals
+        )
         initial = self._initial.images(indices)
         terms |= keeping_terms(settings, images, initial, colours - self._start, self._offsets, self._near)
-        if self._regularizer:
+        if guidance.regularizer:
             for index in map(int, indices):
-                if not self._regularizer.knows(index):
-                    self._regularizer.keep(index, self._original.images([index]))
-            terms["content"] = self._regularizer(images, indices)
-        if self._style and settings.style:
+                if not guidance.regularizer.knows(index):
+                    guidance.regularizer.keep(index, guidance.original.images([index]))
+            terms["content"] = guidance.regularizer(images, indices)
+        if guidance.style and settings.style:
             mask = torch.from_numpy(self._linear_views.masks(indices[:1])).to(images)[:, None]
-            terms["style"] = self._style(images[:1], mask)
+            terms["style"] = guidance.style(images[:1], mask)
         return terms
 
     def _pace(self) -> float:
@@ -181,25 +187,32 @@ class ColourStage:
         """The colours as they are."""
         return self.colours().detach().cpu().numpy().copy()
 
-    def state(self) -> dict[str, Tensor]:
-        """What `restore` needs to go on to the bit; ``number`` and ``judged`` are the caller's to keep."""
+    def packed(self, name: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """Tensors and facts for a checkpoint, under the stage's name."""
         kept = {"start": self._start}
-        for name, tensor in (("offsets", self._offsets), ("palette", self._palette)):
-            kept[name] = tensor.detach()
+        for part, tensor in self._free():
+            kept[part] = tensor.detach()
             moments = self._adam.state.get(tensor, {})
-            kept |= {f"{name}_{key}": moments[key] for key in _MOMENTS if key in moments}
-        return kept
+            kept |= {f"{part}_{key}": moments[key] for key in _MOMENTS if key in moments}
+        tensors, _ = checkpoint.packed(kept, name)
+        return tensors, {name: [self.number, self.judged]}
 
-    def restore(self, state: dict[str, Tensor], number: int, judged: int) -> None:
-        """Take up what `state` gave after ``number`` steps."""
+    def restore(self, kept: Kept, name: str) -> None:
+        """Take up what `packed` gave; nothing where the run had not come so far."""
+        if name not in kept.facts:
+            return
+        state, (number, judged) = kept.part(name), kept.facts[name]
         with torch.no_grad():
             self._start.copy_(state["start"])
-            for name, tensor in (("offsets", self._offsets), ("palette", self._palette)):
-                tensor.copy_(state[name])
+            for part, tensor in self._free():
+                tensor.copy_(state[part])
                 if number:
-                    moments = {key: state[f"{name}_{key}"].to(tensor.device) for key in _MOMENTS}
+                    moments = {key: state[f"{part}_{key}"].to(tensor.device) for key in _MOMENTS}
                     self._adam.state[tensor] = {"step": torch.tensor(float(number)), **moments}
         self.number, self.judged = number, judged
+
+    def _free(self) -> tuple[tuple[str, Tensor], ...]:
+        return ("offsets", self._offsets), ("palette", self._palette)
 
 
 def _neighbours(means: np.ndarray) -> np.ndarray:  # [M, K] int64

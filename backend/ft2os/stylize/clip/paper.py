@@ -32,6 +32,7 @@ from ft2os.stylize.clip.views import object_views, scene_extent, schedule
 from ft2os.stylize.geometry import draw
 from ft2os.stylize.outliers import inliers
 from ft2os.stylize.request import Progress, StylizeRequest, StylizeResult
+from ft2os.stylize.run import CHECKPOINT_S
 
 log = logging.getLogger(__name__)
 
@@ -136,14 +137,14 @@ class PaperRun:
         """Go on from the checkpoint, if that was asked for and it is there."""
         path = self.request.checkpoint
         kept = checkpoint.load(path, self.digest) if path and self.request.resume else None
-        if kept and (shape := checkpoint.unpacked(kept, "shape")):
+        if kept and (shape := kept.state("shape")):
             self.parameters.load_state_dict(shape)
-            self.losses = kept[1]["losses"]
+            self.losses = kept.facts["losses"]
             self._resumed = len(self.losses)
 
     def save_if_due(self) -> None:
         """Write the checkpoint every few seconds."""
-        if time.perf_counter() - self._saved >= checkpoint.EVERY_S:
+        if time.perf_counter() - self._saved >= CHECKPOINT_S:
             self.save()
 
     def save(self) -> None:

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from ft2os import threads  # noqa: F401  # isort: skip  (before torch)
 
-from ft2os.stylize.clip import checkpoint
-from ft2os.stylize.clip.clip_run import ClipRun
+from ft2os.stylize.clip import checkpoint, fast
+from ft2os.stylize.clip.loaded import load
 from ft2os.stylize.clip.paper import PaperRun
 from ft2os.stylize.clip.settings import PaperSettings, Settings
 from ft2os.stylize.patience import until_cancelled
@@ -50,5 +50,5 @@ def run(
         return until_cancelled(lambda: PaperRun(request, paper, progress, cancelled), cancelled).run()
     if progress:
         progress(Progress("loading CLIP", 0, 100))  # seconds, where no run came before
-    fast = settings
-    return until_cancelled(lambda: ClipRun(request, fast, progress, cancelled), cancelled).run()
+    ours = settings
+    return fast.run(until_cancelled(lambda: load(request, ours), cancelled), progress, cancelled)

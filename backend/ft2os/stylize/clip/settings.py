@@ -24,6 +24,7 @@ RATES = {
 """
 LOSSES = ("contrastive", "similarity")
 REGULARISERS = ("vgg", "lpips")
+_FINISHING_SHARE = 0.25  # of the colour stage's steps, for the colours after the geometry
 AUTO, ORIGINAL = "auto", "original"  # where to start; any other name is a material's
 
 START = Named(
@@ -274,6 +275,15 @@ class Settings(Shared):
             )
         if self.start not in (AUTO, ORIGINAL):
             _check_material(self.start)
+
+    def steps_of_geometry(self, strength: float) -> int:
+        """Steps of the geometry stage at some strength."""
+        return max(1, round(self.geometry_steps * strength))
+
+    @property
+    def finishing_steps(self) -> int:
+        """Steps of the colours after the geometry stage."""
+        return max(1, round(_FINISHING_SHARE * self.steps))
 
 
 def _check_material(name: str) -> None:

@@ -6,7 +6,7 @@ from ft2os.guidance import text_cache
 from ft2os.guidance.clip_judge import ClipJudge
 from ft2os.guidance.negatives import Bank
 from ft2os.stylize import prepare
-from ft2os.stylize.clip import geometry_stage, start
+from ft2os.stylize.clip import start
 from ft2os.stylize.clip.settings import Settings
 
 NEW_WORDS = "encoding words, once"  # the stage of a judge's first run
@@ -27,8 +27,8 @@ def stage_weights(settings: Settings, strength: float, judge: ClipJudge) -> dict
     weights |= {name: _SECONDS[name] for name in ("paint", "solve")}
     weights["colours"] = judged * settings.steps
     if strength > 0:
-        weights["geometry"] = 1.3 * judged * geometry_stage.steps(settings, strength)
-        weights["finish"] = judged * geometry_stage.finishing_steps(settings)
+        weights["geometry"] = 1.3 * judged * settings.steps_of_geometry(strength)
+        weights["finish"] = judged * settings.finishing_steps
     return weights
 
 

@@ -37,11 +37,22 @@ _BACKGROUND = 0.5
 
 
 @dataclass(frozen=True)
+class Candidates:
+    """Names of the materials that come into question, the likeliest first; none means the original.
+
+    ``how`` is one of name, synonym, similar, ranked, asked, original.
+    """
+
+    names: list[str]
+    how: str
+
+
+@dataclass(frozen=True)
 class Choice:
     """What was chosen, and why.
 
     ``brush`` is None where the original is the start. ``scores`` has every picture's that was ranked, by what
-    it shows; higher is better. ``how`` is one of name, synonym, similar, ranked, asked, original.
+    it shows; higher is better. ``how`` is that of the candidates.
     """
 
     brush: Brush | None
@@ -66,60 +77,61 @@ class Choice:
 
 
 def choose(
-    named: tuple[list[str], str],
+    candidates: Candidates,
     request: StylizeRequest,
     settings: Settings,
     judgement: Judgement,
     prepared: PreparedObject,
     on_progress: Callable[[float], None],
 ) -> Choice:
-    """Rank what comes into question.
+    """Rank the candidates.
 
     Parameters
     ----------
-    named : (list of str, str)
-        What `named` found.
+    candidates : Candidates
     on_progress : callable
         Called as ``on_progress(share)`` after every picture; may raise to stop.
     """
-    names, how = named
-    if not names:
-        return Choice(None, how)
-    brushes = list(islice(_variants(names, request.seed, settings), settings.candidates))
-    if len(brushes) == 1 and how != RANKED:
-        return Choice(brushes[0], how)
+    if not candidates.names:
+        return Choice(None, candidates.how)
+    variants = _variants(candidates.names, request.seed, settings)
+    brushes = list(islice(variants, settings.candidates))
+    if len(brushes) == 1 and candidates.how != RANKED:
+        return Choice(brushes[0], candidates.how)
     scores = _ranked(brushes, prepared, judgement, on_progress)
     best = max(brushes, key=lambda brush: scores[_label(brush)])  # the first of equals: the usual size
     # A material that the artist named is meant; one that CLIP came up with has to beat the original.
-    if how == RANKED and scores[_label(best)] <= scores[ORIGINAL]:
+    if candidates.how == RANKED and scores[_label(best)] <= scores[ORIGINAL]:
         return Choice(None, ORIGINAL, scores)
-    return Choice(best, how, scores)
+    return Choice(best, candidates.how, scores)
 
 
-def named(
+def find_candidates(
     request: StylizeRequest, settings: Settings, judge: ClipJudge, texts: Texts
-) -> tuple[list[str], str]:
-    """Names of the materials that come into question, and how they came; none means the original."""
+) -> Candidates:
+    """The materials that the words suggest, or CLIP where they name none."""
     if settings.start != AUTO:
-        return ([], ORIGINAL) if settings.start == ORIGINAL else ([settings.start], "asked")
-    asked = form.resolve_form(request.prompt, settings.start_form, settings.form_amount, request.object_name)
-    if not asked.coloured:  # "spiky" alone keeps the object's own colours
-        return [], ORIGINAL
+        return (
+            Candidates([], ORIGINAL) if settings.start == ORIGINAL else Candidates([settings.start], "asked")
+        )
+    wanted = form.resolve_form(request.prompt, settings.start_form, settings.form_amount, request.object_name)
+    if not wanted.coloured:  # "spiky" alone keeps the object's own colours
+        return Candidates([], ORIGINAL)
     try:
-        found = match(asked.rest, object_name=request.object_name)
+        matched = match(wanted.rest, object_name=request.object_name)
     except UnknownPromptError:
-        return nearest(judge, texts), RANKED
-    if found.how != "similar":
-        return [found.material.name], found.how
-    return list(dict.fromkeys([found.material.name, *nearest(judge, texts)]))[:_FEW], found.how
+        return Candidates(nearest(judge, texts), RANKED)
+    if matched.how != "similar":
+        return Candidates([matched.material.name], matched.how)
+    names = list(dict.fromkeys([matched.material.name, *nearest(judge, texts)]))
+    return Candidates(names[:_FEW], matched.how)
 
 
-def likely_brush(named: tuple[list[str], str], request: StylizeRequest, settings: Settings) -> Brush | None:
+def likely_brush(candidates: Candidates, request: StylizeRequest, settings: Settings) -> Brush | None:
     """The material that a run will most likely start from; None where only pictures can tell."""
-    names, how = named
-    if not names or how == RANKED:
+    if not candidates.names or candidates.how == RANKED:
         return None
-    return next(_variants(names, request.seed, settings))
+    return next(_variants(candidates.names, request.seed, settings))
 
 
 def nearest(judge: ClipJudge, texts: Texts) -> list[str]:

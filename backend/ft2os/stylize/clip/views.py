@@ -19,6 +19,7 @@ ORBIT_VIEWS = 24
 MARGIN = 1.2  # of the fast method's windows: a little room around the object
 _FOV_DEG = 35.0
 _ELEVATIONS = (-12.0, 48.0)  # degrees, of the orbits' cameras
+_BACKGROUND_SPREAD = 0.12  # of the views' backgrounds around grey, so that they stay believable
 _NEARER, _FARTHER = 0.8, 1.25  # of their distance: perspective changes, the crop evens out the size
 
 
@@ -99,6 +100,13 @@ def _jittered_orbit(gaussians: Gaussians, count: int, pixels: int, rng: np.rando
         camera = Camera(look_at(eye, centre), K, pixels, pixels, f"around_{i:03d}")
         cameras.append(crop_to_object(gaussians, camera, pixels, MARGIN) or camera)
     return cameras
+
+
+def backgrounds(count: int, seed: int) -> np.ndarray:  # [V, 3]
+    """One a view, from dark to light and hardly coloured: the judge should not mind them."""
+    rng = np.random.default_rng((seed, 3))
+    grey = rng.uniform(0.1, 0.9, size=(count, 1))
+    return np.clip(grey + rng.normal(scale=_BACKGROUND_SPREAD, size=(count, 3)), 0, 1)
 
 
 def scene_extent(cameras: Sequence[Camera]) -> float:
