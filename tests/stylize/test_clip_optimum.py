@@ -101,11 +101,13 @@ def test_whole_pictures_and_crops_are_led_by_their_own_words(target, judged):
 
 
 def test_the_direction_alone_leads_from_the_source_words_to_the_targets(target):
-    judge = ColourJudge({"russet": RUSSET, "ball": TEAL})
+    """From red to yellow is greener, whatever is between grey and yellow."""
+    judge = ColourJudge({"russet": (0.8, 0.8, 0.2), "ball": (0.8, 0.2, 0.2)})
     settings = FREE | {"nce": 0, "patch": 0, "direction": 1}
-    change = seen(target, stylized(request(target, **settings), judge).look) - 0.5
-    words = np.subtract(RUSSET, TEAL)
-    assert change @ words / np.linalg.norm(change) / np.linalg.norm(words) > 0.9
+    red, green, blue = seen(target, stylized(request(target, **settings), judge).look)
+    assert green > 0.8
+    assert red == pytest.approx(0.5, abs=0.05)
+    assert blue == pytest.approx(0.5, abs=0.05)
 
 
 def test_negatives_push_away(target):
@@ -115,12 +117,13 @@ def test_negatives_push_away(target):
     assert seen(target, look)[2] < RUSSET[2] - 0.05  # beyond russet, seen from the rival
 
 
-def test_the_palette_takes_the_whole_object_there(target):
+def test_the_palette_takes_the_whole_object_there():
     """What no view sees moves too, by the palette alone: nothing else reaches it."""
+    shell = solid(ball(900, seed=2, radius=0.7, colour=(0.5, 0.5, 0.5)))
     core = solid(ball(40, seed=3, radius=0.2, colour=(0.5, 0.5, 0.5)))
-    whole = concatenate([target, core])
-    look = stylized(request(whole, **FREE), ColourJudge({"russet": RUSSET})).look
-    inside = looks.apply(whole, look, 1.0).base_colours[look.parent >= len(target)]
+    whole = concatenate([shell, core])
+    look = stylized(request(whole, **FREE, limit=2000), ColourJudge({"russet": RUSSET})).look
+    inside = looks.apply(whole, look, 1.0).base_colours[look.parent >= len(shell)]
     assert len(inside) >= len(core)
     change = inside.mean(axis=0) - 0.5
     wanted = np.subtract(RUSSET, 0.5)
@@ -225,14 +228,15 @@ def test_the_judge_of_the_geometry_weighs_as_the_settings_say(target):
     assert float(loss) == pytest.approx(3 * terms["nce"] + 5 * terms["patch"], rel=1e-5)
 
 
-def test_the_geometry_stays_within_its_reach(target):
-    """The farther the judge pulls the farther it would go; the look may not."""
-    judge = ColourJudge({"russet": RUSSET})
-    settings = {"steps": 2, "geometry": 1.0, "geometry_steps": 40, "nce": 1.0, "patch": 0.0, "direction": 0}
+def test_the_geometry_moves_and_stays_within_its_reach(target):
+    """A judge that is never content would take it anywhere."""
+    judge = ColourJudge({"russet": RUSSET}, sight=1e-3)
+    settings = {"steps": 2, "geometry": 1.0, "geometry_steps": 40, "nce": 1e5, "patch": 0.0, "direction": 0}
     look = stylized(request(target, **settings), judge).look
     extent = np.ptp(target.means, axis=0).max()
     away = np.linalg.norm(look.target["means"] - look.means, axis=1) / extent
-    assert 0.005 < away.max() < 0.07
+    assert 0.02 < away.max() < 0.065
+    assert np.abs(np.log(look.target["scales"] / look.scales)).max() > 0.02
 
 
 # The paper's loop.
