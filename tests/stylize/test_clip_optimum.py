@@ -17,11 +17,13 @@ from ft2os.cameras.camera import stack  # noqa: E402
 from ft2os.gaussians import C0, Gaussians, concatenate  # noqa: E402
 from ft2os.guidance import clip_judge, templates  # noqa: E402
 from ft2os.stylize import StylizeRequest  # noqa: E402
-from ft2os.stylize.clip import fast, geometry_stage, start  # noqa: E402
+from ft2os.stylize.clip import colour_stage, fast, geometry_stage, start  # noqa: E402
 from ft2os.stylize.clip.about import CLIP  # noqa: E402
+from ft2os.stylize.clip.linear_views import LinearViews  # noqa: E402
 from ft2os.stylize.clip.loaded import load  # noqa: E402
 from ft2os.stylize.clip.objective import Judgement  # noqa: E402
 from ft2os.stylize.clip.paper import PaperRun  # noqa: E402
+from ft2os.stylize.clip.reference_views import ReferenceViews  # noqa: E402
 from ft2os.stylize.clip.texts import Texts  # noqa: E402
 from ft2os.stylize.prepare import prepare  # noqa: E402
 from ft2os.tiles import render  # noqa: E402
@@ -184,6 +186,34 @@ def test_the_structure_term_keeps_light_and_dark():
         return colours[: len(striped)][upper].mean() - colours[: len(striped)][~upper].mean()
 
     assert contrast(20.0) > contrast(0.0) + 0.1
+
+
+def test_neighbours_are_the_nearest_others():
+    line = np.zeros((9, 3), np.float32)
+    line[:, 0] = np.arange(9) ** 1.01  # a little farther apart each time, so that none are as near as others
+    near = colour_stage._neighbours(line)
+    assert near.shape == (9, colour_stage.NEIGHBOURS)
+    for index, row in enumerate(near):
+        order = np.argsort(np.abs(line[:, 0] - line[index, 0]))
+        assert set(row) == set(order[1 : colour_stage.NEIGHBOURS + 1])
+
+
+def test_references_are_of_their_own_views():
+    """The direction is measured from each view's own original: a side may look other than its back."""
+    sides = solid(ball(200, seed=2, radius=0.7))
+    colours = np.where(sides.means[:, :1] > 0, [RUSSET], [TEAL]).astype(np.float32)
+    views = LinearViews(sides, orbit(sides, 4, size=(32, 32)), np.full((4, 3), 0.5), "cpu")
+    judge = ColourJudge({})
+    settings = CLIP.settings("standard", SMALL)
+    judgement = Judgement(judge, Texts(request(sides), settings, judge), settings)
+    references = ReferenceViews(views, torch.from_numpy(colours), judgement)
+    embeddings = references.embeddings([3, 1, 3])
+    assert torch.equal(embeddings[0], embeddings[2])
+    shown = np.stack([colour_of(embedding).numpy() for embedding in embeddings])
+    expected = references.images([3, 1])[:, :, 8:24, 8:24].mean(dim=(2, 3))
+    np.testing.assert_allclose(shown[:2], expected, atol=1e-5)
+    assert np.abs(shown[0] - shown[1]).max() > 0.1
+    views.close()
 
 
 # The start.
