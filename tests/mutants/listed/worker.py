@@ -79,7 +79,7 @@ MUTANTS = [
         "ft2os_blender/scene/looks.py",
         'return attributes.read(item.id_data.data, "position")[rows] - then',
         "return np.zeros((len(rows), 3), np.float32)",
-        ("tests/blender/test_looks.py",),
+        ("tests/blender/test_objects.py",),
     ),
     Mutant(
         "ft2os_blender/scene/animation.py",
