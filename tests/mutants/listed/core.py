@@ -17,7 +17,12 @@ MUTANTS = [
     Mutant("backend/ft2os/transforms.py", "sh=rotate_sh(gaussians.sh, rotation),", "", _TURNS),
     Mutant("backend/ft2os/transforms.py", "if determinant < 0:", "if determinant < -1e9:", _TURNS),
     Mutant("backend/ft2os/looks.py", "FADE = 0.2", "FADE = 0.0", _LOOKS),
-    Mutant("backend/ft2os/looks.py", "sh[replaced, 1:] *= 1.0 - s", "pass", _LOOKS),
+    Mutant(
+        "backend/ft2os/looks.py",
+        "sh[replaced, 1:] *= 1.0 - s",
+        "pass",
+        ("tests/test_looks.py::test_what_gives_way_takes_the_looks_mean_colour",),
+    ),
     Mutant("backend/ft2os/looks.py", "np.where((a * b).sum(1, keepdims=True) < 0, -b, b)", "b", _LOOKS),
     Mutant("backend/ft2os/looks.py", '_mix(np.log(look.scales), np.log(goal["scales"]), s)', "0", _LOOKS),
     Mutant("backend/ft2os/looks.py", "gain = 2.0 /", "gain = 1.0 /", _LOOKS),
