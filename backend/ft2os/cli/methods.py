@@ -7,7 +7,7 @@ import argparse
 from ft2os.cli import console
 from ft2os.stylize.about import Method, Preset
 from ft2os.stylize.methods import METHODS
-from ft2os.stylize.settings import described
+from ft2os.stylize.settings import described, typed
 
 
 def add(verbs: argparse._SubParsersAction) -> None:
@@ -38,10 +38,13 @@ def run(args: argparse.Namespace) -> int:
 def _print_settings(method: Method) -> None:
     """The settings of each settings class once, with the presets that have it."""
     for presets in _by_settings(method):
-        print(f"settings of {', '.join(preset.name for preset in presets)}, with the values of each:")
+        print(f"settings of {', '.join(preset.name for preset in presets)}:")
         for name, setting in described(presets[0].settings).items():
-            values = dict.fromkeys(str(_plain(getattr(preset.settings, name))) for preset in presets)
-            print(f"  {name} = {', '.join(values)}  ({setting.kind.words})\n      {setting.doc}")
+            values = {preset.name: typed(getattr(preset.settings, name)) for preset in presets}
+            told = ", ".join(f"{preset} {value}" for preset, value in values.items())
+            same = len(set(values.values())) == 1
+            print(f"  {name}: {values[presets[0].name] if same else told}  ({setting.kind.words})")
+            print(f"      {setting.doc}")
 
 
 def _by_settings(method: Method) -> list[list[Preset]]:

@@ -63,12 +63,9 @@ def requested(args: argparse.Namespace) -> list[Style]:
         prompts.checked(style.prompt)
     if args.style:
         return args.style
-    if not single:
+    if not single and (args.method is None or methods.find(args.method).takes.words == "needed"):
         args.wrong("one of --prompt, --style-image and --style is required")
-    prompt = prompts.checked(args.prompt or "")
-    if args.style_image is None and not prompt:
-        raise RequestError("The prompt is empty.", "Name a look, for example --prompt lava.")
-    return [Style(args.group, prompt, args.style_image)]
+    return [Style(args.group, prompts.checked(args.prompt or ""), args.style_image)]
 
 
 def method_of(style: Style, method: str | None) -> str:

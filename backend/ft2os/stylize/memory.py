@@ -10,11 +10,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
-from typing import Any
 
 from ft2os.errors import RequestError
 from ft2os.process import MEMORY_ENV
 from ft2os.process import available_memory as available
+from ft2os.stylize.preparation import Preparation
 from ft2os.stylize.split import max_gaussians
 
 log = logging.getLogger(__name__)
@@ -73,9 +73,9 @@ class Job:
     fixed: int = 0
 
     @classmethod
-    def of_prepared(cls, count: int, *, views: int, pixels: int, limit: int, **more: Any) -> Job:
-        """Of a method that prepares an object of ``count`` Gaussians with the settings of those names."""
-        return cls(max_gaussians(count, limit), views, pixels, **more)
+    def of_prepared(cls, count: int, settings: Preparation, *, grown: int = 0, **more: int) -> Job:
+        """Of a method that prepares ``count`` Gaussians, out of which ``grown`` more may grow."""
+        return cls(max_gaussians(count, settings.limit + grown), settings.views, settings.pixels, **more)
 
     def parts(self, batch: int) -> dict[str, int]:
         """Bytes by what they are for, with ``batch`` views a step."""

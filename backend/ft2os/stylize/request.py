@@ -28,7 +28,7 @@ class StylizeRequest:
     context : Gaussians, optional
         The rest of the scene. Only ``clip`` with geometry looks at it, to keep off it; colours never do.
     prompt : str
-        May be empty where there is a style image.
+        May be empty where the method does without words.
     object_name : str, optional
         The object's own noun, which says nothing of the material ("truck with flames").
     method : str
@@ -52,8 +52,7 @@ class StylizeRequest:
     Raises
     ------
     RequestError
-        If there is neither a prompt nor a style image, the prompt is too long or no text, the object has no
-        Gaussians, or their values are no numbers.
+        If the prompt is too long or no text, the object has no Gaussians, or their values are no numbers.
     """
 
     target: Gaussians
@@ -70,10 +69,7 @@ class StylizeRequest:
     resume: bool = False
 
     def __post_init__(self) -> None:
-        if not prompts.checked(self.prompt) and self.style_image is None:
-            raise RequestError(
-                "The prompt is empty.", "Say what the object should become, for example: lava."
-            )
+        prompts.checked(self.prompt)
         if not len(self.target):
             raise RequestError("The object has no Gaussians.", "Choose another group.")
         for gaussians, whose in ((self.target, "the object's"), (self.context, "the surroundings'")):

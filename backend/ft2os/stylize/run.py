@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 import numpy as np
 
@@ -17,27 +17,13 @@ from ft2os.stylize import memory, prepare
 from ft2os.stylize.history import History
 from ft2os.stylize.measure import measure
 from ft2os.stylize.patience import OnProgress, patiently
+from ft2os.stylize.preparation import Preparation
 from ft2os.stylize.prepare import PreparedObject
 from ft2os.stylize.report import Reporter
 from ft2os.stylize.request import Progress, StylizeRequest, StylizeResult
 
 T = TypeVar("T")
 CHECKPOINT_S = 10.0  # between two checkpoints
-
-
-class Preparing(Protocol):
-    """The settings that say how an object is prepared, see `ft2os.stylize.prepare`."""
-
-    @property
-    def views(self) -> int: ...
-    @property
-    def pixels(self) -> int: ...
-    @property
-    def max_split_scale(self) -> float: ...
-    @property
-    def limit(self) -> int: ...
-    @property
-    def refit(self) -> int: ...
 
 
 class Run:
@@ -87,7 +73,7 @@ class Run:
         return patiently(work, lambda share: self.report(stage, share))
 
     def prepare(
-        self, settings: Preparing, on_first_view: Callable[[PreparedObject], None] | None = None
+        self, settings: Preparation, on_first_view: Callable[[PreparedObject], None] | None = None
     ) -> PreparedObject:
         """The object made ready for new colours."""
         return prepare.prepare(

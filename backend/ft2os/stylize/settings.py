@@ -154,7 +154,7 @@ def _field(
     """The dataclass field of a setting; where it is ``optional``, None says that the method chooses."""
     if optional:
         words = f"{words}, or null"
-    kind = Kind(lambda value: (optional and value is None) or fits(value), words, example or _typed(default))
+    kind = Kind(lambda value: (optional and value is None) or fits(value), words, example or typed(default))
     setting = Setting("", default, kind, doc, control, formerly, convert)
     if isinstance(default, Mapping):
         return field(default_factory=lambda: dict(default), metadata={_KEY: setting})
@@ -220,7 +220,7 @@ def is_number(value: object) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
 
 
-def _typed(value: object) -> str:
+def typed(value: object) -> str:
     """A value as one types it behind ``--set NAME=``."""
     return value if isinstance(value, str) else json.dumps(value, default=list)
 

@@ -6,26 +6,16 @@ from dataclasses import dataclass, replace
 
 from ft2os.stylize.about import Method, Needs, Preset, Takes
 from ft2os.stylize.controls import LIGHT_AND_DARK, PATTERN_SIZE
+from ft2os.stylize.preparation import Preparation
 from ft2os.stylize.settings import number, whole
 
 
 @dataclass(frozen=True)
-class Settings:
+class Settings(Preparation):
     """The numbers of a run."""
 
-    views: int = whole(14, 1, 1000, "Pictures that the object is looked at and painted in.")
-    pixels: int = whole(208, 32, 4096, "Side of a picture.")
-    max_split_scale: float = number(
-        0.006,
-        1e-4,
-        10,
-        "Longest axis of a Gaussian after splitting, over the object's extent.",
-        formerly="largest",
-    )
-    limit: int = whole(
-        72_000, 1, 10_000_000, "Gaussians after splitting, or twice the object's own where that is more."
-    )
-    refit: int = whole(24, 0, 10_000, "Steps that bring the split set nearer to the object.")
+    views: int = whole(14, 1, 1000, "Pictures that the object is looked at with.")
+    pixels: int = whole(208, 32, 4096, "Side of a picture.")  # matching sees half of it
     stroke: float = number(
         1.0, 0.1, 10, "Size of the strokes.", control=replace(PATTERN_SIZE, title="Stroke Size", tuned=1.0)
     )

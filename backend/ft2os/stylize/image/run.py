@@ -121,9 +121,7 @@ def _job(count: int, settings: Settings, matched: bool) -> memory.Job:
             "moved": 3,
             "fixed": memory.VGG_PASS * max(_sizes(settings)) ** 2,
         }
-    return memory.Job.of_prepared(
-        count, views=settings.views, pixels=settings.pixels, limit=settings.limit, **network
-    )
+    return memory.Job.of_prepared(count, settings, **network)
 
 
 def _sizes(settings: Settings) -> list[int]:

@@ -7,26 +7,14 @@ from dataclasses import dataclass
 from ft2os.stylize.about import Method, Needs, Preset, Takes
 from ft2os.stylize.controls import LIGHT_AND_DARK, PATTERN_SCALE, PATTERN_SIZE
 from ft2os.stylize.form_names import FORMS
+from ft2os.stylize.preparation import Preparation
 from ft2os.stylize.settings import flag, number, one_of, whole
 
 
 @dataclass(frozen=True)
-class Settings:
+class Settings(Preparation):
     """The numbers of a run."""
 
-    views: int = whole(16, 1, 1000, "Pictures that the object is looked at and painted in.")
-    pixels: int = whole(208, 16, 4096, "Side of a picture.")
-    max_split_scale: float = number(
-        0.006,
-        1e-4,
-        10,
-        "Longest axis of a Gaussian after splitting, over the object's extent.",
-        formerly="largest",
-    )
-    limit: int = whole(
-        72_000, 1, 10_000_000, "Gaussians after splitting, or twice the object's own where that is more."
-    )
-    refit: int = whole(24, 0, 10_000, "Steps that bring the split set nearer to the object.")
     scale: float = number(PATTERN_SCALE, 0.01, 100, "Size of the pattern.", control=PATTERN_SIZE)
     luminance_keep: float | None = number(
         None,

@@ -88,9 +88,8 @@ def _job(count: int, settings: Settings, formed: bool, refined: bool) -> memory.
     """What the run will hold in memory."""
     return memory.Job.of_prepared(
         count,
-        views=settings.views,
-        pixels=settings.pixels,
-        limit=settings.limit + (form.GROWN if formed else 0),
+        settings,
+        grown=form.GROWN if formed else 0,
         per_picture=memory.VGG_PIXEL * settings.pixels**2 if refined else 0,
     )
 
