@@ -32,18 +32,6 @@ NUMPY_ONLY = [*BACKEND[1][0].split(), "cameras", "formats"]
 TORCH = ("ft2os.render", "ft2os.guidance", "ft2os.losses", "ft2os.stylize.clip", "ft2os.stylize.geometry")
 BLENDER = {"bpy", "bpy_extras", "gpu", "gpu_extras", "imbuf", "mathutils"}
 
-# What still breaks a rule. One that no longer does must leave its list: the tests compare for equality.
-CIRCLES = {
-    frozenset({"ft2os_blender.jobs.client", "ft2os_blender.jobs.pending"}),
-    frozenset({"ft2os_blender.scene.display", "ft2os_blender.scene.live"}),
-    frozenset({"ft2os_blender.preferences", "ft2os_blender.ui.preferences"}),
-}
-UPWARDS = {
-    ("ft2os_blender.preferences", "ft2os_blender.ui.preferences"),
-    ("ft2os_blender.scene.cameras", "ft2os_blender.render.gather"),
-}
-HEAVY: dict[str, set[str]] = {}
-
 
 @pytest.fixture(scope="module")
 def arrows() -> Graph:
@@ -86,11 +74,11 @@ def test_every_room_has_its_place_in_the_map(arrows):
 
 def test_arrows_point_one_way(arrows):
     found = _upwards(arrows, "ft2os", BACKEND) | _upwards(arrows, "ft2os_blender", EXTENSION)
-    assert found == UPWARDS
+    assert not found
 
 
 def test_no_circles(arrows):
-    assert circles(arrows) == CIRCLES
+    assert not circles(arrows)
 
 
 def test_the_lower_rooms_stay_light(arrows):
@@ -103,7 +91,7 @@ def test_the_lower_rooms_stay_light(arrows):
             allowed = set()
         if costly := costs(arrows, module) - allowed:
             found[module] = costly
-    assert found == HEAVY
+    assert not found
 
 
 def test_torch_stays_below_its_line(arrows):
