@@ -53,9 +53,9 @@ def test_a_scene_and_itself_differ_in_nothing(before):
     assert report["spill"]["identical"]
     assert report["spill"]["psnr_db"] is None
     assert (report["spill"]["changed"], report["spill"]["added"], report["spill"]["others"]) == (0, 0, 200)
-    assert report["form"]["depth_change"] == 0
-    assert report["form"]["outline_iou"] == 1
-    assert report["form"]["luminance_ssim"] == pytest.approx(1, abs=1e-5)
+    assert report["preservation"]["depth_change"] == 0
+    assert report["preservation"]["outline_iou"] == 1
+    assert report["preservation"]["luminance_ssim"] == pytest.approx(1, abs=1e-5)
     assert report["consistency"]["excess"] == 0
     assert report["consistency"]["pairs"] == 3
     assert report["gaussians"]["before"] == report["gaussians"]["after"]

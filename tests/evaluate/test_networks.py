@@ -179,6 +179,6 @@ def test_the_command_works_where_importing_torch_raises(tmp_path):
     assert done.returncode == 0, done.stderr
     report = json.loads((tmp_path / "out.json").read_text())
     assert "torch" in report["text"]["reason"]
-    assert "torch" in report["form"]["lpips_reason"]
+    assert "torch" in report["preservation"]["lpips_reason"]
     assert report["spill"]["identical"]
     assert (tmp_path / "out.html").read_text().startswith("<!DOCTYPE html>")

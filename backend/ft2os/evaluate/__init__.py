@@ -110,7 +110,7 @@ def evaluate(before: Scene, after: Scene, request: EvaluationRequest, tick: Tick
         "views": {"count": len(cameras), "kind": kind, "names": [c.name for c in cameras]},
         "text": text.measure(windows, prompt, source, judge=request.judge, guide=guide),
         "spill": spill.measure(drawn, both),
-        "form": preservation.measure(windows) | likeness.measure(windows),
+        "preservation": preservation.measure(windows) | likeness.measure(windows),
         "consistency": moved,
         "clipped": preservation.clipped(windows),
         "gaussians": {"before": gaussians.measure(objects[0]), "after": gaussians.measure(objects[1])},

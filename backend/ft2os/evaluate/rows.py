@@ -42,7 +42,7 @@ def sections(report: dict) -> list[tuple[str, list[Row]]]:
     return [
         ("Does it fit the words?", _text(report["text"], report["run"] is not None)),
         ("Did anything else change?", _spill(report["spill"])),
-        ("Are shape and detail kept?", _preservation(report["form"])),
+        ("Are shape and detail kept?", _preservation(report["preservation"])),
         ("Does it hold as the camera moves?", _consistency(report["consistency"])),
         ("Is it clean?", _clean(report["gaussians"], report["clipped"])),
         ("What did it take?", _cost(report["run"], report["evaluation"])),

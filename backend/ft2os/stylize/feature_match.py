@@ -2,7 +2,7 @@
 
 Nearest-neighbour matching on VGG16's relu3 features (Zhang et al., "ARF: Artistic Radiance Fields", 2022;
 Jain et al., "StyleSplat", 2024). ``Matcher`` is the term by itself, for any loop that draws pictures;
-``run`` is the whole loop on the linear form, where colours alone move. Both want torch and VGG16's weights;
+``run`` is the whole loop on linear views, where colours alone move. Both want torch and VGG16's weights;
 ``weights`` asks for them before anything is computed.
 """
 

@@ -43,11 +43,11 @@ class Job:
     gaussians : int
         Of the object, after splitting.
     views : int
-        Kept in their linear form; 0 where a rasterizer draws every step.
+        Kept as linear views; 0 where a rasterizer draws every step.
     pixels : int
         Side of a view.
     judged_views, judged_pixels : int
-        Views for the judge that are kept in their linear form too, and their side.
+        Linear views for the judge that are kept too, and their side.
     per_picture : int
         Bytes that a network keeps of one picture until the gradient has come back, as
         ``guidance.precision.kept_bytes`` and a judge's ``bytes_per_picture`` say.
@@ -143,7 +143,7 @@ def fit_batch(wanted: int, job: Job, *, device: str = "cpu") -> Fit:
 
 
 def check_views(weights: float) -> None:
-    """Refuse views whose linear forms would not fit, once it is known how many weights they hold.
+    """Refuse views which would not fit as linear ones, once it is known how many weights they hold.
 
     Raises
     ------

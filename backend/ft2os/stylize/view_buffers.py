@@ -1,6 +1,6 @@
 """What the material method sees of an object: square views all around, and in each pixel the surface.
 
-From the linear form of a view come the depth, the point in space, the normal and the original's luminance;
+From a linear view come the depth, the point in space, the normal and the original's luminance;
 the texture is evaluated there, not at the Gaussians' centres, so that its detail is as fine as the pixels.
 """
 
@@ -44,7 +44,7 @@ class Frame:
 
 @dataclass(frozen=True)
 class SurfaceView:
-    """One view: the linear form, and of its object pixels (``mask``, P' of them) the surface.
+    """One view: linear in the colours, and of its object pixels (``mask``, P' of them) the surface.
 
     ``points`` [P', 3], ``normals`` [P', 3] outward, ``luminance`` [H, W] of the original, un-premultiplied,
     ``original`` [H, W, 3] premultiplied over black.

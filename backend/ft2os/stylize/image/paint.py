@@ -233,7 +233,7 @@ def solve(
 def settle(
     prepared: PreparedObject, colours: np.ndarray, picture: np.ndarray, luminance_keep: float
 ) -> Painted:
-    """The last coat: colours brought back to the picture's paints, its contrast, and the object's form.
+    """The last coat: colours back at the picture's paints, its contrast, and the object's light and dark.
 
     Feature matching leaves hues that no painter mixed (networks hardly mind them) and, where views disagree,
     a grey mean. So each colour goes towards the paints of the picture nearest to it, then all of them to its

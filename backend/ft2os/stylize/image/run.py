@@ -1,8 +1,8 @@
-"""The method ``image``: an object takes palette and strokes of a picture, its form and face stay.
+"""The method ``image``: an object takes palette and strokes of a picture, its shape and face stay.
 
 Colours first, as ARF and StyleSplat found: the object's are moved to the picture's palette and its strokes
 laid over them, which is the preset ``draft`` and needs no network. Then feature matching on the linear
-rendering draws the strokes along the form, and a last coat brings back the picture's paints and the object's
+rendering draws the strokes along the shape, and a last coat brings back the picture's paints and the object's
 light and dark. A prompt beside the picture that names a material makes that the ground which is painted over
 ("lava" in Hokusai's ink); any other prompt is the look's title and changes nothing, and the figures say so.
 """
