@@ -75,7 +75,8 @@ ROOMS = {
     ),
     "clip": _backend(
         "stylize/clip/*",
-        "stylize/clip_settings stylize/clip_start stylize/clip_fast stylize/clip",
+        "stylize/clip_settings stylize/clip_start stylize/clip_optimum stylize/old_checkpoints"
+        " stylize/clip_fast stylize/clip",
     ),
     "geometry": _backend("stylize/geometry/*", "stylize/geometry"),
     "forms": _backend("stylize/form/*", "stylize/form"),

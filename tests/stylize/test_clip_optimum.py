@@ -102,6 +102,22 @@ def test_whole_pictures_and_crops_are_led_by_their_own_words(target, judged):
     assert to_own < 0.25 * to_other  # a crop sees some of the background too
 
 
+def test_crops_show_the_object_where_it_is(target):
+    """A teal corner that is the object, in a russet picture that is not."""
+    judge = ColourJudge({"russet": RUSSET})
+    asked = request(target, loss="similarity", crop_low=0.1, crop_high=0.1, tilt=0.0)
+    settings = CLIP.settings("standard", asked.overrides)
+    image = torch.tensor(RUSSET)[:, None, None].repeat(1, 32, 32)
+    image[:, :16, :16] = torch.tensor(TEAL)[:, None, None]
+    image[:, 8:24, 8:24] = torch.tensor(RUSSET)[:, None, None]
+    corner = np.zeros((1, 32, 32), bool)
+    corner[0, :4, :4] = True
+    judgement = Judgement(judge, Texts(asked, settings, judge), settings)
+    terms = judgement.terms(image[None], 4, corner, np.random.default_rng(0))
+    assert float(terms["nce"]) == pytest.approx(-1.0, abs=0.01)
+    assert float(terms["patch"]) > -0.9
+
+
 def test_the_direction_alone_leads_from_the_source_words_to_the_targets(target):
     """From red to yellow is greener, whatever is between grey and yellow."""
     judge = ColourJudge({"russet": (0.8, 0.8, 0.2), "ball": (0.8, 0.2, 0.2)})

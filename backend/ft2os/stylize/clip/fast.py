@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import torch
@@ -115,12 +116,12 @@ def _prepared(this: Run, loaded: Loaded, likely: Brush | None) -> PreparedObject
     if settings.outliers:
         rows = rows[this.staged("prepare", lambda _: inliers(target.means))]
 
-    def first_picture(prepared: PreparedObject) -> None:
+    def show(brush: Brush, prepared: PreparedObject) -> None:
         """The material that the prompt names, shown long before the run has colours."""
         first = prepared.surface_views[0]
 
         def drawn() -> np.ndarray:
-            return first.on_grey(painting.picture(first, prepared.frame, likely, painting.tone_of([first])))
+            return first.on_grey(painting.picture(first, prepared.frame, brush, painting.tone_of([first])))
 
         this.report("split", 1.0, preview=drawn, at_once=True)
 
@@ -132,15 +133,13 @@ def _prepared(this: Run, loaded: Loaded, likely: Brush | None) -> PreparedObject
         limit=settings.limit,
         refit=settings.refit,
         on_progress=this.report,
-        on_first_view=first_picture if likely and not loaded.kept else None,
+        on_first_view=partial(show, likely) if likely and not loaded.kept else None,
     )
     prepared = replace(prepared, rows=rows[prepared.rows], parent=rows[prepared.parent])
-    wanted, seed = loaded.form, loaded.request.seed
-    if not wanted.form or loaded.strength <= 0:
+    name, amount, seed = loaded.form.form, loaded.form.amount, loaded.request.seed
+    if not name or loaded.strength <= 0:
         return prepared
-    return this.staged(
-        "form", lambda on_progress: form.give_form(prepared, wanted.form, wanted.amount, seed, on_progress)
-    )
+    return this.staged("form", lambda on_progress: form.give_form(prepared, name, amount, seed, on_progress))
 
 
 def _start(this: Run, loaded: Loaded, words: Words, judgement: Judgement, prepared: PreparedObject) -> Start:
@@ -156,9 +155,10 @@ def _start(this: Run, loaded: Loaded, words: Words, judgement: Judgement, prepar
     choice = start_choice.choose(
         words.candidates, request, settings, judgement, prepared, lambda share: this.report("rank", share)
     )
-    if choice.brush is None:
+    brush = choice.brush
+    if brush is None:
         return Start(choice, np.clip(prepared.own_colours, 0, CEILING).astype(np.float32))
-    painted = this.staged("paint", lambda on_progress: painting.paint(prepared, choice.brush, on_progress))
+    painted = this.staged("paint", lambda on_progress: painting.paint(prepared, brush, on_progress))
     this.report("solve", 0.0, preview=lambda: first.on_grey(painted.targets[0]), at_once=True)
     solved = this.staged("solve", lambda _: painting.solve(prepared, painted, iterations=settings.iterations))
     return Start(choice, np.clip(solved, 0, CEILING))

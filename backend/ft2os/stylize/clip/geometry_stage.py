@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from torch import Tensor
@@ -191,7 +192,7 @@ class Judge:
         rng = np.random.default_rng((self._seed, 4, self._number))
         anywhere = np.ones((len(images), *images.shape[-2:]), bool)
         terms = self._judgement.terms(images, self._crops, anywhere, rng)
-        loss = sum(getattr(self._settings, name) * term for name, term in terms.items())
+        loss: Any = sum(getattr(self._settings, name) * term for name, term in terms.items())
         return loss, {name: float(term.detach()) for name, term in terms.items()}
 
 
