@@ -8,9 +8,12 @@ is most of what one sees.
 
 from __future__ import annotations
 
+import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -76,6 +79,37 @@ class Look:
     def __len__(self) -> int:
         return len(self.parent)
 
+    def columns(self) -> dict[str, np.ndarray]:
+        """All that a look holds for each of its Gaussians, by name; what it does not have is not there.
+
+        Files, point clouds and names of content are made of these. The target's are ``target_<name>``.
+        """
+        columns = {"parent": self.parent, "dc": self.dc, "dc0": self.dc0, "sh": self.sh}
+        columns |= {name: getattr(self, name) for name in _TARGETS}
+        columns |= {f"target_{name}": value for name, value in (self.target or {}).items()}
+        return {name: np.asarray(value) for name, value in columns.items() if value is not None}
+
+    @staticmethod
+    def of(columns: Mapping[str, np.ndarray], **words: Any) -> Look:
+        """The look whose `columns` these are; ``words`` are its name, prompt, method, seed and stats.
+
+        Raises
+        ------
+        TypeError
+            If one is missing or unknown.
+        """
+        own = dict(columns)
+        target = {name: own.pop(f"target_{name}") for name in _TARGETS if f"target_{name}" in columns}
+        return Look(**{"dc0": None, **own}, target=target or None, **words)
+
+    def digest(self) -> str:
+        """Hex hash of the columns: equal content, equal name. The words do not count."""
+        state = hashlib.blake2b(digest_size=16)
+        for name, values in sorted(self.columns().items()):
+            state.update(f"{name}{values.shape}{values.dtype.str}".encode())
+            state.update(np.ascontiguousarray(values).data if values.size else b"")
+        return state.hexdigest()
+
     def save(self, path: Path) -> None:
         """Write one structured .npy, and the words as .json beside it, both whole or not at all.
 
@@ -85,10 +119,7 @@ class Look:
             If they cannot be written.
         """
         path = Path(path)
-        columns = {"parent": self.parent, "dc": self.dc, "dc0": self.dc0, "sh": self.sh}
-        columns |= {name: getattr(self, name) for name in _TARGETS}
-        columns |= {f"target_{name}": value for name, value in (self.target or {}).items()}
-        columns = {name: np.asarray(value) for name, value in columns.items() if value is not None}
+        columns = self.columns()
         rows = np.empty(
             len(self), [(n, "<i4" if n == "parent" else "<f4", v.shape[1:]) for n, v in columns.items()]
         )
@@ -112,11 +143,9 @@ class Look:
         path = Path(path)
         try:
             columns = read_rows(path)
-            names = set(columns)
             beside = path.with_suffix(".json")
             words = _checked_words(read_json(beside)) if beside.exists() else {}
-            target = {n: columns.pop(f"target_{n}") for n in _TARGETS if f"target_{n}" in names}
-            return _checked(Look(**{"dc0": None, **columns}, target=target or None, **words))
+            return _checked(Look.of(columns, **words))
         except (OSError, ValueError, TypeError, KeyError) as error:
             raise FileError(f"{path.name} is not a look, or it is cut short.", "Stylize again.") from error
 

@@ -6,7 +6,6 @@ The timer exists only while something is watched: a live timer at Blender's exit
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import logging
 import shutil
 import tempfile
@@ -17,7 +16,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import bpy
-import numpy as np
 
 from ft2os import gaussians_npy
 from ft2os.errors import BackendError
@@ -141,15 +139,9 @@ class Manager:
 
     def put_look(self, look) -> str:
         """Write a look (``ft2os.looks.Look``) where the worker can read it, once per content; its path."""
-        state = hashlib.blake2b(digest_size=16)
-        arrays = {field.name: getattr(look, field.name) for field in dataclasses.fields(look)}
-        arrays |= {f"target.{name}": values for name, values in (look.target or {}).items()}
-        for name, values in sorted(arrays.items()):
-            if isinstance(values, np.ndarray):
-                state.update(f"{name}{values.shape}".encode())
-                state.update(np.ascontiguousarray(values).data if values.size else b"")
+        name = f"look-{look.digest()}.npy"
         with self._lock:
-            return str(self._file(f"look-{state.hexdigest()}.npy", look.save))
+            return str(self._file(name, look.save))
 
     def forget(self) -> None:
         """Put everything anew at its next use: the worker said that it does not have something."""

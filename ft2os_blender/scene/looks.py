@@ -18,7 +18,17 @@ from ft2os.errors import RequestError
 from . import attributes
 
 PARENT, PARENT_POSITION = "parent", "parent_position"
-_TARGET = ("means", "quats", "scales", "opacities")
+# A look's columns -> attributes. Colour and opacity are one, ``radiance:base``; bands are one each.
+_ATTRIBUTES = {
+    "means": "position",
+    "quats": "rotation",
+    "scales": "scale",
+    "dc0": "neutral:base",
+    "target_means": "target:means",
+    "target_quats": "target:quats",
+    "target_scales": "target:scales",
+    "target_opacities": "target:opacities",
+}
 _NEEDED = (PARENT, "position", "rotation", "scale", "radiance:base")
 
 
@@ -44,19 +54,12 @@ def add_look(
             f"The look does not fit {obj.name}: it names points that the object does not have.",
             "Stylize the object again.",
         )
-    cloud = attributes.new_cloud(f"{obj.name} – {look.prompt or look.name}", look.means)
-    base = np.concatenate([look.dc, look.opacities[:, None]], axis=1)
-    attributes.write(cloud, PARENT, ids[look.parent])
-    attributes.write(cloud, PARENT_POSITION, positions[look.parent])
-    attributes.write(cloud, "scale", look.scales)
-    attributes.write(cloud, "rotation", look.quats)
-    attributes.write(cloud, "radiance:base", base)
-    if look.dc0 is not None:
-        attributes.write(cloud, "neutral:base", look.dc0)
-    for k in range(0 if look.sh is None else look.sh.shape[1]):
-        attributes.write(cloud, f"radiance:sh_{k}", look.sh[:, k])
-    for name, values in (look.target or {}).items():
-        attributes.write(cloud, f"target:{name}", values)
+    columns = look.columns()
+    cloud = attributes.new_cloud(f"{obj.name} – {look.prompt or look.name}", columns.pop("means"))
+    rows = columns.pop("parent")
+    attributes.write(cloud, PARENT, ids[rows])
+    attributes.write(cloud, PARENT_POSITION, positions[rows])
+    write_columns(cloud, columns)
     item = obj.ft2os.looks.add()
     item.name = look.prompt or look.name
     item.title = look.name
@@ -90,30 +93,43 @@ def read_look(item: bpy.types.PropertyGroup):
             f"None of the points that the look '{item.name}' was made for is left in {obj.name}.",
             "Undo the deletion, or remove the look and stylize again.",
         )
-    base = attributes.read(cloud, "radiance:base")[kept]
-    dc0 = attributes.read(cloud, "neutral:base")
-    bands = [attributes.read(cloud, f"radiance:sh_{k}")[kept] for k in range(attributes.bands(cloud))]
-    target = {name: attributes.read(cloud, f"target:{name}") for name in _TARGET}
-    target = {name: values[kept] for name, values in target.items() if values is not None}
+    columns = {name: values[kept] for name, values in read_columns(cloud).items()}
     moved = _moved(item, rows)[kept]
-    if "means" in target:
-        target["means"] = target["means"] + moved
-    return Look(
-        parent=rows[kept],
-        dc=base[:, :3].copy(),
-        dc0=None if dc0 is None else dc0[kept],
-        means=attributes.read(cloud, "position")[kept] + moved,
-        quats=attributes.read(cloud, "rotation")[kept],
-        scales=attributes.read(cloud, "scale")[kept],
-        opacities=base[:, 3].copy(),
-        target=target or None,
-        sh=np.stack(bands, axis=1) if bands else None,
+    for name in {"means", "target_means"} & columns.keys():
+        columns[name] = columns[name] + moved
+    return Look.of(
+        {"parent": rows[kept], **columns},
         name=item.title,
         prompt=item.prompt,
         method=item.method,
         seed=item.seed,
         stats=stats(item),
     )
+
+
+def write_columns(cloud: bpy.types.PointCloud, columns: dict[str, np.ndarray]) -> None:
+    """Store a look's columns, see ``ft2os.looks.Look.columns``, but for the parents; those not given stay."""
+    columns = dict(columns)
+    if "dc" in columns:  # they share an attribute, and come together
+        base = np.concatenate([columns.pop("dc"), columns.pop("opacities")[:, None]], axis=1)
+        attributes.write(cloud, "radiance:base", base)
+    for k, band in enumerate(np.moveaxis(columns.pop("sh", np.empty((0, 0, 3))), 1, 0)):
+        attributes.write(cloud, f"radiance:sh_{k}", band)
+    for name, values in columns.items():
+        attributes.write(cloud, _ATTRIBUTES[name], values)
+
+
+def read_columns(cloud: bpy.types.PointCloud) -> dict[str, np.ndarray]:
+    """What `write_columns` stored; the cloud is `is_whole`."""
+    base = attributes.read(cloud, "radiance:base")
+    columns = {"dc": base[:, :3].copy(), "opacities": base[:, 3].copy()}
+    bands = [attributes.read(cloud, f"radiance:sh_{k}") for k in range(attributes.bands(cloud))]
+    if bands:
+        columns["sh"] = np.stack(bands, axis=1)
+    for name, attribute in _ATTRIBUTES.items():
+        if (values := attributes.read(cloud, attribute)) is not None:
+            columns[name] = values
+    return columns
 
 
 def is_whole(item: bpy.types.PropertyGroup) -> bool:
