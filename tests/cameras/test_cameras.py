@@ -106,6 +106,14 @@ def test_an_orbit_sees_all_of_its_subject_upright(up: tuple) -> None:
         np.testing.assert_allclose(np.linalg.det(camera.viewmat[:3, :3]), 1, atol=1e-5)
 
 
+def test_an_orbit_begins_in_front() -> None:
+    """In the usual frame, y down: the first camera looks along +z, the second of four along an axis too."""
+    cameras = orbit(((0, 0, 0), 1.0), 4, (64, 64), elevation_deg=0)
+    places = np.array([camera.position / np.linalg.norm(camera.position) for camera in cameras])
+    np.testing.assert_allclose(places[[0, 2]], [[0, 0, -1], [0, 0, 1]], atol=1e-6)
+    np.testing.assert_allclose(np.abs(places[[1, 3]]), [[1, 0, 0], [1, 0, 0]], atol=1e-6)
+
+
 def test_the_orbit_of_a_scene_ignores_its_farthest_floaters() -> None:
     subject = ball(500, centre=(1, 1, 1))
     means = subject.means.copy()
