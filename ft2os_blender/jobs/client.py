@@ -46,7 +46,7 @@ class Client:
     Attributes
     ----------
     server : dict
-        The answer to ``initialize``: version, device, rasterizer, guidance; empty before it came.
+        The answer to ``initialize``: version, device, rasterizer, methods; empty before it came.
     generation : int
         Counts the processes started: data put into an earlier one is gone.
     """

@@ -20,7 +20,7 @@ def show_error(context: bpy.types.Context, error: Exception | None) -> None:
 
 
 class _Warnings(logging.Handler):
-    """What the library warns of while an operator runs."""
+    """Collects the library's warnings while an operator runs."""
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
