@@ -11,7 +11,7 @@
 #   make gallery        docs/gallery: prompts × objects, before and after (about ten minutes on two cores)
 #   make fuzz           2,000 damaged files for every reader of files
 #   make mutants        do the tests notice? some 140 deliberate mistakes, at most half an hour: SEED=1 draws others
-#   make lint           ruff
+#   make lint           ruff, and pyright over backend/ft2os (a minute)
 #   make constraints    constraints.txt again, from what .venv holds: after `make clean` and `make CONSTRAINTS= test`
 #   make clean          everything that make made, environments included
 
@@ -91,6 +91,7 @@ mutants: .venv/.installed .venv-blender/.installed
 lint: .venv/.installed
 	$(VENV) -m ruff check .
 	$(VENV) -m ruff format --check .
+	$(VENV) -m pyright
 
 constraints:
 	@{ echo "# The versions that the tests ran with, for Python 3.11 on Linux x86-64. Made by \`make constraints\`."; \
