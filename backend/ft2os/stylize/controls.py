@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 UNCHANGED = object()
 """What a control gives where the preset is to decide."""
-Read = Callable[[str], object]
+Read = Callable[[str], Any]
 """Gives what the artist has chosen, by the name of a property."""
 
 
@@ -70,7 +71,7 @@ class Factor(Control):
 
     def value(self, read: Read) -> object:
         chosen = read(self.id)
-        return UNCHANGED if chosen == 1.0 else chosen * self.tuned  # type: ignore[operator]  # a number
+        return UNCHANGED if chosen == 1.0 else chosen * self.tuned
 
 
 @dataclass(frozen=True)

@@ -75,8 +75,8 @@ def whole(default: int | None, low: int, high: int, doc: str, **more: Any) -> An
 def number(default: float | None, low: float, high: float, doc: str, **more: Any) -> Any:
     """A number between two limits, both allowed."""
 
-    def fits(value: object) -> bool:
-        return is_number(value) and low <= value <= high  # type: ignore[operator]  # it is a number
+    def fits(value: Any) -> bool:
+        return is_number(value) and low <= value <= high
 
     return _field(default, fits, f"a number from {low:g} to {high:g}", doc, **more)
 
@@ -161,11 +161,11 @@ def _field(
     return field(default=default, metadata={_KEY: setting})
 
 
-def described(settings: type | object) -> dict[str, Setting]:
+def described(settings: Any) -> dict[str, Setting]:
     """The settings of a settings class by name, in their order."""
     return {
         f.name: replace(f.metadata[_KEY], name=f.name, default=_default_of(f.metadata[_KEY], f.default))
-        for f in fields(settings)  # type: ignore[arg-type]  # every settings class is a dataclass
+        for f in fields(settings)
         if _KEY in f.metadata
     }
 
@@ -206,7 +206,7 @@ def changed(settings: S, method: str, overrides: Mapping[str, object]) -> S:
                 f"Give it {setting.kind.words}, for example {setting.kind.example}.",
             )
         changes[name] = setting.convert(value) if setting.convert and value is not None else value
-    return replace(settings, **changes)  # type: ignore[type-var]  # every settings class is a dataclass
+    return replace(settings, **changes)  # pyright: ignore[reportArgumentType]  settings are dataclasses
 
 
 def split_names(value: str | Iterable[str]) -> tuple[str, ...]:
