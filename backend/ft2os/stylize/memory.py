@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 from ft2os.errors import RequestError
 from ft2os.process import MEMORY_ENV
@@ -73,7 +74,7 @@ class Job:
     fixed: int = 0
 
     @classmethod
-    def of_prepared(cls, count: int, settings: Preparation, *, grown: int = 0, **more: int) -> Job:
+    def of_prepared(cls, count: int, settings: Preparation, *, grown: int = 0, **more: Any) -> Job:
         """Of a method that prepares ``count`` Gaussians, out of which ``grown`` more may grow."""
         return cls(max_gaussians(count, settings.limit + grown), settings.views, settings.pixels, **more)
 
