@@ -1,6 +1,6 @@
 """Whether a job fits into the memory, asked before it starts, and the batch that does.
 
-A method describes what it is about to hold as a `Job` and calls ``fit_batch``: it gets the batch it wanted, a
+A method describes what it will hold as a `Job` and calls ``fit_batch``: it gets the batch it wanted, a
 smaller one where that does not fit, or a ``RequestError`` that says what is lacking and what would fit.
 The figures are estimates from measured runs, meant to be right to within a factor of two.
 """
@@ -37,7 +37,7 @@ _LEAST_VIEWS, _LEAST_PIXELS = 6, 96  # below these no advice is given: the resul
 
 @dataclass(frozen=True)
 class Job:
-    """What a run is about to hold.
+    """What a run will hold in memory.
 
     Parameters
     ----------
@@ -98,7 +98,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Fit:
-    """The batch that fits, of how many were wanted, and the bytes: needed with it, and free to use."""
+    """The batch that fits, the batch that was wanted, the bytes that it needs, and those that may be used."""
 
     batch: int
     wanted: int
