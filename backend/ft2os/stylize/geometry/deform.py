@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,7 @@ from ft2os.stylize.geometry.densify import Densifier, split_long
 from ft2os.stylize.geometry.settings import Settings
 from ft2os.stylize.geometry.shape import Shape
 from ft2os.stylize.geometry.surroundings import Surroundings
+from ft2os.stylize.history import History
 from ft2os.stylize.view_buffers import frame_of
 
 log = logging.getLogger(__name__)
@@ -54,22 +55,18 @@ class Step:
     state: Callable[[], dict[str, Any]]
 
 
-@dataclass
-class Report:
+class Report(History):
     """What a whole run did, step by step.
 
-    Parameters
+    Attributes
     ----------
-    losses : list of float
-    terms : dict of list of float
-        By name; a term that was not asked at a step repeats its last value.
     split : list of int
         Gaussians added before the start and at each of ``Settings.densify``.
     """
 
-    losses: list[float] = field(default_factory=list)
-    terms: dict[str, list[float]] = field(default_factory=dict)
-    split: list[int] = field(default_factory=list)
+    def __init__(self) -> None:
+        super().__init__()
+        self.split: list[int] = []
 
 
 def deform(
@@ -183,7 +180,7 @@ class _Run:
             shape.limit(settings.reach * self.extent, NEEDLE_ASPECT)
         self.number += 1
         values = {name: float(term.detach()) for name, term in terms.items()} | dict(figures)
-        self._keep(float(loss.detach()), values)
+        self.report.add(float(loss.detach()), values)
         return Step(self.number, settings.steps, self.report.losses[-1], values, images.detach(), self.state)
 
     def _together(self) -> None:
@@ -213,20 +210,13 @@ class _Run:
             terms["spill"] = self.surroundings.loss(shape, indices[:few], backgrounds[:few])
         return terms
 
-    def _keep(self, loss: float, values: Mapping[str, float]) -> None:
-        self.report.losses.append(loss)
-        for name, value in values.items():
-            past = self.report.terms.setdefault(name, [])
-            past += [past[-1] if past else value] * (len(self.report.losses) - 1 - len(past)) + [value]
-
     def state(self) -> dict[str, Any]:
         return {
             "number": self.number,
             "shape": self.shape.state_dict(),
             "screen_gradients": self.densifier.screen_gradients,
             "views": self.densifier.views,
-            "losses": list(self.report.losses),
-            "terms": {name: list(values) for name, values in self.report.terms.items()},
+            **self.report.copied(),
             "split": list(self.report.split),
         }
 
@@ -235,8 +225,8 @@ class _Run:
         self.densifier.screen_gradients = state["screen_gradients"].to(self.device).clone()
         self.densifier.views = state["views"].to(self.device).clone()
         self.number = int(state["number"])
-        terms = {name: list(values) for name, values in state["terms"].items()}
-        self.report = Report(list(state["losses"]), terms, list(state["split"]))
+        self.report.restore(state["losses"], state["terms"])
+        self.report.split = list(state["split"])
 
 
 def draw(

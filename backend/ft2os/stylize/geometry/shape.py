@@ -62,8 +62,8 @@ class Shape:
         extent: float = 1.0,
         device: torch.device | str = "cpu",
     ) -> None:
-        own = np.arange(len(start)) if parent is None else parent
-        self.parent = torch.from_numpy(np.array(own, np.int64)).to(device)
+        rows = np.arange(len(start)) if parent is None else parent
+        self.parent = torch.from_numpy(np.array(rows, np.int64)).to(device)
         raw = {
             "colour": start.sh[:, :1],
             "sh": start.sh[:, 1:],
