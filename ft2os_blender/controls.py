@@ -1,4 +1,4 @@
-"""The controls of the methods' settings in Blender: their properties, how they are drawn, what they ask for.
+"""The controls of the methods' settings in Blender: their properties, their drawing, the overrides they give.
 
 `ft2os.stylize.controls` describes them, beside the settings that they turn. Settings of several methods that
 share a control share its property, so a value that was turned stays when the method changes.
@@ -43,7 +43,7 @@ def draw(layout: bpy.types.UILayout, turned: bpy.types.PropertyGroup, method: st
 
 
 def _controls(method: str, preset: str) -> list[tuple[str, Control]]:
-    """Settings that have a control, each with it, in the order of the panel."""
+    """(name, control) of each setting that has a control, in the order of the panel."""
     settings = described(METHODS[method].preset(preset).settings)
     shown = [(name, setting.control) for name, setting in settings.items() if setting.control]
     return sorted(shown, key=lambda pair: pair[1].place)
@@ -68,14 +68,14 @@ def _properties(control: Control) -> dict[str, Any]:
 
 
 def _value(control: Control, name: str, **more: Any) -> Any:
-    """The property of a truth value, a whole number or a number."""
-    told = {"name": name, "description": control.doc, "default": control.default}
+    """The Blender property of a bool, an int or a float."""
+    common = {"name": name, "description": control.doc, "default": control.default}
     if isinstance(control.default, bool):
-        return BoolProperty(**told)
+        return BoolProperty(**common)
     soft = control.high if control.soft_high is None else control.soft_high
     if isinstance(control.default, int):
-        return IntProperty(**told, min=int(control.low), max=int(control.high), soft_max=int(soft))
-    return FloatProperty(**told, min=control.low, max=control.high, soft_max=soft, **more)
+        return IntProperty(**common, min=int(control.low), max=int(control.high), soft_max=int(soft))
+    return FloatProperty(**common, min=control.low, max=control.high, soft_max=soft, **more)
 
 
 def _draw(layout: bpy.types.UILayout, turned: bpy.types.PropertyGroup, control: Control) -> None:
@@ -87,8 +87,8 @@ def _draw(layout: bpy.types.UILayout, turned: bpy.types.PropertyGroup, control: 
         value.prop(turned, control.id, text=control.title, slider=True)
         return
     layout.prop(turned, control.id, text=control.title)
-    chosen = getattr(turned, control.id)
-    if isinstance(control, Named) and chosen == "named":
+    choice = getattr(turned, control.id)
+    if isinstance(control, Named) and choice == "named":
         layout.prop(turned, f"{control.id}_material")
-    if isinstance(control, Switch) and chosen == "ON":
+    if isinstance(control, Switch) and choice == "ON":
         layout.prop(turned, f"{control.id}_amount", slider=True)

@@ -29,7 +29,7 @@ def backend_folder() -> Path:
 
 
 def settings() -> Settings:
-    """What the job manager starts.
+    """The backend that the job manager starts: its Python, environment variables and log file.
 
     Raises
     ------
@@ -42,8 +42,8 @@ def settings() -> Settings:
             "No backend is installed.",
             'Press "Install backend" in the Preferences of Splat Style, or choose a Python there.',
         )
-    chosen = get()
-    env = {"FT2OS_DEVICE": chosen.device} if chosen and chosen.device != "auto" else {}
+    prefs = get()
+    env = {"FT2OS_DEVICE": prefs.device} if prefs and prefs.device != "auto" else {}
     # The CLIP method fetches a named model's weights only where that is allowed.
     env |= {"FT2OS_DOWNLOAD": "1"} if bpy.app.online_access else {"HF_HUB_OFFLINE": "1"}
     return Settings(backend.python, tuple(env.items()), log_file())
@@ -51,9 +51,9 @@ def settings() -> Settings:
 
 def log_file() -> Path:
     """Where the worker's messages go."""
-    chosen = get()
-    if chosen and chosen.log_path:
-        return Path(bpy.path.abspath(chosen.log_path))
+    prefs = get()
+    if prefs and prefs.log_path:
+        return Path(bpy.path.abspath(prefs.log_path))
     return user_folder("log") / "worker.log"
 
 
@@ -94,8 +94,8 @@ def redraw() -> None:
 
 
 def _search() -> find.Found | None:
-    chosen = get()
-    python = bpy.path.abspath(chosen.python) if chosen and chosen.python else ""
+    prefs = get()
+    python = bpy.path.abspath(prefs.python) if prefs and prefs.python else ""
     return find.discover(python, backend_folder())
 
 

@@ -89,7 +89,7 @@ class FT2OS_Advanced(bpy.types.PropertyGroup):
 
 
 class FT2OS_Scene(bpy.types.PropertyGroup):
-    """What the next stylization is asked for, and how the Splats engine draws."""
+    """The settings of the next stylization, and how the Splats engine draws."""
 
     prompt: StringProperty(
         name="Prompt",

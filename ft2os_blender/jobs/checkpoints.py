@@ -19,7 +19,7 @@ from ft2os.strict_json import read_json
 
 from .manager import user_folder
 
-STALE_S = 14 * 86400  # nobody goes on after so long
+STALE_S = 14 * 86400  # an older run is not resumed
 _STATE, _REQUEST = ".safetensors", ".json"
 _NAME = re.compile(r"[0-9a-f]{32}")
 _NEEDED = {"prompt": str, "method": str, "preset": str, "seed": int}  # what every request has
@@ -35,7 +35,7 @@ def new() -> str:
 
 
 def is_name(name: str) -> bool:
-    """Whether ``name`` is one that `new` gave: a .blend holds it, and may hold a path in its place."""
+    """Whether ``name`` came from `new`. It is read from a .blend, which may hold a path in its place."""
     return _NAME.fullmatch(name) is not None
 
 
@@ -45,7 +45,7 @@ def path(name: str) -> Path:
     Raises
     ------
     FileError
-        If ``name`` is none of ours.
+        If ``name`` did not come from `new`.
     """
     if not is_name(name):
         raise FileError("The note of a run that broke off cannot be used.", "Stylize the object anew.")

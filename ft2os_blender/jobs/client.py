@@ -102,7 +102,7 @@ class Client:
             self._greeting = self._send("initialize", greeting, None, None)
 
     def hello(self) -> Pending:
-        """Start the worker if it does not run; the `Pending` whose result is what it says of itself."""
+        """Start the worker if it does not run; the `Pending` of its answer to ``initialize``."""
         with self._lock:
             try:
                 self.start()
@@ -119,8 +119,8 @@ class Client:
     ) -> Pending:
         """Send a request, starting the worker when it does not run.
 
-        Never raises for the backend's sake: a worker that cannot be started is the `Pending`'s error, and so
-        is what cannot be said in JSON. Callbacks get a notification's params, in `pump`.
+        Errors of the backend are not raised. A worker that cannot be started becomes the `Pending`'s error,
+        and so do values that JSON cannot hold. Callbacks get a notification's params, in `pump`.
         """
         with self._lock:
             try:
@@ -285,7 +285,7 @@ class Client:
 
 
 def _version_error(server: Any) -> BackendError | None:
-    """Both halves come from one wheel; another release may mean other data than the name says."""
+    """Both halves come from one wheel. Another release may give the same names to other data."""
     try:
         protocol.check_version(server["protocol"])
         theirs = str(server["version"])

@@ -41,7 +41,7 @@ class Settings:
 
 
 def user_folder(name: str = "") -> Path:
-    """A folder of the extension's own, created; the only place where it writes unasked."""
+    """A folder of the extension's own, created if need be; it writes elsewhere only on the artist's word."""
     package = __package__.rpartition(".")[0]
     try:
         return Path(bpy.utils.extension_path_user(package, path=name, create=True))
@@ -61,8 +61,8 @@ class Manager:
     Attributes
     ----------
     settings : callable
-        Gives the present `Settings`, asked for at each request; may raise BackendError. Whoever knows them
-        puts it here.
+        Returns the present `Settings`; called at each request, may raise BackendError. ``preferences`` sets
+        it.
     """
 
     def __init__(self) -> None:
@@ -118,7 +118,7 @@ class Manager:
         return key
 
     def give_again(self, keys: set[str]) -> bool:
-        """Give a new worker what the one before it had; False where a file has made room meanwhile."""
+        """Give a new worker the data of the one before it; False where a file was removed to make room."""
         with self._lock:
             paths = {key: self.folder() / f"{key}.npy" for key in keys}
             if not all(path.exists() for path in paths.values()):
@@ -144,7 +144,7 @@ class Manager:
             return str(self._file(name, look.save))
 
     def forget(self) -> None:
-        """Put everything anew at its next use: the worker said that it does not have something."""
+        """Give the worker all data again at its next use; called when it has lost some."""
         with self._lock:
             self._put = (-1, set())
 
@@ -154,7 +154,7 @@ class Manager:
         Raises
         ------
         FileError
-            If it cannot be made.
+            If it cannot be created.
         """
         with self._lock:
             if self._folder is None or not self._folder.is_dir():

@@ -13,7 +13,7 @@ Callback = Callable[[dict[str, Any]], None]
 
 
 class Sender(Protocol):
-    """What a request needs of the one who sent it: see `client.Client`."""
+    """What a request needs of its sender, see `client.Client`."""
 
     def pump(self) -> None:
         """Run the callbacks that came in; main thread only."""
@@ -84,7 +84,7 @@ class Pending:
         self._sender.cancel(self.id)
 
     def finish(self, result: Any = None, error: Ft2osError | None = None) -> None:
-        """The sender's word that it has ended; only the first counts."""
+        """Note how the request ended. The sender calls this; only the first call counts."""
         if not self.done:
             self.result, self.error = result, error
             self._done.set()

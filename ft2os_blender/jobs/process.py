@@ -59,7 +59,7 @@ def spawn(python: str, env: dict[str, str], log_path: Path) -> subprocess.Popen:
 
 
 def environment(inherited: dict[str, str], extra: dict[str, str]) -> dict[str, str]:
-    """The worker's environment: nothing that points a Python at Blender's own files."""
+    """The worker's environment, without the variables that point Python at Blender's own files."""
     env = {k: v for k, v in inherited.items() if not k.startswith("PYTHON") and k != "__PYVENV_LAUNCHER__"}
     env |= {
         "PYTHONUTF8": "1",
@@ -78,7 +78,7 @@ def explain_exit(python: str, code: int | None, log_tail: str, greeted: bool) ->
     """
     if greeted:
         return WorkerDied(
-            f"The backend stopped unexpectedly ({_how(code)}); the scene is unchanged.",
+            f"The backend stopped unexpectedly ({_exit_text(code)}); the scene is unchanged.",
             "Try again: it starts anew by itself; the log file says more.",
         )
     if "No module named ft2os" in log_tail or "No module named 'ft2os'" in log_tail:
@@ -86,7 +86,7 @@ def explain_exit(python: str, code: int | None, log_tail: str, greeted: bool) ->
     lines = [line.strip() for line in log_tail.splitlines() if line.strip()]
     if "Traceback" in log_tail:
         return BackendError(f"The backend cannot start: {lines[-1]}", CHOOSE)
-    return BackendError(f"{python} is not a Python with ft2os ({_how(code)}).", CHOOSE)
+    return BackendError(f"{python} is not a Python with ft2os ({_exit_text(code)}).", CHOOSE)
 
 
 def read_tail(path: Path, start: int, limit: int = 8192) -> str:
@@ -108,7 +108,7 @@ def _rotate(path: Path) -> None:
         pass  # no log yet, or another Blender holds it: append
 
 
-def _how(code: int | None) -> str:
+def _exit_text(code: int | None) -> str:
     if code is None:
         return "no answer"
     return f"signal {-code}" if code < 0 else f"exit code {code}"

@@ -24,10 +24,10 @@ class FT2OS_OT_apply_transform(bpy.types.Operator):
 
     @guarded
     def execute(self, context: bpy.types.Context) -> set[str]:
-        chosen = objects.splats(context.selected_objects)
-        for obj in chosen:  # all of them or none
+        selected = objects.splats(context.selected_objects)
+        for obj in selected:  # all of them or none
             bake.check(obj)
-        done = [obj for obj in chosen if bake.bake(obj)]
+        done = [obj for obj in selected if bake.bake(obj)]
         if done:
             self.report({"INFO"}, f"Applied the transform of {', '.join(obj.name for obj in done)}")
         else:

@@ -40,10 +40,10 @@ class FT2OS_OT_install_backend(bpy.types.Operator):
                 "Installing the backend needs the network, and Blender may not use it.",
                 'Turn on "Allow Online Access" in Preferences > System > Network.',
             )
-        chosen = preferences.get()
+        prefs = preferences.get()
         wheel = install.bundled_wheel(_EXTENSION)
-        base = find.base_python(bpy.path.abspath(chosen.base_python) if chosen.base_python else "")
-        preferences.start_install(install.Installer(base, preferences.backend_folder(), wheel, chosen.extra))
+        base = find.base_python(bpy.path.abspath(prefs.base_python) if prefs.base_python else "")
+        preferences.start_install(install.Installer(base, preferences.backend_folder(), wheel, prefs.extra))
         self.report({"INFO"}, f"Installing the backend from {base}")
         return {"FINISHED"}
 
@@ -90,18 +90,18 @@ class FT2OS_OT_test_backend(bpy.types.Operator):
 
 
 def _take(pending: Pending) -> bool:
-    """Note what the backend said of itself; True."""
+    """Note the backend's answer to a Test; True."""
     if pending.error is not None:
         state.tested = state.Tested("fails", str(pending.error))
         show_error(bpy.context, pending.error)
     elif pending.result is not None:
-        said = pending.result
-        offered = said.get("methods", {})
+        server = pending.result
+        offered = server.get("methods", {})
         runnable = [name for name, presets in offered.items() if None in presets.values()]
         methods = ", ".join(runnable) or "none"
         state.tested = state.Tested(
             "works",
-            f"ft2os {said['version']}, {said['rasterizer']} on {said['device']}, methods: {methods} "
+            f"ft2os {server['version']}, {server['rasterizer']} on {server['device']}, methods: {methods} "
             f"({time.strftime('%H:%M:%S')})",
         )
     preferences.redraw()

@@ -75,24 +75,20 @@ class FT2OS_OT_look_through(bpy.types.Operator):
     bl_options = {"REGISTER", "UNDO"}
 
     camera: StringProperty(name="Camera")
-    step: EnumProperty(
-        name="Step",
-        items=[("NONE", "This", ""), ("NEXT", "Next", ""), ("BACK", "Previous", "")],
-        default="NONE",
-    )
+    step: EnumProperty(name="Step", items=STEPS, default="NONE")
 
     @guarded
     def execute(self, context: bpy.types.Context) -> set[str]:
         every = cameras.of_scene(context.scene.objects)
         if not every:
             raise RequestError("The scene has no cameras.", "Import some, or add one.")
-        chosen = context.scene.objects.get(self.camera) if self.camera else context.scene.camera
+        camera = context.scene.objects.get(self.camera) if self.camera else context.scene.camera
         if self.step != "NONE":
-            at = every.index(chosen) if chosen in every else -1
-            chosen = every[(at + (1 if self.step == "NEXT" else -1)) % len(every)]
-        if chosen not in every:
+            at = every.index(camera) if camera in every else -1
+            camera = every[(at + (1 if self.step == "NEXT" else -1)) % len(every)]
+        if camera not in every:
             raise RequestError(f"There is no camera {self.camera}.", "Choose another one.")
-        cameras.look_through(context.scene, chosen)
+        cameras.look_through(context.scene, camera)
         for area in context.screen.areas if context.screen is not None else ():
             if area.type == "VIEW_3D":
                 area.spaces.active.region_3d.view_perspective = "CAMERA"
@@ -102,13 +98,13 @@ class FT2OS_OT_look_through(bpy.types.Operator):
 def _captured(context: bpy.types.Context, which: str) -> list:
     root = _root_of_scene(context)
     if which == "CAPTURE":
-        chosen = cameras.of_scene(root.children if root is not None else ())
+        exported = cameras.of_scene(root.children if root is not None else ())
     else:
-        chosen = cameras.of_scene(context.selected_objects)
+        exported = cameras.of_scene(context.selected_objects)
     if which != "ANIMATION":
-        if not chosen:
+        if not exported:
             raise RequestError("There are no such cameras.", "Select a camera, or export the animation.")
-        return [_at_this_frame(context, root, camera, camera.name) for camera in chosen]
+        return [_at_this_frame(context, root, camera, camera.name) for camera in exported]
     if context.scene.camera is None:
         raise RequestError("The scene has no camera.", "Add one, or make one the active one.")
     scene, before = context.scene, context.scene.frame_current
@@ -126,20 +122,20 @@ def _at_this_frame(context, root: bpy.types.Object | None, camera: bpy.types.Obj
     depsgraph = context.evaluated_depsgraph_get()
     render = context.scene.render
     scale = render.resolution_percentage / 100
-    own = cameras.intrinsics(camera)
+    intrinsics = cameras.intrinsics(camera)
     size = int(render.resolution_x * scale), int(render.resolution_y * scale)
     frame = build.turn("-Y") if root is None else root.evaluated_get(depsgraph).matrix_world
     view = cameras.captured(camera, depsgraph, np.array(frame, np.float64), size, name)
-    if own is not None and camera.animation_data is None:  # a capture's own pictures, not the render's
-        return type(view)(view.viewmat, *own, name)
+    if intrinsics is not None and camera.animation_data is None:  # the capture's pictures, not the render's
+        return type(view)(view.viewmat, *intrinsics, name)
     return view
 
 
 def _root(context: bpy.types.Context) -> bpy.types.Object:
     """The Empty of the active object's scene; a new one where nothing was imported."""
-    found = _root_of_scene(context)
-    if found is not None:
-        return found
+    root = _root_of_scene(context)
+    if root is not None:
+        return root
     root = bpy.data.objects.new("Cameras", None)
     root.matrix_basis = build.turn("-Y")
     root.ft2os.is_root = True

@@ -1,4 +1,4 @@
-"""A file on its way through the backend, listed beside the stylizations: Blender goes on meanwhile."""
+"""A file that the backend converts, listed beside the stylizations. Blender can be used meanwhile."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class ConvertJob(ListedJob):
             self._then(self._conversion.finish())
         except Ft2osError as error:
             self.error = error
-            if error.code != CancelledError.code:  # who pressed Cancel knows it
+            if error.code != CancelledError.code:  # no error where the artist pressed Cancel
                 show_error(bpy.context, error)
         finally:
             self._conversion.clean()

@@ -63,22 +63,24 @@ class FT2OS_OT_export_scene(bpy.types.Operator, ExportHelper):
     @guarded
     def execute(self, context: bpy.types.Context) -> set[str]:
         context.view_layer.update()  # world matrices of what was moved a moment ago
-        found = collect.collect(self._chosen(context), with_looks=self.with_looks)
+        collected = collect.collect(self._objects(context), with_looks=self.with_looks)
         path = Path(bpy.path.abspath(self.filepath))
-        saved = files.save(path, found.gaussians, labels=found.labels or None, inherit=found.inherit)
-        said = f"Exported {len(found.gaussians):,} Gaussians to {path.name}"
+        saved = files.save(
+            path, collected.gaussians, labels=collected.labels or None, inherit=collected.inherit
+        )
+        message = f"Exported {len(collected.gaussians):,} Gaussians to {path.name}"
         file_format = saved.file_format if isinstance(saved, files.Conversion) else saved
-        said += f"; lost: {file_format.lost()}" if file_format.lost() else ""
+        message += f"; lost: {file_format.lost()}" if file_format.lost() else ""
         if isinstance(saved, files.Conversion):
-            watch([ConvertJob(saved, "Export", lambda _: tell(said))])
+            watch([ConvertJob(saved, "Export", lambda _: tell(message))])
             return {"FINISHED"}
-        if found.warning is not None and file_format.exact:
-            show_error(context, found.warning)
-            self.report({"WARNING"}, str(found.warning))
-        self.report({"INFO"}, said)
+        if collected.warning is not None and file_format.exact:
+            show_error(context, collected.warning)
+            self.report({"WARNING"}, str(collected.warning))
+        self.report({"INFO"}, message)
         return {"FINISHED"}
 
-    def _chosen(self, context: bpy.types.Context) -> list[bpy.types.Object]:
+    def _objects(self, context: bpy.types.Context) -> list[bpy.types.Object]:
         if self.collection:
             named = bpy.data.collections.get(self.collection)
             if named is None:

@@ -69,18 +69,18 @@ class FT2OS_OT_import_scene(bpy.types.Operator, ImportHelper):
         for error in errors:
             show_error(context, error)
             self.report({"ERROR"}, str(error))
-        here = [found for found in loaded if not isinstance(found, files.Conversion)]
-        if here:
-            self.report({"INFO"}, _show(here, self.up, self.centred))
-        up, centred = self.up, self.centred  # the operator does not live as long
-        elsewhere = [found for found in loaded if isinstance(found, files.Conversion)]
+        scenes = [item for item in loaded if not isinstance(item, files.Conversion)]
+        if scenes:
+            self.report({"INFO"}, _show(scenes, self.up, self.centred))
+        up, centred = self.up, self.centred  # the operator is gone when a conversion ends
+        conversions = [item for item in loaded if isinstance(item, files.Conversion)]
 
         def arrived(scene: Scene) -> None:
-            said = _show([scene], up, centred)
+            message = _show([scene], up, centred)
             push_undo("Import Splats")
-            tell(said)
+            tell(message)
 
-        watch([ConvertJob(found, "Import", arrived) for found in elsewhere])
+        watch([ConvertJob(conversion, "Import", arrived) for conversion in conversions])
         return {"FINISHED"}
 
     def _paths(self) -> list[str]:
@@ -104,19 +104,19 @@ class FT2OS_OT_import_scene(bpy.types.Operator, ImportHelper):
 
 
 def _show(scenes: list[Scene], up: str, centred: bool) -> str:
-    """Make objects of scenes and select the first; what to say of it."""
+    """Make objects of scenes and select the first; the message for the artist."""
     context = bpy.context
     if context.mode != "OBJECT":
         bpy.ops.object.mode_set(mode="OBJECT")
-    made = []
+    new = []
     for scene in scenes:
-        made += objects.splats(build.add_scene(context, scene, up, centred).children)
+        new += objects.splats(build.add_scene(context, scene, up, centred).children)
     for obj in context.selected_objects:
         obj.select_set(False)
-    made[0].select_set(True)
-    context.view_layer.objects.active = made[0]
-    count = sum(len(obj.data.points) for obj in made)
-    return f"Imported {count:,} Gaussians as {len(made)} objects"
+    new[0].select_set(True)
+    context.view_layer.objects.active = new[0]
+    count = sum(len(obj.data.points) for obj in new)
+    return f"Imported {count:,} Gaussians as {len(new)} objects"
 
 
 class FT2OS_FH_splats(bpy.types.FileHandler):

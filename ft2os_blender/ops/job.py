@@ -91,7 +91,7 @@ class StylizeJob(ListedJob):
         )
 
     def _send_again(self) -> bool:
-        """A job that only waited does not fall with the one that killed the worker."""
+        """Send a job again that was waiting when another one killed the worker; whether that was done."""
         if self._begun or self._cancelling or self._sent_again:
             return False
         if not isinstance(self._pending.error, WorkerDied):
@@ -126,7 +126,7 @@ class StylizeJob(ListedJob):
             return
         try:
             look = Look.load(Path(path))
-        except Ft2osError as error:  # the next one will do
+        except Ft2osError as error:  # the next preview takes its place
             log.info("no live look: %s", error)
             return
         rows, now = look.parent, looks.point_ids(obj.data)
@@ -148,13 +148,13 @@ class StylizeJob(ListedJob):
         self._forget_entry()
         try:
             self._keep_checkpoint()
-        except Ft2osError as error:  # it costs the way back, not the result
+        except Ft2osError as error:  # the run cannot go on then, but its result counts
             log.warning("%s", error)
         try:
             self._take()
         except Ft2osError as error:
             self.error = error
-            if not isinstance(error, CancelledError):  # who pressed Cancel knows it
+            if not isinstance(error, CancelledError):  # no error where the artist pressed Cancel
                 show_error(bpy.context, error)
         finally:
             growing.drop(self._uid)
@@ -182,7 +182,7 @@ class StylizeJob(ListedJob):
         push_undo(f"Stylize: {item.name}")
 
     def _keep_checkpoint(self) -> None:
-        """A run that ended needs its checkpoint no more; one that broke off leaves it with its object."""
+        """Drop the checkpoint of a run that ended well; note that of one that broke off on its object."""
         name = self.checkpoint
         if not name:
             return
@@ -192,7 +192,7 @@ class StylizeJob(ListedJob):
             checkpoints.drop(name)
         elif checkpoints.keep(name, request.kept_part(self._params)):
             obj.ft2os.unfinished = name
-            push_undo("Stylize: broken off")  # so that undoing something else later leaves the offer
+            push_undo("Stylize: broken off")  # so that undoing a later step keeps the note
         if ended and obj is not None and obj.ft2os.unfinished == name:
             obj.ft2os.unfinished = ""
 
@@ -203,14 +203,14 @@ class StylizeJob(ListedJob):
 
     def _object(self) -> bpy.types.Object | None:
         """The object; after its file was opened again, the one of its name with the very same points."""
-        found = next((o for o in bpy.data.objects if o.session_uid == self._uid), None)
-        if found is not None:
-            return found
-        found = bpy.data.objects.get(self._name)
-        if not objects.is_splat(found) or len(found.data.points) != len(self._ids):
+        obj = next((o for o in bpy.data.objects if o.session_uid == self._uid), None)
+        if obj is not None:
+            return obj
+        obj = bpy.data.objects.get(self._name)
+        if not objects.is_splat(obj) or len(obj.data.points) != len(self._ids):
             return None
-        if not np.array_equal(attributes.read(found.data, "position"), self._positions):
+        if not np.array_equal(attributes.read(obj.data, "position"), self._positions):
             return None
         growing.drop(self._uid)
-        self._uid = found.session_uid
-        return found
+        self._uid = obj.session_uid
+        return obj

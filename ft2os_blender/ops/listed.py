@@ -1,4 +1,4 @@
-"""What the panel lists while it runs: a number, a title, a stage with its bar, a way out.
+"""A job as the panel lists it: a number, a title, a stage with its bar, a button that cancels.
 
 A job is a plain object with ``poll()``: a timer, an operator without a window and a test drive it alike.
 """
@@ -81,7 +81,7 @@ class ListedJob:
             return
         if not self._cancelling:
             entry.stage = str(params.get("stage", "")).capitalize()
-        # Stages may count anew; a bar that goes back looks like a fault.
+        # A stage may count from 0 again; a bar that goes back looks like a fault.
         entry.factor = max(entry.factor, params.get("step", 0) / max(params.get("total") or 1, 1))
         eta = params.get("eta_s")
         entry.remaining = -1.0 if eta is None else eta

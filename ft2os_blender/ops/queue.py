@@ -39,7 +39,7 @@ def watch(begun: Sequence[ListedJob]) -> None:
 
 
 def push_undo(message: str) -> None:
-    """What a job brings comes outside of any operator, and must be undoable like one."""
+    """Push an undo step: a job ends outside of any operator, and its result must be undoable all the same."""
     try:
         bpy.ops.ed.undo_push(message=message)
     except RuntimeError:

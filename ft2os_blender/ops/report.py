@@ -24,7 +24,7 @@ class _Warnings(logging.Handler):
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
-        self.messages: dict[str, None] = {}  # in order, each once: a lens a camera says the same
+        self.messages: dict[str, None] = {}  # in order, each once: every lens gives the same warning
 
     def emit(self, record: logging.LogRecord) -> None:
         self.messages[record.getMessage()] = None
@@ -67,7 +67,7 @@ def guarded(execute: Callable) -> Callable:
 
 
 class FT2OS_OT_tell(bpy.types.Operator):
-    """Say in the status bar what came of a job; only an operator can"""
+    """Report the result of a job in the status bar, which only an operator can"""
 
     bl_idname = "ft2os.tell"
     bl_label = "Tell"

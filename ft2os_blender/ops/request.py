@@ -1,4 +1,4 @@
-"""What the backend is asked for: an object, the words and settings of the panel, the capture's cameras."""
+"""The parameters of a stylization: an object, the panel's words and settings, the capture's cameras."""
 
 from __future__ import annotations
 
@@ -65,9 +65,9 @@ def again(context: bpy.types.Context, obj: bpy.types.Object, checkpoint: str) ->
 
 
 def kept_part(params: dict) -> dict:
-    """What of a request to keep for `again`: all but the files of this session, and what tells the path."""
-    left = ("target", "context", "out", "checkpoint")
-    return {name: value for name, value in params.items() if name not in left}
+    """The part of a request to keep for `again`: all but this session's files and the checkpoint's path."""
+    dropped = ("target", "context", "out", "checkpoint")
+    return {name: value for name, value in params.items() if name not in dropped}
 
 
 def lacking(settings: bpy.types.PropertyGroup) -> MissingError | None:
@@ -98,7 +98,7 @@ def _things(context: bpy.types.Context, obj: bpy.types.Object) -> dict:
     shown = [other for other in objects.splats(context.visible_objects) if other != obj]
     around = []
     for other in shown:
-        with suppress(RequestError):  # what cannot be drawn is not there to be seen
+        with suppress(RequestError):  # an object that cannot be drawn hides nothing
             around.append(_instance(other))
     return {
         "target": {**_instance(obj), "look": None},

@@ -38,11 +38,11 @@ class FT2OS_OT_separate(bpy.types.Operator):
         obj = context.object
         if context.mode != "OBJECT":
             bpy.ops.object.mode_set(mode="OBJECT")
-        made = _by_group(obj) if self.by == "GROUP" else _by_selection(obj)
-        for part in (obj, *made):
+        new = _by_group(obj) if self.by == "GROUP" else _by_selection(obj)
+        for part in (obj, *new):
             parts.centre(part)
             display.show(part)
-        self.report({"INFO"}, f"Made {len(made)} new objects from {obj.name}")
+        self.report({"INFO"}, f"Made {len(new)} new objects from {obj.name}")
         return {"FINISHED"}
 
 
@@ -61,21 +61,21 @@ def _by_selection(obj: bpy.types.Object) -> list[bpy.types.Object]:
 def _by_group(obj: bpy.types.Object) -> list[bpy.types.Object]:
     """The largest group stays in the object, so that whatever points to it still has one."""
     ids = attributes.read(obj.data, objects.GROUP)
-    if ids is None or len(found := np.unique(ids)) < 2:
+    if ids is None or len(group_ids := np.unique(ids)) < 2:
         raise RequestError(f"{obj.name} has no groups to separate.", "Separate the selected points instead.")
     labels = build.group_names(build.root_of(obj))
-    largest = max(found, key=lambda i: np.count_nonzero(ids == i))
-    made = []
-    for group_id in found:
+    largest = max(group_ids, key=lambda i: np.count_nonzero(ids == i))
+    new = []
+    for group_id in group_ids:
         name = labels.get(int(group_id)) or (build.REST if group_id < 0 else f"Group {group_id}")
         part = obj
         if group_id != largest:
             part = parts.take(obj, ids == group_id, name)
-            made.append(part)
+            new.append(part)
         part.ft2os.label, part.ft2os.group_id = name, int(group_id)
     parts.keep(obj, ids == largest)
     obj.name = obj.ft2os.label
-    return made
+    return new
 
 
 CLASSES = (FT2OS_OT_separate,)

@@ -17,8 +17,8 @@ from .report import guarded
 
 def targets(context: bpy.types.Context) -> list[bpy.types.Object]:
     """What Stylize works on: the active splat object, then the other selected ones."""
-    chosen = dict.fromkeys((context.object, *context.selected_objects))
-    return objects.splats(chosen)
+    selected = dict.fromkeys((context.object, *context.selected_objects))
+    return objects.splats(selected)
 
 
 def unfinished(context: bpy.types.Context) -> str:

@@ -63,7 +63,7 @@ class Film:
 
 
 def film(scene: bpy.types.Scene) -> Film:
-    """The film of a scene, cheap enough to be asked for at every redraw."""
+    """The film of a scene, cheap enough to be read at every redraw."""
     behind = None
     if not scene.render.film_transparent:
         behind = tuple(float(value) for value in colour.to_display(background(scene)))
@@ -79,9 +79,9 @@ def scene(
     ----------
     depsgraph : Depsgraph
     growing : bool
-        Draw the objects that a job is working on in what it has so far.
+        Draw an object that a job works on in its growing look.
     known : mapping, optional
-        Of objects by their session_uid: these are not read.
+        What the worker has of objects, by their session_uid: these are not read.
     """
     read: dict[int, tuple] = {}  # by session_uid: an object is read once, however many instances it has
     items, problems, count = [], [], 0

@@ -41,7 +41,7 @@ class Latest:
         self._name = name
         self._known: dict[int, gather.Known] = {}
         self._instances: list[dict] | None = None  # None: the scene changed
-        self._asked = ""  # the last shot, as JSON
+        self._last_shot = ""  # that was asked for, as JSON
         self._pending: Pending | None = None
         self._size = (0, 0)  # of the pending picture
 
@@ -53,15 +53,15 @@ class Latest:
                 self._known.pop(uid, None)
                 for known in self._known.values():
                     known.looks.pop(uid, None)
-        self._instances, self._asked = None, ""
+        self._instances, self._last_shot = None, ""
 
     def forget(self) -> None:
         """Read everything again for the next picture."""
         self._known.clear()
-        self._instances, self._asked = None, ""
+        self._instances, self._last_shot = None, ""
 
     def ask(self, depsgraph: bpy.types.Depsgraph, view: View) -> Pending | None:
-        """Ask for a picture, if another one is wanted than was asked for last and none is on its way.
+        """Ask for a picture, if the view or the scene has changed since the last one and none is on its way.
 
         Raises
         ------
@@ -72,9 +72,9 @@ class Latest:
             return None
         shot = request.shot(view, gather.film(depsgraph.scene))
         wanted = json.dumps(shot)  # a text, so that a matrix of NaN equals itself
-        if wanted == self._asked:
+        if wanted == self._last_shot:
             return None
-        self._asked = wanted
+        self._last_shot = wanted
         if self._instances is None:
             self._instances = self._gathered(depsgraph)
         self._pending, self._path = request.ask(self._instances, shot, self._name)
@@ -94,20 +94,20 @@ class Latest:
         pending, self._pending = self._pending, None
         if pending.error is None:
             return request.picture(self._path, self._size)
-        asked = self._asked
-        self.forget()  # it was killed, or lost data or their files
+        last_shot = self._last_shot
+        self.forget()  # the worker was killed, or lost data or their files
         if isinstance(pending.error, UnknownDataError):
             manager.forget()
             return None
-        self._asked = asked  # the same again would fail again, at every redraw
+        self._last_shot = last_shot  # to ask for the same would fail again, at every redraw
         raise pending.error
 
     def _gathered(self, depsgraph: bpy.types.Depsgraph) -> list[dict]:
-        """The scene as instances, and from now on known."""
+        """The scene as instances, which are remembered as known."""
         shown = gather.scene(depsgraph, growing=True, known=self._known)
         self.problems = " ".join(map(str, shown.problems))
         instances = request.instances(shown.items)
-        known: dict[int, gather.Known] = {}  # without what is hidden now: nothing is reported of that
+        known: dict[int, gather.Known] = {}  # without what is hidden now: Blender reports no change of it
         for item, instance in zip(shown.items, instances, strict=True):
             before = self._known.get(item.uid) or gather.Known(instance["data"], {})
             known[item.uid] = before

@@ -79,7 +79,7 @@ def _look_file(look) -> str | None:
 
 
 def _make_room(path: Path, size: int) -> None:
-    """Let the file have at least ``size`` bytes; never shrink it: the last picture may still be mapped."""
+    """Make the file at least ``size`` bytes long; never shorten it, as the last picture may be mapped."""
     try:
         with open(path, "ab") as file:
             if hasattr(os, "posix_fallocate"):  # writing to a mapped hole on a full disk kills a process
@@ -119,7 +119,7 @@ def draw(
                 raise CancelledError
         if last or not isinstance(pending.error, UnknownDataError | WorkerDied):
             break
-        manager.forget()  # it was killed while idle, or lost data and their files: put all again, once
+        manager.forget()  # the worker was killed while idle, or lost data: give it all again, once
     if pending.error is not None:
         raise pending.error
     return picture(out, (view.width, view.height))

@@ -34,7 +34,7 @@ class Viewport:
     def draw(
         self, engine: bpy.types.RenderEngine, context: bpy.types.Context, depsgraph: bpy.types.Depsgraph
     ) -> None:
-        """Draw what there is; ask for more where it is not what is wanted."""
+        """Draw the latest picture; ask for another where it is out of date."""
         try:
             try:
                 self._receive(engine)

@@ -1,7 +1,7 @@
 """A thin layer over point attributes: NumPy arrays in, NumPy arrays out, one ``foreach`` call each.
 
 It knows which attributes splats and looks have and of which type; what they mean is for ``objects`` and
-``looks``. An attribute of another type is somebody else's, or a file's that was made to trip us: it counts as
+``looks``. An attribute of another type belongs to somebody else, or to a file that means harm: it counts as
 absent. It also knows the portable way to make a point cloud of N points.
 """
 
@@ -160,8 +160,8 @@ def _evaluated(name: str, data: bpy.types.ID, points: Callable) -> bpy.types.Poi
         tree.interface.new_socket("Geometry", in_out="OUTPUT", socket_type="NodeSocketGeometry")
         info = tree.nodes.new("GeometryNodeObjectInfo")
         info.inputs["Object"].default_value = source
-        made = points(tree, info.outputs["Geometry"])
-        tree.links.new(made, tree.nodes.new("NodeGroupOutput").inputs[0])
+        geometry = points(tree, info.outputs["Geometry"])
+        tree.links.new(geometry, tree.nodes.new("NodeGroupOutput").inputs[0])
         modifier = carrier.modifiers.new("Points", "NODES")
         modifier.node_group = tree
         with bpy.context.temp_override(object=carrier, active_object=carrier, selected_objects=[carrier]):

@@ -1,4 +1,4 @@
-"""An object's own transform put into its points: places, turns, sizes, colours by direction, looks and all.
+"""Applies an object's transform to its points: positions, rotations, scales, bands, and all of its looks.
 
 Blender's own Apply moves points and leaves covariances and colours as they were.
 """
@@ -14,9 +14,11 @@ from ft2os.gaussians import Gaussians
 
 from . import animation, attributes, axes, display, looks, objects
 
+_MOVED = ("means", "quats", "scales")  # what a transform changes, besides the bands
+
 
 def check(obj: bpy.types.Object) -> None:
-    """Ask before anything is changed whether `bake` can do it.
+    """Refuse what `bake` cannot do, before anything is changed.
 
     Raises
     ------
@@ -74,29 +76,24 @@ def _own(obj: bpy.types.Object) -> np.ndarray:
 
 
 def _bake_look(cloud: bpy.types.PointCloud, matrix: np.ndarray) -> None:
-    """A look's two states; it may have the target of some attributes only."""
-    base = attributes.read(cloud, "radiance:base")
-    degree = objects.degree(cloud)
-    bands = [attributes.read(cloud, f"radiance:sh_{k}") for k in range((degree + 1) ** 2 - 1)]
+    """A look's two states and its parents' places; it may have the target of some columns only."""
+    columns = looks.read_columns(cloud)
+    count = (objects.degree(cloud) + 1) ** 2 - 1  # bands of an incomplete degree stay as they are
+    bands = columns.get("sh", np.empty((len(cloud.points), 0, 3), np.float32))[:, :count]
     neutral = Gaussians(
-        means=attributes.read(cloud, "position"),
-        quats=attributes.read(cloud, "rotation"),
-        scales=attributes.read(cloud, "scale"),
-        opacities=base[:, 3].copy(),
-        sh=np.stack([base[:, :3], *bands], axis=1),
+        **{name: columns[name] for name in (*_MOVED, "opacities")},
+        sh=np.concatenate([columns["dc"][:, None], bands], axis=1),
     )
-    moved = transforms.apply(neutral, matrix)
-    _write(cloud, moved)
-    then = attributes.read(cloud, looks.PARENT_POSITION)
-    if then is not None:
-        then = transforms.apply(neutral.replace(means=then), matrix).means
-        attributes.write(cloud, looks.PARENT_POSITION, then)
-    found = {name: attributes.read(cloud, f"target:{name}") for name in ("means", "quats", "scales")}
-    target = neutral.replace(**{name: values for name, values in found.items() if values is not None})
-    target = transforms.apply(target, matrix)
-    for name, values in found.items():
-        if values is not None:
-            attributes.write(cloud, f"target:{name}", getattr(target, name))
+    targets = [name for name in _MOVED if f"target_{name}" in columns]
+    target = neutral.replace(**{name: columns[f"target_{name}"] for name in targets})
+    moved, moved_target = transforms.apply(neutral, matrix), transforms.apply(target, matrix)
+    changed = {name: getattr(moved, name) for name in _MOVED} | {"sh": moved.sh[:, 1:]}
+    changed |= {f"target_{name}": getattr(moved_target, name) for name in targets}
+    looks.write_columns(cloud, changed)
+    places = attributes.read(cloud, looks.PARENT_POSITION)
+    if places is not None:
+        places = transforms.apply(neutral.replace(means=places), matrix).means
+        attributes.write(cloud, looks.PARENT_POSITION, places)
 
 
 def _write(cloud: bpy.types.PointCloud, gaussians: Gaussians) -> None:

@@ -141,7 +141,8 @@ def turn(up: str) -> Matrix:
 
 
 def _root(name: str, collection: bpy.types.Collection, loaded, up: str) -> bpy.types.Object:
-    root = bpy.data.objects.new(f"{name} Scene", None)  # a scene of one object leaves it the plain name
+    # The plain name is left for the object of a scene that has only one.
+    root = bpy.data.objects.new(f"{name} Scene", None)
     root.matrix_basis = turn(up)
     low, high = objects.spread(loaded.gaussians.means)
     root.empty_display_size = float(max((high - low).max() / 4, 1e-3))
@@ -169,9 +170,9 @@ def add_cameras(
         return
     folder = bpy.data.collections.new(f"{collection.name} Cameras")
     collection.children.link(folder)
-    made = cameras.add_cameras(views, folder, root)
-    for camera in {obj.data for obj in made}:
+    added = cameras.add_cameras(views, folder, root)
+    for camera in {obj.data for obj in added}:
         camera.display_size = root.empty_display_size / 4
     _hide(context.view_layer.layer_collection, folder)  # dozens of frusta in front of the scene
     if context.scene.camera is None:
-        cameras.look_through(context.scene, made[0])
+        cameras.look_through(context.scene, added[0])

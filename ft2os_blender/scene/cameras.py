@@ -23,7 +23,7 @@ log = logging.getLogger("ft2os")
 SENSOR_MM = 36.0
 _MAX_SIDE = 65536  # pixels, as Blender's own render settings
 SIZE = "ft2os_size"  # custom properties on the camera data: the capture's pixels,
-ASPECT = "ft2os_aspect"  # and how tall each is for its width
+ASPECT = "ft2os_aspect"  # and the height of one over its width
 
 
 def add_cameras(
@@ -31,7 +31,7 @@ def add_cameras(
 ) -> list[bpy.types.Object]:
     """One camera object a view, named after its image; views with the same lens share the camera data."""
     lenses: dict[tuple, bpy.types.Camera] = {}
-    made = []
+    added = []
     for view in cameras:
         # A photo hangs on the camera data, so only views without one can share theirs.
         key = (view.width, view.height, view.photo, *np.round(view.K[[0, 1, 0, 1], [0, 1, 2, 2]], 3).tolist())
@@ -41,8 +41,8 @@ def add_cameras(
         obj.parent = parent
         obj.matrix_basis = Matrix(np.linalg.inv(view.viewmat.astype(np.float64)) @ axes.CAMERA_FLIP)
         collection.objects.link(obj)
-        made.append(obj)
-    return made
+        added.append(obj)
+    return added
 
 
 def lens(view: Camera) -> bpy.types.Camera:
@@ -63,7 +63,7 @@ def lens(view: Camera) -> bpy.types.Camera:
 
 
 def _hang(photo: Path, data: bpy.types.Camera) -> None:
-    """The photo behind the scene, half seen; a picture that Blender cannot open is left out."""
+    """Show the photo behind the scene, half transparent; leave out a picture that Blender cannot open."""
     try:
         image = bpy.data.images.load(str(photo), check_existing=True)
     except RuntimeError:
@@ -132,7 +132,7 @@ def intrinsics(obj: bpy.types.Object) -> tuple[np.ndarray, int, int] | None:
 
 
 def _picture(data: bpy.types.Camera) -> tuple[int, int, float] | None:
-    """What an imported camera remembers: width, height, and how tall a pixel is; None if it is not that."""
+    """(width, height, aspect of a pixel) as noted on an imported camera; None where that is not there."""
     try:
         width, height = (int(value) for value in data[SIZE])
         tall = float(data.get(ASPECT, 1.0))
@@ -143,7 +143,7 @@ def _picture(data: bpy.types.Camera) -> tuple[int, int, float] | None:
 
 
 def size_of(photo: Path) -> tuple[int, int]:
-    """Blender reads a picture's size; its Python has no library for that."""
+    """(width, height) of a photo. Blender reads it, since its Python has no library for that."""
     import imbuf
 
     try:

@@ -31,22 +31,22 @@ class Collected:
     warning: FileError | None = None
 
 
-def collect(chosen: list[bpy.types.Object], *, with_looks: bool = True) -> Collected:
-    """Everything in ``chosen`` in the axes of the scene that the first object came from.
+def collect(objs: list[bpy.types.Object], *, with_looks: bool = True) -> Collected:
+    """The splat objects among ``objs``, in the axes of the scene that the first object came from.
 
     Raises
     ------
     RequestError
         If there is no splat object, or a transform is more than a turn, a move and an even scale.
     """
-    chosen = objects.splats(chosen)
-    if not chosen:
+    objs = objects.splats(objs)
+    if not objs:
         raise RequestError("There is no splat object to export.", "Select one or more splat objects.")
-    source, warning = _source(chosen)
-    root = build.root_of(chosen[0])
-    parts, inherit = zip(*(_part(obj, root, source, with_looks) for obj in chosen))
+    source, warning = _source(objs)
+    root = build.root_of(objs[0])
+    parts, inherit = zip(*(_part(obj, root, source, with_looks) for obj in objs))
     every = G.concatenate(parts)
-    return Collected(every, np.concatenate(inherit), _labels(chosen), warning)
+    return Collected(every, np.concatenate(inherit), _labels(objs), warning)
 
 
 def relative(obj: bpy.types.Object, root: bpy.types.Object | None) -> np.ndarray:
@@ -57,10 +57,10 @@ def relative(obj: bpy.types.Object, root: bpy.types.Object | None) -> np.ndarray
     """
     matrix, at = np.eye(4), obj
     while at != root and at is not None and at.parent_type == "OBJECT" and not at.constraints:
-        own = np.array(at.matrix_basis, np.float64)
+        local = np.array(at.matrix_basis, np.float64)
         if at.parent is not None:
-            own = np.array(at.matrix_parent_inverse, np.float64) @ own
-        matrix, at = own @ matrix, at.parent
+            local = np.array(at.matrix_parent_inverse, np.float64) @ local
+        matrix, at = local @ matrix, at.parent
     if at != root or root is None:
         frame = build.turn("-Y") if root is None else root.matrix_world
         matrix = np.array(frame.inverted() @ obj.matrix_world, np.float64)
@@ -72,18 +72,18 @@ def _part(
 ) -> tuple[G.Gaussians, np.ndarray]:
     """One object's Gaussians in the axes of ``root``, and the source row that each inherits from."""
     matrix = relative(obj, root)
-    own = objects.read_gaussians(obj)
-    own = own.replace(row=None) if source is None else _belonging(own, source, matrix)
+    points = objects.read_gaussians(obj)
+    points = points.replace(row=None) if source is None else _belonging(points, source, matrix)
     item = looks.active_look(obj)
-    part, inherit = own, np.full(len(own), -1, np.int32)
+    part, inherit = points, np.full(len(points), -1, np.int32)
     if with_looks and item is not None and item.strength > 0:
         from ft2os.looks import apply
 
         look = looks.read_look(item)
-        part = apply(own, look, item.strength)
+        part = apply(points, look, item.strength)
         inherit = np.full(len(part), -1, np.int32)
-        if own.row is not None:
-            inherit[len(part) - len(look.parent) :] = own.row[look.parent]
+        if points.row is not None:
+            inherit[len(part) - len(look.parent) :] = points.row[look.parent]
     part = transforms.apply(part, matrix)
     return part if source is None else _settled(part, source, matrix), inherit
 
@@ -125,16 +125,16 @@ def _near(means: np.ndarray, source: np.ndarray, matrix: np.ndarray) -> np.ndarr
     return (np.abs(means - source) <= 4 * np.finfo(np.float32).eps * size).all(axis=1)
 
 
-def _source(chosen: list[bpy.types.Object]) -> tuple[G.Gaussians | None, FileError | None]:
+def _source(objs: list[bpy.types.Object]) -> tuple[G.Gaussians | None, FileError | None]:
     """The file that all objects came from, read again; otherwise None and what that costs."""
     from ft2os import formats
 
-    hashes = {obj.ft2os.source_sha256 for obj in chosen} - {""}
+    hashes = {obj.ft2os.source_sha256 for obj in objs} - {""}
     if not hashes:
         return None, None
     if len(hashes) > 1:
         return None, FileError("The objects come from different files; extra properties are left out.", _LOST)
-    first = next(obj for obj in chosen if obj.ft2os.source_sha256)
+    first = next(obj for obj in objs if obj.ft2os.source_sha256)
     path = find_source(first)
     if path is None:
         lost = bpy.path.abspath(first.ft2os.source_path)
@@ -155,15 +155,15 @@ def find_source(obj: bpy.types.Object) -> Path | None:
     return next((path for path in (noted, beside) if path.is_file()), None)
 
 
-def _labels(chosen: list[bpy.types.Object]) -> dict[int, str]:
+def _labels(objs: list[bpy.types.Object]) -> dict[int, str]:
     """Group names: those of the file, and where an object was renamed its new name."""
     labels: dict[int, str] = {}
-    for obj in chosen:
+    for obj in objs:
         labels |= build.group_names(build.root_of(obj))
-    for obj in chosen:
-        own, name = obj.ft2os, re.sub(r"\.\d{3,}$", "", obj.name)
-        if own.group_id >= 0 and name != own.label:
-            labels[own.group_id] = name
-        elif own.group_id >= 0:
-            labels.setdefault(own.group_id, own.label)
+    for obj in objs:
+        props, name = obj.ft2os, re.sub(r"\.\d{3,}$", "", obj.name)
+        if props.group_id >= 0 and name != props.label:
+            labels[props.group_id] = name
+        elif props.group_id >= 0:
+            labels.setdefault(props.group_id, props.label)
     return labels

@@ -2,7 +2,7 @@
 
 The true picture comes from the render engine. Here a look shows as one colour a point, the mean of the
 look's Gaussians that stand for it, in the attribute ``shown``; ``shown_strength`` says how much of it shows.
-An attribute of its own says that, because of one that is not there Cycles gives 0 but alpha 1.
+It is not read from the alpha of ``shown``, since Cycles takes a missing attribute for 0 with alpha 1.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from . import attributes, live, looks
 
 MATERIAL = "Splat Points"
 SHOWN, STRENGTH = "shown", "shown_strength"
-MARK = "ft2os_live"  # on a cloud whose dots carry a look that grows
+MARK = "ft2os_live"  # on a cloud whose dots show a growing look
 
 
 def material() -> bpy.types.Material:

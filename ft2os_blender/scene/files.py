@@ -1,6 +1,6 @@
-"""Scene files in and out: what numpy can, right here; the other formats by way of the backend.
+"""Scene files in and out: numpy handles some formats here, the backend converts the others.
 
-What goes that way takes as long as it takes: it is a `Conversion`, which whoever asked drives to its end.
+The backend may take long, so its work is a `Conversion`, which the caller drives to its end.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Conversion:
     Parameters
     ----------
     file_format : Format
-        What only the backend can.
+        Of the artist's file; only the backend handles it.
     path : Path
         The artist's file.
     params : dict
@@ -65,7 +65,7 @@ class Conversion:
             raise self.explained(error) from error
 
     def explained(self, error: Ft2osError) -> Ft2osError:
-        """The sentence for an error of the backend."""
+        """An error of the backend with the reason why the file needs it; others unchanged."""
         if not isinstance(error, BackendError):
             return error
         return BackendError(f"{self.file_format.title} files need the backend. {error.message}", error.hint)
@@ -77,7 +77,7 @@ class Conversion:
 
 
 def load(path: Path, *, drop_invalid: bool = False, progress: Callable | None = None) -> Scene | Conversion:
-    """Read a scene, see ``ft2os.formats.load_scene``; a `Conversion` that gives one where the backend must.
+    """Read a scene, see ``ft2os.formats.load_scene``; a `Conversion` where only the backend can.
 
     Raises
     ------
@@ -89,7 +89,7 @@ def load(path: Path, *, drop_invalid: bool = False, progress: Callable | None = 
     file = find_file(Path(path))
     file_format = registry.for_reading(file)
     if file_format.readable():
-        with suppress(MissingError):  # of some files only: a .spz of version 4 where there is no zstandard
+        with suppress(MissingError):  # some files need a package: a .spz of version 4 needs zstandard
             return load_scene(path, drop_invalid=drop_invalid, progress=progress, size_of=size_of)
     between = manager.folder() / f"import-{_number()}.ply"
 
@@ -108,7 +108,7 @@ def save(
     labels: dict[int, str] | None = None,
     inherit: np.ndarray | None = None,
 ) -> Format | Conversion:
-    """Write a scene, see ``ft2os.formats.save_scene``; a `Conversion` that does where the backend must.
+    """Write a scene, see ``ft2os.formats.save_scene``; a `Conversion` where only the backend can.
 
     Raises
     ------
@@ -125,7 +125,7 @@ def save(
 
 
 def _in_memory(gaussians: Gaussians) -> Gaussians:
-    """Without the file that they came through: it is ours and goes."""
+    """The Gaussians without their source, which is a temporary file of the session."""
     if gaussians.group is not None:
         raise FileError("The backend sent groups with a format that has none.", "Please report it.")
     return gaussians.replace(source=None, row=None)

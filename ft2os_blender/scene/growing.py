@@ -1,7 +1,7 @@
-"""Putting a look that grows on the screen, and keeping it out of files.
+"""Shows a growing look on the screen, and keeps it out of files.
 
-What grows is no look of its object. A cloud whose dots carry it is marked (``display.MARK``), so that it can
-be taken off before the file is saved, and found again wherever an undo step, an autosave or a duplicate
+A growing look is not yet a look of its object. A cloud whose dots show it is marked (``display.MARK``). So it
+can be taken off before the file is saved, and recognised where an undo step, an autosave or a duplicate
 brings it back.
 """
 
@@ -14,13 +14,13 @@ from . import display, live, objects
 
 
 def put(obj: bpy.types.Object, growing: live.Growing) -> None:
-    """Show how far the look of an object is."""
+    """Show a growing look on its object."""
     live.by_uid[obj.session_uid] = growing
     display.show(obj)
 
 
 def drop(uid: int) -> None:
-    """The job is over: the object shows again the look that it wears."""
+    """Take a growing look off its object, which then shows its active look again."""
     if live.by_uid.pop(uid, None) is not None:
         refresh()
 

@@ -1,6 +1,6 @@
-"""Which objects have a look that grows while a job runs: the list that display and renderer read.
+"""Which objects have a look that grows while a job runs; display and renderer read it here.
 
-What grows is on the screen and nowhere else; ``growing`` puts it there and takes it off.
+A growing look is on the screen and nowhere else; ``growing`` puts it there and takes it off.
 """
 
 from __future__ import annotations
@@ -31,6 +31,6 @@ by_uid: dict[int, Growing] = {}  # by the object's session_uid
 
 
 def of(obj: bpy.types.Object) -> Growing | None:
-    """What grows on an object; None where nothing does, or points were added or deleted since it began."""
+    """The look that grows on an object; None without one, or where points were added or deleted since."""
     growing = by_uid.get(obj.original.session_uid)
     return growing if growing is not None and len(growing.shown) == len(obj.data.points) else None

@@ -1,9 +1,9 @@
 """Looks <-> point-cloud data-blocks that hang on their object.
 
 A look holds only the Gaussians that a stylization made, each with the id of the point it stands for, so a
-look costs what it changed. Rows are looked up when it is read: points deleted since take their share of the
-look with them, and an object that lost all of them says so instead of drawing something else. Points moved
-since, as by Set Origin, take it along.
+look costs what it changed. The ids become rows when it is read. Points deleted since then take their part of
+the look with them; where all of them are gone, reading fails instead of drawing something else. Points moved
+since then, as by Set Origin, move their part of the look.
 """
 
 from __future__ import annotations
@@ -108,7 +108,7 @@ def read_look(item: bpy.types.PropertyGroup):
 
 
 def write_columns(cloud: bpy.types.PointCloud, columns: dict[str, np.ndarray]) -> None:
-    """Store a look's columns, see ``ft2os.looks.Look.columns``, but for the parents; those not given stay."""
+    """Store a look's columns (see ``ft2os.looks.Look.columns``) except the parents; those not given stay."""
     columns = dict(columns)
     if "dc" in columns:  # they share an attribute, and come together
         base = np.concatenate([columns.pop("dc"), columns.pop("opacities")[:, None]], axis=1)
@@ -161,7 +161,7 @@ def parent_rows(item: bpy.types.PropertyGroup) -> np.ndarray:
 def _moved(item: bpy.types.PropertyGroup, rows: np.ndarray) -> np.ndarray:
     """How far the point at each of ``rows`` [M] has moved since the look was made.  [M, 3]"""
     then = attributes.read(item.pointcloud, PARENT_POSITION)
-    if then is None:  # looks of version 0.1.0 do not know
+    if then is None:  # looks of version 0.1.0 do not hold it
         return np.zeros((len(rows), 3), np.float32)
     return attributes.read(item.id_data.data, "position")[rows] - then
 

@@ -24,7 +24,7 @@ SOURCE_ROW, POINT_ID, GROUP, RADIUS = "source_row", "point_id", "group", "radius
 
 
 def is_splat(obj: bpy.types.Object | None) -> bool:
-    """Whether an object's points are Gaussians of ours (or anybody's who uses the same attribute names)."""
+    """Whether an object's points are Gaussians: ours, or anybody's with the same attribute names."""
     if obj is None or obj.type != "POINTCLOUD":
         return False
     return all(attributes.has(obj.data, name) for name in (BASE, SCALE, ROTATION))
@@ -67,7 +67,7 @@ def new_cloud(name: str, gaussians: Gaussians, ids: np.ndarray) -> bpy.types.Poi
 
 
 def _bands(sh: np.ndarray) -> Iterator[np.ndarray]:
-    """Each coefficient from degree 1 as an array of its own, the next two gathered meanwhile.  [N, 3]"""
+    """Each coefficient from degree 1 as a contiguous array [N, 3], while threads copy the next two."""
     with ThreadPoolExecutor(2) as pool:
         ahead = deque()
         for k in range(1, sh.shape[1]):

@@ -17,9 +17,9 @@ def selected_points(obj: bpy.types.Object) -> np.ndarray:
     if selection is None:
         # Blender drops the attribute when every point is selected, and has none before edit mode.
         return np.zeros(len(obj.data.points), bool)
-    chosen = np.zeros(len(obj.data.points), bool if selection.data_type == "BOOLEAN" else np.float32)
-    selection.data.foreach_get("value", chosen)
-    return chosen > 0
+    selected = np.zeros(len(obj.data.points), bool if selection.data_type == "BOOLEAN" else np.float32)
+    selection.data.foreach_get("value", selected)
+    return selected > 0
 
 
 def cloud_of(obj: bpy.types.Object, mask: np.ndarray, name: str) -> bpy.types.PointCloud:
@@ -47,7 +47,7 @@ def keep(obj: bpy.types.Object, mask: np.ndarray) -> None:
 
 
 def centre(obj: bpy.types.Object) -> None:
-    """Move an object's origin into the middle of its points; nothing of what one sees moves."""
+    """Move an object's origin into the middle of its points; what is seen stays where it is."""
     positions = attributes.read(obj.data, "position")
     origin = objects.middle(positions)
     attributes.write(obj.data, "position", positions - origin)

@@ -35,9 +35,9 @@ def discover(preference: str, folder: Path, environ: dict[str, str] | None = Non
         return Found(preference, "chosen in the Preferences")
     if environ.get("FT2OS_PYTHON"):
         return Found(environ["FT2OS_PYTHON"], "from FT2OS_PYTHON")
-    own = installed(folder)
-    if own:
-        return Found(own["python"], f"installed here ({own['extra']})")
+    facts = installed(folder)
+    if facts:
+        return Found(facts["python"], f"installed here ({facts['extra']})")
     on_path = _beside_command(environ.get("PATH", ""))
     return Found(on_path, "the ft2os command on PATH") if on_path else None
 
@@ -57,7 +57,7 @@ def python_in(environment: Path) -> Path:
 
 
 def version_of(python: str) -> tuple[int, int]:
-    """(major, minor) of a Python, asked from itself.
+    """(major, minor) of a Python, which is run to find out.
 
     Raises
     ------
@@ -80,17 +80,17 @@ def version_of(python: str) -> tuple[int, int]:
     return major, minor
 
 
-def base_python(chosen: str = "") -> str:
-    """A Python to make an environment from: the chosen one, else the first fitting one on this machine.
+def base_python(preference: str = "") -> str:
+    """A Python to make an environment from: the preferred one, else the first fitting one here.
 
     Raises
     ------
     BackendError
-        If there is none, or the chosen one does not fit.
+        If there is none, or the preferred one does not fit.
     """
-    if chosen:
-        version_of(chosen)
-        return chosen
+    if preference:
+        version_of(preference)
+        return preference
     names = ["python3.12", "python3.11", "python3.13", "python3", "python"]
     # Blender's own Python comes last: an environment made from it breaks when that Blender is removed.
     for name in [*filter(None, map(shutil.which, names)), sys.executable]:

@@ -109,13 +109,13 @@ class Installer:
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             self.log_path.unlink(missing_ok=True)
-            made = find.python_in(self._target)
-            pip = [str(made), "-I", "-m", "pip", "--disable-pip-version-check", "--no-input"]
+            python = find.python_in(self._target)
+            pip = [str(python), "-I", "-m", "pip", "--disable-pip-version-check", "--no-input"]
             wheel = f"ft2os[{self._extra}] @ {self._wheel.resolve().as_uri()}"
             self._step("Making an environment", [self._python, "-I", "-m", "venv", str(self._target)])
             self._step("Installing packages", [*pip, "install", *self._pip_options, wheel])
-            self._step("Testing (compiles nothing yet)", [str(made), "-I", "-c", _TEST])
-            self._switch(made)
+            self._step("Testing (compiles nothing yet)", [str(python), "-I", "-c", _TEST])
+            self._switch(python)
             self._end("done")
         except BackendError as error:
             self._fail(error)
@@ -172,7 +172,7 @@ class Installer:
             file.write(line + "\n")
 
     def _fail(self, error: BackendError) -> None:
-        self._clean()  # first: whoever sees the end sees nothing half done
+        self._clean()  # first, so that nothing half done is left once the state says so
         with self._lock:
             if self.state == "running":
                 self.state, self.error = "failed", error

@@ -16,10 +16,10 @@ from ..scene import build, looks, objects
 
 def object_facts(obj: bpy.types.Object) -> list[tuple[str, str]]:
     """(label, value) rows about a splat object."""
-    own = obj.ft2os
+    props = obj.ft2os
     rows = [("Gaussians", f"{len(obj.data.points):,}"), ("SH degree", str(objects.degree(obj.data)))]
-    if own.group_id >= 0:
-        rows.append(("Group", f"{own.label} ({own.group_id})"))
+    if props.group_id >= 0:
+        rows.append(("Group", f"{props.label} ({props.group_id})"))
     return rows
 
 
@@ -73,12 +73,12 @@ def progress_text(job: bpy.types.PropertyGroup, waits: bool = False) -> str:
 
 
 def go_on_text(request: Callable[[str], dict], checkpoint: str) -> str:
-    """What the button says that goes on with a run."""
+    """The text of the button that goes on with a run."""
     try:
-        asked = request(checkpoint)
+        kept = request(checkpoint)
     except Ft2osError:
         return "Go On"
-    title = asked.get("prompt") or Path(asked.get("style_image") or "").stem
+    title = kept.get("prompt") or Path(kept.get("style_image") or "").stem
     return f"Go On with {title}" if title else "Go On"
 
 

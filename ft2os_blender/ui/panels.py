@@ -83,8 +83,8 @@ class FT2OS_PT_looks(_Panel, bpy.types.Panel):
         return objects.is_splat(context.object) and len(context.object.ft2os.looks) > 0
 
     def draw(self, context: bpy.types.Context) -> None:
-        layout, own = self.layout, context.object.ft2os
-        layout.template_list("FT2OS_UL_looks", "", own, "looks", own, "active_look", rows=3)
+        layout, props = self.layout, context.object.ft2os
+        layout.template_list("FT2OS_UL_looks", "", props, "looks", props, "active_look", rows=3)
         layout.operator("ft2os.look_revert", icon="LOOP_BACK")
         item = looks.active_look(context.object)
         if item is not None:
@@ -139,8 +139,8 @@ def _action(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     """The Stylize button, which says on what."""
     row = layout.row()
     row.scale_y = 1.4
-    chosen = stylize.targets(context)
-    name = chosen[0].name if len(chosen) == 1 else f"{len(chosen)} Objects" if chosen else "…"
+    targets = stylize.targets(context)
+    name = targets[0].name if len(targets) == 1 else f"{len(targets)} Objects" if targets else "…"
     row.operator("ft2os.stylize", text=f"Stylize {name}", icon="BRUSH_DATA", translate=False)
 
 
@@ -156,7 +156,7 @@ def _unfinished(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
 
 
 def _jobs(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
-    """What runs and what waits, each with its own way out."""
+    """The jobs that run and wait, each with a button that cancels it."""
     jobs = context.window_manager.ft2os.jobs
     if not len(jobs):
         return
@@ -173,7 +173,7 @@ def _jobs(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
 
 
 def _problems(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
-    """Boxes that say what is wrong and hold the button that mends it."""
+    """A box for each problem, with the button that solves it."""
     if state.backend() is None:
         box = layout.box()
         box.label(text="The backend is not installed", icon="ERROR")

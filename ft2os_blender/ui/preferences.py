@@ -74,14 +74,14 @@ def _status(layout: bpy.types.UILayout) -> None:
         status.label(text=line, icon="BLANK1", translate=False)
 
 
-def _install(chosen: FT2OS_Preferences, layout: bpy.types.UILayout) -> None:
+def _install(prefs: FT2OS_Preferences, layout: bpy.types.UILayout) -> None:
     """What to install and from where, and the live log of the installation."""
     box = layout.box()
     installer, running = state.installer, state.installing()
     column = box.column()
     column.enabled = not running
-    column.prop(chosen, "extra")
-    column.prop(chosen, "base_python")
+    column.prop(prefs, "extra")
+    column.prop(prefs, "base_python")
     if not bpy.app.online_access:
         box.label(
             text='Turn on "Allow Online Access" in the System preferences to install', icon="INTERNET_OFFLINE"
@@ -95,9 +95,9 @@ def _install(chosen: FT2OS_Preferences, layout: bpy.types.UILayout) -> None:
     if installer is None:
         return
     header = box.row()
-    icon = "DOWNARROW_HLT" if chosen.show_log else "RIGHTARROW"
-    header.prop(chosen, "show_log", icon=icon, emboss=False)
-    if chosen.show_log:
+    icon = "DOWNARROW_HLT" if prefs.show_log else "RIGHTARROW"
+    header.prop(prefs, "show_log", icon=icon, emboss=False)
+    if prefs.show_log:
         lines = box.column(align=True)
         lines.scale_y = 0.7
         for line in state.log_tail():

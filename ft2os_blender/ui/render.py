@@ -1,4 +1,4 @@
-"""What the Splats engine has in the Properties editor that Blender's own panels show for its engines only."""
+"""The Splats engine's panels in the Properties editor, where Blender's own serve only Blender's engines."""
 
 from __future__ import annotations
 

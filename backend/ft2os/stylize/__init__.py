@@ -1,7 +1,7 @@
 """Stylization: an object's Gaussians and a prompt go in, a look comes out.
 
-This module is the door. ``methods`` lists who can serve a request, ``request`` holds what goes in and out. A
-method is imported when it is asked for: ``material`` needs numba, ``clip`` needs torch.
+This module is the entry point. ``methods`` lists the methods, ``request`` has the types that go in and out. A
+method is imported when a request names it: ``material`` needs numba, ``clip`` needs torch.
 """
 
 from __future__ import annotations

@@ -28,7 +28,7 @@ class Takes:
     words, picture : str
         "needed", "optional" or "no".
     cameras : bool
-        Whether the capture's own cameras tell it anything.
+        Whether it makes use of the capture's own cameras.
     """
 
     words: Wanted = "needed"

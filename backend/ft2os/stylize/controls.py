@@ -1,4 +1,4 @@
-"""How Blender's panel shows a setting of a method: what an artist turns, and what the method gets of it.
+"""How Blender's panel shows a setting of a method: what an artist turns, and what the method gets from it.
 
 A control only describes; the extension makes Blender properties of it and draws them. Settings of several
 methods that mean the same to an artist share one control, by its ``id``, which is also what a .blend stores:
@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import Any
 
 UNCHANGED = object()
-"""What a control gives where the preset is to decide."""
+"""The value of a control that leaves the setting to the preset."""
 Read = Callable[[str], Any]
-"""Gives what the artist has chosen, by the name of a property."""
+"""Returns the present value of the property of that name."""
 
 
 @dataclass(frozen=True)
@@ -51,8 +51,8 @@ class Control:
 
     def value(self, read: Read) -> object:
         """What the method's setting becomes, or `UNCHANGED`."""
-        chosen = read(self.id)
-        return UNCHANGED if chosen == self.default else chosen
+        shown = read(self.id)
+        return UNCHANGED if shown == self.default else shown
 
 
 @dataclass(frozen=True)
@@ -70,8 +70,8 @@ class Factor(Control):
     tuned: float = 1.0
 
     def value(self, read: Read) -> object:
-        chosen = read(self.id)
-        return UNCHANGED if chosen == 1.0 else chosen * self.tuned
+        factor = read(self.id)
+        return UNCHANGED if factor == 1.0 else factor * self.tuned
 
 
 @dataclass(frozen=True)
@@ -84,8 +84,8 @@ class Switch(Control):
     choices: tuple[tuple[str, str, str], ...] = ()
 
     def value(self, read: Read) -> object:
-        chosen = read(self.id)
-        return UNCHANGED if chosen == "AUTO" else read(f"{self.id}_amount") if chosen == "ON" else 0.0
+        choice = read(self.id)
+        return UNCHANGED if choice == "AUTO" else read(f"{self.id}_amount") if choice == "ON" else 0.0
 
 
 @dataclass(frozen=True)
@@ -98,10 +98,10 @@ class Named(Control):
     choices: tuple[tuple[str, str, str], ...] = ()
 
     def value(self, read: Read) -> object:
-        chosen = read(self.id)
-        if chosen == self.choices[0][0]:
+        choice = read(self.id)
+        if choice == self.choices[0][0]:
             return UNCHANGED
-        return str(read(f"{self.id}_material")).strip() if chosen == "named" else chosen
+        return str(read(f"{self.id}_material")).strip() if choice == "named" else choice
 
 
 LIGHT_AND_DARK = Ticked(

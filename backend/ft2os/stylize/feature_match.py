@@ -2,8 +2,8 @@
 
 Nearest-neighbour matching on VGG16's relu3 features (Zhang et al., "ARF: Artistic Radiance Fields", 2022;
 Jain et al., "StyleSplat", 2024). ``Matcher`` is the term by itself, for any loop that draws pictures;
-``run`` is the whole loop on linear views, where colours alone move. Both want torch and VGG16's weights;
-``weights`` asks for them before anything is computed.
+``run`` is the whole loop on linear views, where colours alone move. Both need torch and VGG16's weights;
+``weights`` looks for them before anything is computed.
 """
 
 from __future__ import annotations
@@ -103,11 +103,11 @@ class Matcher:
         with torch.no_grad():
             for exemplar in exemplars:
                 picture = _batch(torch.from_numpy(np.asarray(exemplar, np.float32)).to(device))
-                found = network.layers(picture, self.names)
-                for name, features in found.items():
+                by_layer = network.layers(picture, self.names)
+                for name, features in by_layer.items():
                     flat = features[0].flatten(1)
-                    chosen = torch.from_numpy(order.permutation(flat.shape[1])[:samples]).to(device)
-                    kept[name].append(F.normalize(flat[:, chosen], dim=0))
+                    columns = torch.from_numpy(order.permutation(flat.shape[1])[:samples]).to(device)
+                    kept[name].append(F.normalize(flat[:, columns], dim=0))
         self.style = {name: torch.cat(parts, dim=1) for name, parts in kept.items()}  # [C, S], unit columns
 
     def features(self, images: Tensor, also: Sequence[str] = ()) -> dict[str, Tensor]:
@@ -118,23 +118,23 @@ class Matcher:
         self,
         images: Tensor,  # [B, 3, H, W] in 0..1
         mask: Tensor,  # [B, 1, H, W], 1 on the object
-        found: dict[str, Tensor] | None = None,  # the features, if they are known
+        by_layer: dict[str, Tensor] | None = None,  # the images' features, if they are known
     ) -> Tensor:  # []
         """Mean cosine distance of the object's features to their nearest ones of the style, 0..2."""
         import torch
         import torch.nn.functional as F
 
-        found = self.features(images) if found is None else found
+        by_layer = self.features(images) if by_layer is None else by_layer
         total = images.new_zeros(())
         for name in self.names:
-            height, width = found[name].shape[-2:]
+            height, width = by_layer[name].shape[-2:]
             inside = F.adaptive_avg_pool2d(mask, (height, width)).flatten() > _INSIDE
-            own = F.normalize(found[name].transpose(0, 1).flatten(1)[:, inside], dim=0)
-            if not own.shape[1]:
+            object_features = F.normalize(by_layer[name].transpose(0, 1).flatten(1)[:, inside], dim=0)
+            if not object_features.shape[1]:
                 continue
             with torch.no_grad():  # which one is nearest has no gradient
-                nearest = (self.style[name].T @ own).argmax(dim=0)
-            total = total + (1 - (own * self.style[name][:, nearest]).sum(dim=0)).mean()
+                nearest = (self.style[name].T @ object_features).argmax(dim=0)
+            total = total + (1 - (object_features * self.style[name][:, nearest]).sum(dim=0)).mean()
         return total / len(self.names)
 
 
@@ -206,13 +206,13 @@ def run(
         optimizer.step()
         with torch.no_grad():
             now.clamp_(0, CEILING)
-        said = {name: float(value.detach()) for name, value in values.items()}
-        show(step, float(loss.detach()), said, now.detach().numpy())
+        metrics = {name: float(value.detach()) for name, value in values.items()}
+        show(step, float(loss.detach()), metrics, now.detach().numpy())
     return now.detach().numpy()
 
 
 class _Loop:
-    """What the steps share: the views, and what is computed once of each."""
+    """What the steps share: the views, and what is computed once for each."""
 
     def __init__(self, surface_views, targets, matcher, terms, shrink, style, means) -> None:
         import torch
@@ -241,21 +241,22 @@ class _Loop:
 
         image, painted, mask = self._view(now, index)
         also = (CONTENT_LAYER,) if "content" in self.wanted else ()
-        found = self.matcher.features(image.clamp(0, 1), also)
-        values = {"match": self.matcher.matching_loss(image, mask, found)}
+        by_layer = self.matcher.features(image.clamp(0, 1), also)
+        values = {"match": self.matcher.matching_loss(image, mask, by_layer)}
         if also:
             if index not in self.content:
                 with torch.no_grad():
                     self.content[index] = self.matcher.features(painted.clamp(0, 1), also)[CONTENT_LAYER]
             goal = self.content[index]
-            values["content"] = (found[CONTENT_LAYER] - goal).square().mean() / (goal.square().mean() + 1e-6)
+            off = (by_layer[CONTENT_LAYER] - goal).square().mean()
+            values["content"] = off / (goal.square().mean() + 1e-6)
         if "hold" in self.wanted:
             values["hold"] = (image - painted).square().mean()
         inside = mask.flatten() > _INSIDE
         if "statistics" in self.wanted and inside.sum() > 3:
-            own = image[0].flatten(1)[:, inside]
-            off = (own.mean(dim=1) - self.mean).square().sum()
-            values["statistics"] = off + 4 * (torch.cov(own) - self.cov).square().sum()
+            object_colours = image[0].flatten(1)[:, inside]
+            off = (object_colours.mean(dim=1) - self.mean).square().sum()
+            values["statistics"] = off + 4 * (torch.cov(object_colours) - self.cov).square().sum()
         if self.near is not None:
             # index_select, whose gradient adds up in the same order every time; that of now[near] does not.
             others = now.index_select(0, self.near.flatten()).view(*self.near.shape, 3)

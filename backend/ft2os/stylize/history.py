@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 
 class History:
-    """Losses, and the values of each term by name; all lists tell of the same steps.
+    """Losses, and the values of each term by name; all lists are of the same steps.
 
     Attributes
     ----------
@@ -31,5 +31,5 @@ class History:
         self.losses, self.terms = list(losses), {name: list(values) for name, values in terms.items()}
 
     def copied(self) -> dict[str, object]:
-        """Both for a result's ``stats``, as they are now."""
+        """Copies of both as they are now, for a result's ``stats``."""
         return {"losses": list(self.losses), "terms": {n: list(values) for n, values in self.terms.items()}}

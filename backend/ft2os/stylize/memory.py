@@ -1,4 +1,4 @@
-"""Whether a job fits into the memory, asked before it starts, and the batch that does.
+"""Checks before a job starts whether it fits into the memory, and finds the largest batch that does.
 
 A method describes what it will hold as a `Job` and calls ``fit_batch``: it gets the batch it wanted, a
 smaller one where that does not fit, or a ``RequestError`` that says what is lacking and what would fit.
@@ -80,12 +80,12 @@ class Job:
 
     def parts(self, batch: int) -> dict[str, int]:
         """Bytes by what they are for, with ``batch`` views a step."""
-        surveyed, judged = self.views * self.pixels**2, self.judged_views * self.judged_pixels**2
+        seen, judged = self.views * self.pixels**2, self.judged_views * self.judged_pixels**2
         weights = _DENSITY * self.gaussians**0.5 * _ENTRY  # bytes a pixel
         drawn = batch * _DRAWN * self.gaussians if self.rasterized else 0
         picture = max(self.judged_pixels, self.pixels) ** 2 * _PICTURE
         return {
-            "views": int(surveyed * (weights + _PIXEL) + judged * weights),
+            "views": int(seen * (weights + _PIXEL) + judged * weights),
             "gaussians": self.gaussians * (_GAUSSIAN + _MOVED * self.moved) + drawn,
             "judge": int(batch * self.pictures * (self.per_picture * _BACKWARD + picture)),
             "other": self.fixed,
@@ -144,7 +144,7 @@ def fit_batch(wanted: int, job: Job, *, device: str = "cpu") -> Fit:
 
 
 def check_views(weights: float) -> None:
-    """Refuse views which would not fit as linear ones, once it is known how many weights they hold.
+    """Refuse views that do not fit into the memory as linear ones, by the number of their weights.
 
     Raises
     ------

@@ -1,7 +1,7 @@
-"""Long stages on a thread of their own: meanwhile somebody looks at cancel, ten times a second.
+"""Runs long stages on a thread of their own, so that cancel is checked ten times a second meanwhile.
 
 A search for neighbours, a large file of weights or a view of a million Gaussians takes seconds and cannot be
-interrupted. What comes of it is the same on any thread; where a run is cancelled it is left to end by itself.
+interrupted. Its result is the same on any thread. Where a run is cancelled, its thread ends by itself.
 Steps of an optimiser do not belong here: what they have half changed must not become a partial result.
 """
 
@@ -20,13 +20,13 @@ LOOK_S = 0.1
 
 
 def patiently(work: Callable[[OnProgress], T], look: OnProgress) -> T:
-    """What ``work`` returns; meanwhile ``look`` is called on this thread.
+    """The result of ``work``; meanwhile ``look`` is called on this thread.
 
     Parameters
     ----------
     work : callable
         Called as ``work(on_progress)``. It may call ``on_progress(share)`` with what is done, 0..1, which
-        raises once nobody waits any more.
+        raises once the caller has stopped waiting.
     look : callable
         Called as ``look(share)``, every `LOOK_S` and at the end; may raise to stop waiting.
     """
@@ -58,7 +58,7 @@ def patiently(work: Callable[[OnProgress], T], look: OnProgress) -> T:
 
 
 def until_cancelled(work: Callable[[], T], cancelled: Callable[[], bool] | None) -> T:
-    """`patiently` where a run has nothing to tell yet: imports and weights, seconds in a new process.
+    """`patiently` before a run has any progress: imports and weights take seconds in a new process.
 
     Raises
     ------

@@ -38,10 +38,10 @@ from ft2os.tiles.rasterizer import Rendered
 from ft2os.tiles.solve import solve_colours
 
 STAGES = {"prepare": 1, "split": 4, "fit": 30, "views": 36, "match": 13}
-"""What ``prepare`` does, and how long it takes beside each other, measured."""
+"""The stages of ``prepare``, and their durations relative to each other, measured."""
 
 _DEEPEST = 80.0  # Gaussians a pixel; real objects that are split reach 70
-_DEEP, _DEEPER = 60.0, 0.01  # the same where there is one Gaussian, which shows less, and more for each
+_DEEP, _DEEPER = 60.0, 0.01  # the same for an object of one Gaussian, and what each further one adds
 
 T = TypeVar("T")
 
@@ -194,20 +194,20 @@ def prepare(
 
 
 def _split(
-    whole: Gaussians, largest: float, limit: int, cameras: list[Camera]
+    whole: Gaussians, max_scale: float, limit: int, cameras: list[Camera]
 ) -> tuple[Gaussians, np.ndarray]:
-    """The finer set, and each one's row in ``whole``: as fine as asked, unless pictures of it are too deep.
+    """The finer set, and each one's row in ``whole``: as fine as wanted, unless it is too deep to draw.
 
     A pixel that many wide Gaussians share takes memory and time for each; a coarser split has fewer of them.
     """
     worth, limit = visibility(whole), max_gaussians(len(whole), limit)
     deepest = min(_DEEPEST, _DEEP + _DEEPER * len(whole))
     while True:
-        fine, parent = split(whole, largest, limit, worth)
+        fine, parent = split(whole, max_scale, limit, worth)
         depth = _depth(fine, cameras)
         if depth <= deepest:
             return fine, parent
-        if len(fine) <= len(whole):  # it is deep by itself
+        if len(fine) <= len(whole):  # the object is as deep before any split
             memory.check_views(depth * sum(camera.width * camera.height for camera in cameras))
             return fine, parent
         limit = max(len(whole), min(limit, len(fine)) // 3)
@@ -220,7 +220,7 @@ def _depth(gaussians: Gaussians, cameras: list[Camera]) -> float:
 
 
 def _seen(surface_views: list[SurfaceView]) -> list[SurfaceView]:
-    """The surface_views themselves, if any shows enough of the object to paint on."""
+    """``surface_views`` as they are; refused where none shows enough of the object to paint on."""
     if not any(s.mask.any() for s in surface_views):
         raise RequestError(
             "The object is too transparent to paint on: nowhere does it cover half of what is behind it.",

@@ -1,7 +1,7 @@
-"""How far a run is: stages and their seconds, progress with a picture now and then, and the cancel.
+"""The progress of a run: stages and their seconds, a preview now and then, and cancel.
 
-Every method tells its ``Reporter`` after each bit of work. It tells the client, and where the client has
-cancelled it stops the run with what there is.
+Every method calls its ``Reporter`` after each bit of work, and it informs the client. Where the client has
+cancelled, it stops the run and hands over the partial result.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class Reporter:
     Parameters
     ----------
     shares : Mapping of str to float
-        The stages in order, and how long they take beside each other.
+        The stages in order, and their durations relative to each other.
     progress, cancelled : callable, optional
         The client's.
     stopping : callable, optional
@@ -61,7 +61,7 @@ class Reporter:
         preview: Callable[[], np.ndarray] | None = None,
         at_once: bool = False,
     ) -> None:
-        """The finished ``share`` (0..1) of a stage; a ``preview`` is made when due, or ``at_once``."""
+        """Report the finished ``share`` (0..1) of a stage; a ``preview`` is made when due, or ``at_once``."""
         self._enter(stage)
         if self._cancelled and self._cancelled():
             if self._stopping:

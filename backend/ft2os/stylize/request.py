@@ -83,7 +83,7 @@ class StylizeRequest:
 
 
 def _unusable(gaussians: Gaussians) -> np.ndarray:
-    """True where a Gaussian is none: Blender's attributes may hold anything.  [N] bool"""
+    """True where a Gaussian's values make no sense: Blender's attributes may hold anything.  [N] bool"""
     opacities = gaussians.opacities
     return gaussians.invalid() | (opacities < 0) | (opacities > 1) | (gaussians.scales < 0).any(axis=1)
 

@@ -1,7 +1,7 @@
-"""What every method's run does the same way, whatever it does with the colours in between.
+"""What the runs of all methods share; how new colours are found is up to each method.
 
-A method makes a `Run`, asks it to prepare the object, tells it of stages, steps and pictures, and gets the
-result of it. So progress, previews, partial results, cancel, checkpoint and look are the same for all.
+A method makes a `Run`, lets it prepare the object, reports stages, steps and pictures to it, and gets the
+result from it. So progress, previews, partial results, cancel, checkpoint and look are the same for all.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Run:
     ----------
     request : StylizeRequest
     stages : Mapping of str to float
-        In order, and how long they take beside each other.
+        In order, with their durations relative to each other.
     progress, cancelled : callable, optional
         The client's.
     save : callable, optional
@@ -44,7 +44,7 @@ class Run:
     report : Reporter
     history : History
     facts : dict
-        What the method has to say in the result's ``stats``.
+        The method's own entries in the result's ``stats``.
     name : str
         Of the look; the prompt where it is empty.
     keeps_bands : bool
@@ -69,7 +69,7 @@ class Run:
         self.report = Reporter(stages, progress, cancelled, self.save)
 
     def staged(self, stage: str, work: Callable[[OnProgress], T]) -> T:
-        """What ``work(on_progress)`` returns; meanwhile the stage's share is told and cancel looked at."""
+        """The result of ``work(on_progress)``; meanwhile its share is reported and cancel is checked."""
         return patiently(work, lambda share: self.report(stage, share))
 
     def prepare(

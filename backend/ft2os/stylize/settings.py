@@ -7,8 +7,8 @@ everything::
     class Settings:
         views: int = whole(16, 1, 1000, "Pictures that the object is looked at with.")
 
-Overrides come from a shell or over the protocol, so a value may be of any type. What does not fit is refused
-with the words that say what would. The standard library only: Blender reads the descriptions too.
+Overrides come from a shell or over the protocol, so a value may be of any type. What does not fit is refused,
+and the message says what would. The standard library only: Blender reads the descriptions too.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _KEY = "ft2os"  # of a field's metadata
 
 @dataclass(frozen=True)
 class Kind:
-    """What a setting may be: ``fits`` tells, ``words`` say it, ``example`` shows it as one types it."""
+    """What a setting may be: ``fits`` checks a value, ``words`` describe it, ``example`` is typed as is."""
 
     fits: Callable[[object], bool]
     words: str
@@ -216,7 +216,7 @@ def split_names(value: str | Iterable[str]) -> tuple[str, ...]:
 
 
 def is_number(value: object) -> bool:
-    """Whether it is a number that one can count with: no truth value, no NaN, not infinite."""
+    """Whether it is a finite number, and not a bool."""
     return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
 
 

@@ -72,7 +72,7 @@ def read(prompt: str, object_name: str | None = None) -> Iterator[tuple[str, Sha
 
     The object's own noun asks for nothing: a hedgehog of gold keeps its form.
     """
-    own = set(tokens(object_name or ""))
+    object_words = set(tokens(object_name or ""))
     words = tokens(prompt)
     for before, word in zip(("", *words), words):
-        yield word, None if word in own else _INDEX.get(word), before in NEGATIONS
+        yield word, None if word in object_words else _INDEX.get(word), before in NEGATIONS

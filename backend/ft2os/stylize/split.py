@@ -24,14 +24,14 @@ _LEVELS = np.concatenate([np.linspace(0.0, 0.9, 19), [0.93, 0.96, 0.98, 0.99, 0.
 
 
 def split(
-    gaussians: Gaussians, largest: float, limit: int, worth: np.ndarray | None = None
+    gaussians: Gaussians, max_scale: float, limit: int, worth: np.ndarray | None = None
 ) -> tuple[Gaussians, np.ndarray]:
-    """Split until no axis is much longer than ``largest``, or than what ``limit`` allows.
+    """Split until no axis is much longer than ``max_scale``, or than what ``limit`` allows.
 
     Parameters
     ----------
     gaussians : Gaussians
-    max_split_scale : float
+    max_scale : float
         Standard deviation τ that the longest axis should have, world units.
     limit : int
         Most Gaussians to end with; τ grows until it holds. Never fewer than there are.
@@ -47,15 +47,15 @@ def split(
     """
     g = gaussians.replace(source=None, row=None, identity=None)
     parent = np.arange(len(g), dtype=np.int32)
-    chosen = np.ones(len(g), bool) if worth is None else np.asarray(worth) > 0
-    if not chosen.any():
+    divided = np.ones(len(g), bool) if worth is None else np.asarray(worth) > 0
+    if not divided.any():
         return g, parent
-    tau = _fitting(g.scales[chosen], largest, limit - int((~chosen).sum()))
+    tau = _fitting(g.scales[divided], max_scale, limit - int((~divided).sum()))
     shortest = np.argmin(g.scales, axis=1)
-    chosen &= (g.scales.min(axis=1) <= WORTHWHILE * tau) | (g.opacities >= _LAYERED)
+    divided &= (g.scales.min(axis=1) <= WORTHWHILE * tau) | (g.opacities >= _LAYERED)
     for last in (False, True):  # the shortest axis after the two that span the Gaussian's face
         for axis in range(3):
-            which = chosen[parent] & ((shortest[parent] == axis) == last)
+            which = divided[parent] & ((shortest[parent] == axis) == last)
             g, parent = _split_axis(g, parent, which, axis, tau, last)
     return g, parent
 
@@ -65,13 +65,13 @@ def max_gaussians(count: int, limit: int) -> int:
     return max(limit, min(2 * count, count + 60_000))
 
 
-def _fitting(scales: np.ndarray, largest: float, limit: int) -> float:
-    """The smallest τ ≥ ``largest`` whose children are no more than ``limit``."""
+def _fitting(scales: np.ndarray, max_scale: float, limit: int) -> float:
+    """The smallest τ ≥ ``max_scale`` whose children are no more than ``limit``."""
 
     def count(tau: float) -> float:
         return float(np.prod(2 * _reach(scales, tau) + 1, axis=1).sum())
 
-    low, high = largest, max(largest, float(scales.max()))
+    low, high = max_scale, max(max_scale, float(scales.max()))
     if count(low) <= limit:
         return low
     for _ in range(24):
@@ -90,11 +90,11 @@ def _reach(sigma: np.ndarray, tau: float) -> np.ndarray:
 
 
 def _split_axis(
-    g: Gaussians, parent: np.ndarray, chosen: np.ndarray, axis: int, tau: float, stacked: bool
+    g: Gaussians, parent: np.ndarray, divided: np.ndarray, axis: int, tau: float, stacked: bool
 ) -> tuple[Gaussians, np.ndarray]:
     """Split along one axis: into tiles side by side, or into layers that are seen through each other."""
     sigma = g.scales[:, axis].astype(np.float64)
-    side = np.where(chosen, _reach(sigma, tau), 0).astype(np.int64)
+    side = np.where(divided, _reach(sigma, tau), 0).astype(np.int64)
     rows = np.repeat(np.arange(len(g)), 2 * side + 1)
     first = np.cumsum(2 * side + 1) - (2 * side + 1)
     offset = np.arange(len(rows)) - first[rows] - side[rows]

@@ -1,4 +1,4 @@
-"""Objects of any size, anywhere: what is odd is stylized near the origin at about unit size, and moved back.
+"""Objects of any size, anywhere: odd ones are stylized near the origin at about unit size, and moved back.
 
 The kernels have a near plane, and float32 has seven digits: an object of a tenth of a millimetre, or one that
 stands a thousand times its size from the origin, would not be seen, or seen in steps. Sizes change by powers
@@ -48,7 +48,7 @@ class Units:
 
     @classmethod
     def of(cls, target: Gaussians) -> Units | None:
-        """Those that suit an object; None where the scene's do.
+        """Units that suit an object; None where the scene's do.
 
         Raises
         ------
@@ -68,7 +68,7 @@ class Units:
         return cls(np.zeros(3) if here else middle, scale)
 
     def request(self, request: StylizeRequest) -> StylizeRequest:
-        """The same in these units."""
+        """A request of the scene in these units."""
         return replace(
             request,
             target=self._gaussians(request.target),
@@ -77,7 +77,7 @@ class Units:
         )
 
     def result(self, result: StylizeResult) -> StylizeResult:
-        """One of these units in the scene's."""
+        """A result in these units in the scene's."""
         look = result.look
         back = {"means": self._back(look.means), "scales": self._shrunk(look.scales)}
         target = dict(look.target or {})
@@ -92,7 +92,7 @@ class Units:
         return gaussians.replace(means=_float32(means), scales=_float32(scales))
 
     def _camera(self, camera: Camera) -> Camera:
-        """One that sees the same picture."""
+        """The camera that sees the same picture in these units."""
         viewmat = camera.viewmat.astype(np.float64)
         viewmat[:3, 3] = self.scale * (viewmat[:3, :3] @ self.origin + viewmat[:3, 3])
         return replace(camera, viewmat=viewmat.astype(np.float32))
@@ -110,7 +110,7 @@ def in_own_units(
     progress: Callable[[Progress], None] | None,
     cancelled: Callable[[], bool] | None,
 ) -> StylizeResult:
-    """A method's ``run``, called with what suits the object; what comes of it is in the scene's units.
+    """Call a method's ``run`` in units that suit the object; the result is in the scene's units.
 
     Raises
     ------

@@ -58,7 +58,7 @@ class SurfaceView:
     original: np.ndarray
 
     def on_grey(self, image: np.ndarray) -> np.ndarray:
-        """A premultiplied picture [H, W, 3] of this view as one is shown it.  uint8 [H, W, 3]"""
+        """A premultiplied picture [H, W, 3] of this view over grey, for previews.  uint8 [H, W, 3]"""
         grey = np.float32(0.5) * (1 - self.view.alpha.reshape(*self.mask.shape, 1))
         return to_uint8(image + grey)
 
