@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from typing import TypedDict
 
 import numpy as np
 
@@ -16,6 +17,13 @@ from ft2os.stylize.request import Progress, StylizeResult
 
 PREVIEW_S = 0.9
 _SURE = 0.05  # share of the run before which nothing is said about the remaining time
+
+
+class Times(TypedDict):
+    """Seconds since a run's start, and of each of its stages."""
+
+    seconds: float
+    stages: dict[str, float]
 
 
 class Reporter:
@@ -29,6 +37,8 @@ class Reporter:
         The client's.
     stopping : callable, optional
         Called before a cancel is raised.
+    steps : int
+        What progress counts up to.
 
     Attributes
     ----------
@@ -42,8 +52,9 @@ class Reporter:
         progress: Callable[[Progress], None] | None,
         cancelled: Callable[[], bool] | None,
         stopping: Callable[[], None] | None = None,
+        steps: int = 100,
     ) -> None:
-        self._shares = dict(shares)
+        self._shares, self._steps = dict(shares), steps
         self._progress, self._cancelled, self._stopping = progress, cancelled, stopping
         self._started = self._entered = time.perf_counter()
         self._pictured = -np.inf
@@ -63,10 +74,7 @@ class Reporter:
     ) -> None:
         """Report the finished ``share`` (0..1) of a stage; a ``preview`` is made when due, or ``at_once``."""
         self._enter(stage)
-        if self._cancelled and self._cancelled():
-            if self._stopping:
-                self._stopping()
-            raise CancelledError(partial=self.result() if self.result else None)
+        self.stop_if_cancelled()
         if not self._progress:
             return
         now = time.perf_counter()
@@ -75,10 +83,18 @@ class Reporter:
             self._pictured, picture = now, preview()
         done = self._done(stage, share)
         eta = (now - self._started) * (1 - done) / done if done >= _SURE else None
-        step = round(100 * done)
-        self._progress(Progress(stage, step, 100, eta, loss, picture, dict(metrics or {}), self.result))
+        step = round(self._steps * done)
+        metrics = dict(metrics or {})
+        self._progress(Progress(stage, step, self._steps, eta, loss, picture, metrics, self.result))
 
-    def times(self) -> dict[str, float | dict[str, float]]:
+    def stop_if_cancelled(self) -> None:
+        """Raise ``CancelledError`` with the result as it is now, once the client has cancelled."""
+        if self._cancelled and self._cancelled():
+            if self._stopping:
+                self._stopping()
+            raise CancelledError(partial=self.result() if self.result else None)
+
+    def times(self) -> Times:
         """For a result's ``stats``: ``seconds`` since the start, and of each of the ``stages``."""
         self._enter(None)
         stages = {name: round(seconds, 3) for name, seconds in self._seconds.items()}

@@ -38,6 +38,8 @@ class Run:
         The client's.
     save : callable, optional
         Called as ``save(path)`` to write the checkpoint, where the method keeps one.
+    steps : int
+        What progress counts up to.
 
     Attributes
     ----------
@@ -58,6 +60,7 @@ class Run:
         progress: Callable[[Progress], None] | None,
         cancelled: Callable[[], bool] | None,
         save: Callable[[Path], None] | None = None,
+        steps: int = 100,
     ) -> None:
         self.request = request
         self.history = History()
@@ -66,7 +69,7 @@ class Run:
         self.keeps_bands = False
         self.live = progress is not None
         self._save, self._saved = save, time.monotonic()
-        self.report = Reporter(stages, progress, cancelled, self.save)
+        self.report = Reporter(stages, progress, cancelled, self.save, steps)
 
     def staged(self, stage: str, work: Callable[[OnProgress], T]) -> T:
         """The result of ``work(on_progress)``; meanwhile its share is reported and cancel is checked."""

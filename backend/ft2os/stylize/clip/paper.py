@@ -12,6 +12,8 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -19,7 +21,6 @@ from torch import Tensor
 
 from ft2os.colour import to_uint8
 from ft2os.device import best_device
-from ft2os.errors import CancelledError
 from ft2os.guidance import clip_judge, negatives
 from ft2os.looks import Look
 from ft2os.losses import contrastive_loss, similarity_loss
@@ -32,11 +33,11 @@ from ft2os.stylize.clip.views import object_views, scene_extent, schedule
 from ft2os.stylize.geometry import draw
 from ft2os.stylize.outliers import inliers
 from ft2os.stylize.request import Progress, StylizeRequest, StylizeResult
-from ft2os.stylize.run import CHECKPOINT_S
+from ft2os.stylize.run import Run
 
 log = logging.getLogger(__name__)
 
-_PREVIEW_S = 0.9
+_SHARES = {"views": 0.0, "stylize": 1.0}
 
 
 class PaperRun:
@@ -49,9 +50,8 @@ class PaperRun:
         progress: Callable[[Progress], None] | None = None,
         cancelled: Callable[[], bool] | None = None,
     ) -> None:
+        started = time.perf_counter()
         self.request = request
-        self._progress, self._cancelled = progress, cancelled
-        self.started = time.perf_counter()
         device = best_device()
         self.judge = clip_judge.load(settings.model, settings.pretrained).to(device)
         self.memory = memory.fit_batch(settings.batch, _job(request, settings, self.judge), device=device)
@@ -76,27 +76,29 @@ class PaperRun:
             with torch.no_grad():
                 for view in range(len(self.views)):
                     self.regularizer.keep(view, self.render(np.array([view])))
-        self.losses: list[float] = []
-        self.begun = self._saved = self._pictured = time.perf_counter()
-        self._resumed = 0
+        self.this = Run(request, _SHARES, progress, cancelled, self.save, len(self.steps))
         self.resume()
+        self.prepare_seconds = time.perf_counter() - started
 
     def run(self) -> StylizeResult:
         """The steps that are left, and the look that comes of them."""
-        total = len(self.steps)
-        if self._progress:
-            self._progress(Progress("views", 0, total))
-        while len(self.losses) < total:
-            if self._cancelled and self._cancelled():
-                self.save()
-                raise CancelledError(partial=self.result() if self.losses else None)
-            loss, images = self.step(self.steps[len(self.losses)])
-            self.save_if_due()
-            if self._progress:
-                self._progress(self.progress(loss, images))
+        this, total = self.this, len(self.steps)
+        this.report("views", 0.0)
+        while (taken := len(this.history.losses)) < total:
+            this.report.stop_if_cancelled()
+            loss, images = self.step(self.steps[taken])
+            this.history.add(loss, {})
+            this.save_if_due()
+            this.report.result = self.result
+            this.report(
+                "stylize",
+                (taken + 1) / total,
+                loss=loss,
+                preview=partial(_preview, images),
+                at_once=taken in (0, total - 1),
+            )
         result = self.result()
-        if self.request.checkpoint:
-            self.request.checkpoint.unlink(missing_ok=True)
+        this.forget_checkpoint()
         return result
 
     def render(self, indices: np.ndarray) -> Tensor:  # [B, 3, H, W]
@@ -113,8 +115,7 @@ class PaperRun:
         self.parameters.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         self.parameters.optimizer.step()
-        self.losses.append(loss.item())
-        return self.losses[-1], images.detach()
+        return loss.item(), images.detach()
 
     def judgement(self, images: Tensor) -> Tensor:
         """The CLIP loss of a batch of masked renders."""
@@ -123,45 +124,28 @@ class PaperRun:
             return similarity_loss(embeddings, self.prompt_text)
         return contrastive_loss(embeddings, self.prompt_text, self.negative_texts, self.settings.temperature)
 
-    def progress(self, loss: float, images: Tensor) -> Progress:
-        """Where the run stands; with a picture about once a second, and at the first and the last step."""
-        now, step, total = time.perf_counter(), len(self.losses), len(self.steps)
-        due = step in (1, total) or now - self._pictured >= _PREVIEW_S
-        if due:
-            self._pictured = now
-        eta = (now - self.begun) / (step - self._resumed) * (total - step)
-        partial = self.result if due else None
-        return Progress("stylize", step, total, eta, loss, _preview(images) if due else None, {}, partial)
-
     def resume(self) -> None:
         """Go on from the checkpoint, if that was asked for and it is there."""
         path = self.request.checkpoint
         kept = checkpoint.load(path, self.digest) if path and self.request.resume else None
         if kept and (shape := kept.state("shape")):
             self.parameters.load_state_dict(shape)
-            self.losses = kept.facts["losses"]
-            self._resumed = len(self.losses)
+            self.this.history.restore(kept.facts["losses"], {})
 
-    def save_if_due(self) -> None:
-        """Write the checkpoint every few seconds."""
-        if time.perf_counter() - self._saved >= CHECKPOINT_S:
-            self.save()
-
-    def save(self) -> None:
-        """Write the checkpoint, if there is a place for it and anything to keep."""
-        if not self.request.checkpoint or not self.losses:
+    def save(self, path: Path) -> None:
+        """Write the checkpoint, if there is anything to keep."""
+        if not self.this.history.losses:
             return
-        self._saved = time.perf_counter()
         tensors, facts = checkpoint.packed(self.parameters.state_dict(), "shape")
-        facts |= {"digest": self.digest, "losses": self.losses}
-        checkpoint.save(self.request.checkpoint, tensors, facts)
+        facts |= {"digest": self.digest, "losses": self.this.history.losses}
+        checkpoint.save(path, tensors, facts)
 
     def result(self) -> StylizeResult:
         stats = self.stats()
         return StylizeResult(look=_look(self, stats), stats=stats)
 
     def stats(self) -> dict:
-        settings = self.settings
+        settings, losses, times = self.settings, self.this.history.losses, self.this.report.times()
         return {
             "method": "clip",
             "preset": self.request.preset,
@@ -175,14 +159,13 @@ class PaperRun:
             "gaussians": len(self.object),
             "outliers": len(self.request.target) - len(self.object),
             "views": len(self.views),
-            "steps": len(self.losses),
-            "judged_views": sum(len(indices) for indices in self.steps[: len(self.losses)]),
-            "losses": self.losses,
-            "terms": {},
-            "stages": {"prepare": self.begun - self.started, "stylize": time.perf_counter() - self.begun},
-            "loss_first": self.losses[0] if self.losses else None,
-            "loss_last": self.losses[-1] if self.losses else None,
-            "seconds": time.perf_counter() - self.started,
+            "steps": len(losses),
+            "judged_views": sum(len(indices) for indices in self.steps[: len(losses)]),
+            **self.this.history.copied(),
+            "loss_first": losses[0] if losses else None,
+            "loss_last": losses[-1] if losses else None,
+            "seconds": self.prepare_seconds + times["seconds"],
+            "stages": {"prepare": self.prepare_seconds, **times["stages"]},
         }
 
 
