@@ -18,6 +18,7 @@ from ft2os.guidance import clip_judge
 from ft2os.guidance.clip_judge import ClipJudge
 from ft2os.stylize import StylizeRequest
 from ft2os.stylize.methods import METHODS
+from ft2os.stylize.settings import described
 
 ROOT = Path(__file__).resolve().parents[2]
 PROMPT = "lava"
@@ -51,7 +52,8 @@ class Subject:
 
     def request(self, method: str, preset: str, **changes) -> StylizeRequest:
         """What to ask of a method; ``changes`` replace fields of the request."""
-        overrides = {"model": self.model, "pretrained": self.pretrained} if method == "clip" else {}
+        judged = "model" in described(METHODS[method].preset(preset).settings)
+        overrides = {"model": self.model, "pretrained": self.pretrained} if judged else {}
         asked = {
             "target": self.target,
             "context": self.context,

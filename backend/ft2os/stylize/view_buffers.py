@@ -1,7 +1,7 @@
-"""What the material method sees of an object: square views all around, and in each pixel the surface.
+"""What a method sees of an object: square views all around, and in each pixel the surface.
 
-From a linear view come the depth, the point in space, the normal and the original's luminance;
-the texture is evaluated there, not at the Gaussians' centres, so that its detail is as fine as the pixels.
+From a linear view come the depth, the point in space, the normal and the original's luminance. A texture is
+evaluated there and not at the Gaussians' centres, so that its detail is as fine as the pixels.
 """
 
 from __future__ import annotations
