@@ -11,9 +11,8 @@ import pytest
 
 pytest.importorskip("numba")
 
-from ft2os.cli import main
 from ft2os.evaluate import EvaluationRequest, charts, evaluate, page, rows, table
-from tests.evaluate.scenes import BALL, OBJECT, grouped, loaded, recoloured, written
+from tests.evaluate.scenes import BALL, OBJECT, grouped, loaded, recoloured
 
 HOSTILE = "<script>alert('x')</script>\"&amp;[red]\x00\x1b[2J\u202e]]>"
 
@@ -86,6 +85,32 @@ def test_a_change_far_away_stays_in_the_picture(found):
     assert part[1].start <= 3 < part[1].stop
 
 
+# An object's rows and columns in a picture of 40 × 100, and how long its crop's sides are: 1.25 times the
+# longer of its own, as far as the picture goes.
+CROPS = {
+    "lying": ((18, 22), (30, 62), (40, 40)),
+    "upright": ((8, 24), (50, 54), (20, 20)),
+    "at the lower edge": ((36, 40), (80, 96), (20, 20)),
+    "at the right edge": ((4, 20), (97, 100), (20, 20)),
+    "at the upper left": ((0, 3), (0, 16), (20, 20)),
+    "as wide as the picture": ((20, 22), (0, 100), (40, 100)),
+}
+
+
+@pytest.mark.parametrize("where", CROPS)
+def test_a_crop_shows_the_whole_object_and_stays_inside_the_picture(found, where):
+    from dataclasses import replace
+
+    *places, lengths = CROPS[where]
+    covered = np.zeros((40, 100), np.float32)
+    covered[tuple(slice(*place) for place in places)] = 1
+    picture = np.zeros((40, 100, 3), np.float32)
+    part = page._interesting(replace(found.drawn[0], before=picture, after=picture, covered_before=covered))
+    for span, (first, end), size, length in zip(part, places, covered.shape, lengths, strict=True):
+        assert 0 <= span.start <= first < end <= span.stop <= size
+        assert span.stop - span.start == length
+
+
 def test_every_line_says_what_it_is(found):
     lines = [row for _, section in rows.sections(found.report) for row in section]
     labels = [row.label for row in lines]
@@ -119,29 +144,6 @@ def test_the_table_says_what_there_is_to_look_into(found, capsys):
     assert "They belong to: tree 4." in capsys.readouterr().out
     table.show(found.report)
     assert "They belong to" not in capsys.readouterr().out
-
-
-def test_end_to_end(tmp_path, capsys):
-    before = written(tmp_path / "a", "scene", grouped())
-    after = written(tmp_path / "b", "scene", recoloured(grouped(), grouped().group == OBJECT, 0.9))
-    files = ["--json", str(tmp_path / "out" / "e.json"), "--html", str(tmp_path / "out" / "e.html")]
-    words = ["evaluate", str(before), str(after), "--group", "ball", "--views", "2", *files]
-    assert main(words) == 1  # no prompt, no record
-    assert "prompt is empty" in capsys.readouterr().err
-    assert not (tmp_path / "out").exists()
-    assert main([*words, "--prompt", "lava", "--source", "a globe"]) == 0
-    printed = capsys.readouterr().out
-    assert "PSNR outside the object" in printed
-
-    def refuse(name):
-        raise ValueError(name)
-
-    report = json.loads((tmp_path / "out" / "e.json").read_text(), parse_constant=refuse)
-    assert (report["prompt"], report["source"], report["views"]["kind"]) == ("lava", "a globe", "cameras")
-    assert report["spill"]["changed"] == 0
-    assert report["run"] is None
-    assert report["evaluation"]["seconds"] > 0
-    tree((tmp_path / "out" / "e.html").read_text(encoding="utf-8"))
 
 
 def test_the_whole_scene_has_nothing_outside(tmp_path):

@@ -46,12 +46,13 @@ ROOMS = {
         "transforms looks gaussians_npy formats/ply tiles/tiles_render",
     ),
     "kernels": _backend(
-        "threads kernels kernel_cache warm", "tiles/kernel_cache tiles/tiles_render formats/light"
+        "threads kernels kernel_cache warm", "threads tiles/kernel_cache tiles/tiles_render formats/light"
     ),
     "device": _backend("device", "device gpu/pretended_cuda"),
     "files": _backend(
         "*",
-        "files prompts protocol formats/budget formats/light formats/bad_files cli/streams worker/server",
+        "files process prompts protocol formats/budget formats/light formats/bad_files cli/streams"
+        " worker/server",
     ),
     "packed formats": _backend(
         "formats/archive formats/compressed_ply formats/ksplat formats/quantised formats/sog formats/splat"
@@ -89,7 +90,7 @@ ROOMS = {
     ),
     "evaluate": _backend("evaluate/*", "evaluate/measures evaluate/report"),
     "worker": _backend("worker/*", "worker/channel worker/server worker/stylize worker/hostile"),
-    "command line": _backend("cli/*", "cli/cli cli/streams cli/stylize_styles"),
+    "command line": _backend("cli/*", "cli/cli cli/evaluate cli/streams cli/stylize_styles"),
     "client": _blender("jobs/client jobs/process jobs/pending jobs/writer", "worker/client"),
     "looks in Blender": _blender("scene/looks scene/animation", "blender/looks"),
     "objects in Blender": _blender(

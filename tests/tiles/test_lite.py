@@ -1,4 +1,4 @@
-"""The rasterizer without torch, its compiled kernels and where they are kept."""
+"""The rasterizer without torch, and its compiled kernels."""
 
 import os
 import subprocess
@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ft2os import threads, tiles
+from ft2os import tiles
 from ft2os.cameras.camera import stack
 from ft2os.tiles import sh
 from tests.reference import harmonics
@@ -60,23 +60,6 @@ def test_one_compilation_is_all_there_is():
     (view,) = linear.build(scene, [camera()], prune=1e-3)
     view.gradient(np.ones((52, 70, 3)))
     assert [len(k.signatures) for k in kernels] == before == [1] * len(kernels)
-
-
-@pytest.mark.parametrize("home", ["home", "missing"])
-def test_the_cache_is_a_folder_that_can_be_written(home, tmp_path):
-    (tmp_path / "home").mkdir()
-    blocked = tmp_path / "missing"
-    blocked.write_text("a file where the cache folder would be")
-    code = "from ft2os import threads; import os; print(os.environ['NUMBA_CACHE_DIR'])"
-    environment = {k: v for k, v in os.environ.items() if k not in ("NUMBA_CACHE_DIR", "FT2OS_CACHE")}
-    environment |= {"XDG_CACHE_HOME": str(tmp_path / home), "TMPDIR": str(tmp_path)}
-    result = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, env=environment, timeout=60
-    )
-    folder = Path(result.stdout.strip())
-    assert folder.is_dir()
-    assert tmp_path in folder.parents
-    assert os.access(folder, os.W_OK)
 
 
 def test_kernels_may_be_called_from_several_threads_at_once():
@@ -130,10 +113,3 @@ def test_harmonics_are_the_cartesian_ones(degree):
     Y = harmonics(degree, unit).numpy()
     expected = np.einsum("nk,nkc->nc", Y, values[:, : Y.shape[1]])
     np.testing.assert_allclose(sh.evaluate(values, dirs, degree), expected, rtol=0, atol=1e-5)
-
-
-def test_workers_can_be_set(monkeypatch):
-    monkeypatch.setenv("FT2OS_THREADS", "3")
-    assert threads.workers() == 3
-    monkeypatch.setenv("FT2OS_THREADS", "many")
-    assert threads.workers() >= 1
