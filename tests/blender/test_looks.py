@@ -196,3 +196,9 @@ def test_attributes_of_another_type_count_as_absent(pair, tmp_path, name, kind):
     room("scene.display").show(ball)
     room("render.gather").scene(bpy.context.evaluated_depsgraph_get())
     assert bpy.ops.ft2os.export_scene(filepath=str(tmp_path / "out.ply")) == {"FINISHED"}
+
+
+def test_points_that_are_gone_have_no_row():
+    ids = np.array([3, 5, 7, 5], np.int32)
+    assert room("scene.looks").rows_of(np.array([7, 3, 5, 99, 4]), ids).tolist() == [2, 0, 1, -1, -1]
+    assert room("scene.looks").rows_of(np.array([7]), ids[:0]).tolist() == [-1]

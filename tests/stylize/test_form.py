@@ -111,6 +111,9 @@ def test_a_form_keeps_its_bounds_and_its_parents(plain, made, name):
         return (ordered[:, 2] > 10.001 * ordered[:, 1]).sum()
 
     assert needles(m.shown) <= needles(plain.fine)
+    grown = slice(len(plain.fine), None)  # at strength 0 nobody sees what has not grown yet
+    assert (m.fine.scales[grown] < m.shown.scales[grown]).all()
+    assert (m.fine.opacities[grown] < 0.05).all()
     again = form.give_form(plain, name, 1.0, 3)
     assert again.shown.means.tobytes() == m.shown.means.tobytes()
 

@@ -216,6 +216,19 @@ def test_nothing_moves_farther_than_its_reach():
     assert 0.01 < away.max() <= 0.0201
 
 
+def test_what_is_twice_as_large_moves_twice_as_far():
+    few = {"steps": 15, "reach": 0.02, "densify": (), "spill": 0.0}
+
+    def farthest(size):
+        start, target = (
+            g.replace(means=size * g.means, scales=size * g.scales) for g in (sphere(200), swollen(200))
+        )
+        parts = run(start, target, shape=Shape(start, extent=2 * size * RADIUS), **few)[0].look_parts()
+        return np.linalg.norm(parts["target"]["means"] - parts["means"], axis=1).max()
+
+    assert farthest(1.6) > 1.4 * farthest(1.0)
+
+
 def test_the_same_seed_gives_the_same_bits_and_another_seed_others():
     start, target = sphere(150), swollen(150)
     first, again, other = (run(start, target, steps=10, seed=s)[0].look_parts() for s in (3, 3, 4))

@@ -12,9 +12,11 @@ from ft2os import looks
 from ft2os.colour import LUMA
 from ft2os.errors import CancelledError, FileError, MissingError, RequestError
 from ft2os.gaussians import concatenate
-from ft2os.stylize import StylizeRequest, prepare, stylize
+from ft2os.stylize import StylizeRequest, memory, prepare, stylize
 from ft2os.stylize.image import paint
+from ft2os.stylize.image.about import Settings
 from ft2os.stylize.image.paint import Strokes, own_colours, palette
+from ft2os.stylize.image.run import _job
 from tests.scenes import ball
 
 SMALL = {"views": 4, "pixels": 64, "limit": 3000}
@@ -264,3 +266,10 @@ def test_real_weights_bring_a_real_object_to_the_painting(data_dir, monkeypatch,
         assert off[1] < 0.5 * off[0], (figure(picture), figure(before), figure(after))
     assert result.stats["clipped"] < 0.001
     assert result.stats["ssim"] > 0.35  # the object is still to be seen
+
+
+def test_the_largest_size_of_the_picture_counts_for_the_memory():
+    """The network sees the picture at two sizes, one after the other."""
+    usual, large = (_job(1000, Settings(stroke=stroke), matched=True).fixed for stroke in (1.0, 2.0))
+    assert usual == memory.VGG_PASS * 720**2
+    assert large == memory.VGG_PASS * 1440**2

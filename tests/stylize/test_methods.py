@@ -9,7 +9,7 @@ import pytest
 
 from ft2os.errors import RequestError
 from ft2os.stylize import methods
-from ft2os.stylize.controls import LIGHT_AND_DARK, UNCHANGED, Named, Switch
+from ft2os.stylize.controls import LIGHT_AND_DARK, UNCHANGED, Factor, Named, Switch
 from ft2os.stylize.methods import METHODS
 from ft2os.stylize.settings import changed, described
 
@@ -80,6 +80,11 @@ def test_every_control_gives_a_value_that_its_setting_takes(method):
 def test_a_ticked_share_counts_even_where_it_is_the_default():
     read = {"keep": LIGHT_AND_DARK.default, "use_keep": True}.get
     assert LIGHT_AND_DARK.value(read) == LIGHT_AND_DARK.default
+
+
+def test_a_factor_is_of_the_tuned_size_or_of_one():
+    assert Factor("size", "Size", "", default=1.0).value({"size": 2.0}.get) == 2.0
+    assert Factor("size", "Size", "", default=1.0, tuned=1.15).value({"size": 2.0}.get) == 2.3
 
 
 def test_the_presets_of_the_version_before_are_understood():
