@@ -76,17 +76,19 @@ ROOMS = {
     ),
     "clip": _backend(
         "stylize/clip/*",
-        "stylize/clip_settings stylize/clip_start stylize/clip_optimum stylize/old_checkpoints"
-        " stylize/clip_fast stylize/clip",
+        "stylize/clip_settings stylize/kept_looks stylize/clip_start stylize/clip_optimum"
+        " stylize/old_checkpoints stylize/clip_fast stylize/clip",
     ),
-    "geometry": _backend("stylize/geometry/*", "stylize/geometry"),
-    "forms": _backend("stylize/form/*", "stylize/form"),
-    "image": _backend("stylize/image/* stylize/feature_match", "stylize/image stylize/feature_match"),
-    "material": _backend("stylize/material/* stylize/painting", "stylize/material"),
+    "geometry": _backend("stylize/geometry/*", "stylize/kept_looks stylize/geometry"),
+    "forms": _backend("stylize/form/*", "stylize/kept_looks stylize/form"),
+    "image": _backend(
+        "stylize/image/* stylize/feature_match", "stylize/kept_looks stylize/image stylize/feature_match"
+    ),
+    "material": _backend("stylize/material/* stylize/painting", "stylize/kept_looks stylize/material"),
     "stylize": _backend(
         "stylize/*",
-        "stylize/split stylize/settings stylize/methods stylize/patience stylize/reporter stylize/prepare"
-        " stylize/memory stylize/odd_objects stylize/material",
+        "stylize/kept_looks stylize/split stylize/settings stylize/methods stylize/patience stylize/reporter"
+        " stylize/prepare stylize/memory stylize/odd_objects stylize/material",
     ),
     "evaluate": _backend("evaluate/*", "evaluate/measures evaluate/report"),
     "worker": _backend("worker/*", "worker/channel worker/server worker/stylize worker/hostile"),
