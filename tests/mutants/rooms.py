@@ -88,10 +88,12 @@ ROOMS = {
     "stylize": _backend(
         "stylize/*",
         "stylize/kept_looks stylize/split stylize/settings stylize/methods stylize/patience stylize/reporter"
-        " stylize/prepare stylize/memory stylize/odd_objects stylize/material",
+        " stylize/prepare stylize/memory stylize/units stylize/odd_objects stylize/material",
     ),
     "evaluate": _backend("evaluate/*", "evaluate/kept_report evaluate/measures evaluate/report"),
-    "worker": _backend("worker/*", "worker/channel worker/server worker/stylize worker/hostile"),
+    "worker": _backend(
+        "worker/*", "worker/channel worker/report worker/server worker/stylize worker/hostile"
+    ),
     "command line": _backend("cli/*", "cli/cli cli/evaluate cli/streams cli/stylize_styles"),
     "client": _blender("jobs/client jobs/process jobs/pending jobs/writer", "worker/client"),
     "looks in Blender": _blender("scene/looks scene/animation", "blender/looks"),
