@@ -1,4 +1,4 @@
-"""Which objects are brought to units of their own before they are stylized, and which are left as they are."""
+"""Which objects are brought to units of their own before they are stylized, and which stay as they are."""
 
 from __future__ import annotations
 
