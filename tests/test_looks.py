@@ -214,3 +214,14 @@ def test_a_pipe_in_place_of_its_words_is_refused(tmp_path):
     os.mkfifo(tmp_path / "look.json")
     with pytest.raises(FileError, match="it is a pipe"):
         Look.load(tmp_path / "look.npy")
+
+
+def test_a_file_keeps_the_geometry_that_a_look_grows_into(tmp_path):
+    plain = look_for(ball(20), np.arange(20))
+    grown = {"means": plain.means + 1, "opacities": 0.5 * plain.opacities}
+    replace(plain, target=grown).save(tmp_path / "look.npy")
+    kept = Look.load(tmp_path / "look.npy").target
+    assert kept is not None
+    assert kept.keys() == grown.keys()
+    for name, array in grown.items():
+        np.testing.assert_array_equal(kept[name], array)

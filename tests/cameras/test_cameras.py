@@ -128,3 +128,16 @@ def test_look_at_survives_looking_along_up() -> None:
     np.testing.assert_allclose(viewmat @ [0, 0, 0, 1], [0, 0, 3, 1], atol=1e-6)
     with pytest.raises(RequestError):
         look_at((1, 1, 1), (1, 1, 1))
+
+
+def test_an_orbit_holds_a_single_wide_gaussian():
+    one = ball(1).replace(means=np.zeros((1, 3), np.float32), scales=np.array([[0.01, 2.0, 0.1]], np.float32))
+    for camera in orbit(one, 4, (64, 64)):
+        assert np.linalg.norm(camera.position) > 3 * 2.0  # from outside of what it fills
+
+
+@pytest.mark.parametrize("distance", [0.01, 1.0, 300.0])
+def test_a_camera_turns_and_does_not_stretch(distance):
+    viewmat = look_at((0.0, 0.3 * distance, -distance), (0.0, 0.0, 0.0))
+    np.testing.assert_allclose(viewmat[:3, :3] @ viewmat[:3, :3].T, np.eye(3), atol=1e-5)
+    assert (viewmat @ [0, 0, 0, 1])[2] == pytest.approx(np.hypot(1, 0.3) * distance, rel=1e-5)

@@ -43,3 +43,12 @@ def test_a_bank_leaves_out_what_lies_nearest_to_the_prompt():
     kept = negatives.Bank(texts, embeddings).without(torch.tensor([1.0, 0.0]), share=0.25)
     assert kept.texts == ("80", "50", "70", "30", "60", "40")
     torch.testing.assert_close(kept.embeddings, embeddings[[0, 2, 4, 5, 6, 7]])
+
+
+def test_as_many_words_are_drawn_as_are_wanted_none_twice():
+    torch = pytest.importorskip("torch")
+    bank = negatives.Bank(tuple("abcdefgh"), torch.eye(8))
+    drawn = bank.draw(3, np.random.default_rng(0))
+    assert drawn.shape == (3, 8)
+    assert len(set(drawn.argmax(dim=1).tolist())) == 3
+    assert len(bank.draw(20, np.random.default_rng(0))) == 8  # all that there are
