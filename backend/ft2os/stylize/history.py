@@ -30,6 +30,11 @@ class History:
         """Go on from the figures of a run that broke off."""
         self.losses, self.terms = list(losses), {name: list(values) for name, values in terms.items()}
 
+    def ends(self) -> dict[str, object]:
+        """How many steps there were, and the losses of the first and the last, for a result's ``stats``."""
+        first, last = (self.losses[0], self.losses[-1]) if self.losses else (None, None)
+        return {"steps": len(self.losses), "loss_first": first, "loss_last": last}
+
     def copied(self) -> dict[str, object]:
         """Copies of both as they are now, for a result's ``stats``."""
         return {"losses": list(self.losses), "terms": {n: list(values) for n, values in self.terms.items()}}

@@ -94,6 +94,11 @@ class PreparedObject:
     def __len__(self) -> int:
         return len(self.fine)
 
+    def picture(self, colours: np.ndarray) -> np.ndarray:
+        """The first view in these colours [M, 3], for previews.  uint8 [H, W, 3]"""
+        first = self.surface_views[0]
+        return first.on_grey(first.view.image(colours))
+
     def look(
         self,
         request: StylizeRequest,

@@ -47,6 +47,8 @@ class Run:
     history : History
     facts : dict
         The method's own entries in the result's ``stats``.
+    figures : callable
+        Makes more of them, from how far the run is.
     name : str
         Of the look; the prompt where it is empty.
     keeps_bands : bool
@@ -65,6 +67,7 @@ class Run:
         self.request = request
         self.history = History()
         self.facts: dict[str, object] = {}
+        self.figures: Callable[[], Mapping[str, object]] = dict
         self.name = ""
         self.keeps_bands = False
         self.live = progress is not None
@@ -108,36 +111,27 @@ class Run:
     ) -> None:
         """Show a picture at once, of the colours unless another is given, and offer the colours."""
         self.offer(prepared, colours)
-        drawn = image or (lambda: prepared.surface_views[0].view.image(colours()))
-        self.report(stage, share, preview=lambda: prepared.surface_views[0].on_grey(drawn()), at_once=True)
+
+        def drawn() -> np.ndarray:
+            return prepared.surface_views[0].on_grey(image()) if image else prepared.picture(colours())
+
+        self.report(stage, share, preview=drawn, at_once=True)
 
     def step(
         self,
         stage: str,
         share: float,
-        prepared: PreparedObject,
-        colours: np.ndarray,  # [M, 3]
         loss: float,
         terms: Mapping[str, float],
+        preview: Callable[[], np.ndarray],
+        *,
+        at_once: bool = False,
     ) -> None:
-        """Note a step of an optimiser, show a picture now and then, and offer the colours."""
+        """Note an optimiser's step, write a checkpoint where one is due, show a picture now and then."""
         self.history.add(loss, terms)
-        self.offer(prepared, lambda: colours)
-        first = prepared.surface_views[0]
-        self.report(
-            stage,
-            share,
-            loss=loss,
-            metrics=terms,
-            preview=lambda: first.on_grey(first.view.image(colours)),
-            at_once=share == 1,
-        )
-        self.save_if_due()
-
-    def save_if_due(self) -> None:
-        """Write the checkpoint where the last one is old."""
         if time.monotonic() - self._saved >= CHECKPOINT_S:
             self.save()
+        self.report(stage, share, loss=loss, metrics=terms, preview=preview, at_once=at_once)
 
     def save(self) -> None:
         """Write the checkpoint, where one is wanted and the method keeps one."""
@@ -158,6 +152,7 @@ class Run:
             "gaussians": gaussians,
             "floaters": len(self.request.target) - len(prepared.rows),
             **self.facts,
+            **self.figures(),
             **self.report.times(),
             **self.history.copied(),
         }

@@ -86,7 +86,7 @@ def run(
             shaped = geometry_stage.finish(this, loaded, guidance, deformed, unfinished)
         result = shaped.result() if shaped else this.result(prepared, coloured.colours)
     this.forget_checkpoint()
-    drawn = shaped.preview if shaped else lambda: _preview(prepared, coloured.colours)
+    drawn = shaped.preview if shaped else lambda: prepared.picture(coloured.colours)
     this.report("done", 1.0, preview=drawn, at_once=True)
     return result
 
@@ -241,18 +241,8 @@ def _coloured(
         stage.restore(loaded.kept, "colours")
     unfinished.keep("start", lambda: ({}, {"choice": start.choice.stats(), **this.history.copied()}))
     unfinished.keep("colours", lambda: stage.packed("colours"))
-    steps.note(this, stage.judged)
+    this.figures = lambda: steps.figures(this.history, stage.judged)
     this.offer(prepared, stage.now)
-
-    def preview() -> np.ndarray:
-        return _preview(prepared, stage.now())
-
     if "colour" not in loaded.settings.freeze:
-        steps.take_all(this, "colours", stage, preview)
+        steps.take_all(this, "colours", stage, lambda: prepared.picture(stage.now()))
     return Coloured(stage.now(), stage.judged)
-
-
-def _preview(prepared: PreparedObject, colours: np.ndarray) -> np.ndarray:  # uint8 [H, W, 3]
-    """The first view in these colours [M, 3], over mid grey."""
-    first = prepared.surface_views[0]
-    return first.on_grey(first.view.image(colours))

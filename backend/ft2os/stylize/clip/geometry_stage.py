@@ -130,14 +130,13 @@ def deform(
     judge = Judge(judgement, settings, seed, int(state["number"]) if state else 0)
     moving = Shaped(this, prepared, shape, [geometry.wider(camera, _ROOM) for camera in cameras])
     this.report.result = moving.result
-    steps.note(this, coloured.judged + judge.judged)
+    this.figures = lambda: steps.figures(this.history, coloured.judged + judge.judged)
 
     def on_progress(step: geometry.Step) -> None:
         unfinished.keep("shape", lambda: checkpoint.packed(step.state(), "shape"))
         # Both stages have an anchor, each its own.
         terms = {"shape_anchor" if name == "anchor" else name: v for name, v in step.terms.items()}
-        judged = coloured.judged + judge.judged
-        steps.tell(this, "geometry", step.number / step.total, step.loss, terms, judged, moving.preview)
+        this.step("geometry", step.number / step.total, step.loss, terms, moving.preview)
 
     geometry.deform(
         shape,
@@ -210,14 +209,14 @@ def finish(this: Run, loaded: Loaded, guidance: Guidance, deformed: Shaped, unfi
     if loaded.kept:
         stage.restore(loaded.kept, "finish")
     unfinished.keep("finish", lambda: stage.packed("finish"))
-    steps.note(this, deformed.judged + stage.judged)
+    this.figures = lambda: steps.figures(this.history, deformed.judged + stage.judged)
 
     def now() -> Shaped:
         return replace(deformed, judged=deformed.judged + stage.judged, colours=stage.now())
 
     this.report.result = lambda: now().result()
     try:
-        steps.take_all(this, "finish", stage, lambda: now().preview(), deformed.judged)
+        steps.take_all(this, "finish", stage, lambda: now().preview())
     finally:
         linear_views.close()
     return now()

@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from ft2os.device import best_device
-from ft2os.errors import RequestError
 from ft2os.guidance import clip_judge
 from ft2os.guidance.clip_judge import ClipJudge
 from ft2os.stylize import form, geometry, memory
@@ -84,14 +83,10 @@ def load(request: StylizeRequest, settings: Settings, judge: ClipJudge | None = 
     MissingError
         If weights are not on this machine.
     RequestError
-        If there is no prompt, the run does not fit into the memory, or the checkpoint is another request's.
+        If the run does not fit into the memory, or the checkpoint is another request's.
     FileError
         If the style image or the checkpoint cannot be read.
     """
-    if not request.prompt.strip():
-        raise RequestError(
-            "The CLIP method needs a prompt.", "Say what it should become, or choose the method image."
-        )
     device = best_device()
     judge = (judge or clip_judge.load(settings.model, settings.pretrained)).to(device)
     content = settings.regularisation > 0

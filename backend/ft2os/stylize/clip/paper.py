@@ -25,7 +25,7 @@ from ft2os.guidance import clip_judge, negatives
 from ft2os.looks import Look
 from ft2os.losses import contrastive_loss, similarity_loss
 from ft2os.stylize import memory
-from ft2os.stylize.clip import checkpoint
+from ft2os.stylize.clip import checkpoint, steps
 from ft2os.stylize.clip.content import Regularizer
 from ft2os.stylize.clip.parameters import Parameters
 from ft2os.stylize.clip.settings import PaperSettings
@@ -87,16 +87,9 @@ class PaperRun:
         while (taken := len(this.history.losses)) < total:
             this.report.stop_if_cancelled()
             loss, images = self.step(self.steps[taken])
-            this.history.add(loss, {})
-            this.save_if_due()
             this.report.result = self.result
-            this.report(
-                "stylize",
-                (taken + 1) / total,
-                loss=loss,
-                preview=partial(_preview, images),
-                at_once=taken in (0, total - 1),
-            )
+            ends = taken in (0, total - 1)
+            this.step("stylize", (taken + 1) / total, loss, {}, partial(_preview, images), at_once=ends)
         result = self.result()
         this.forget_checkpoint()
         return result
@@ -145,7 +138,8 @@ class PaperRun:
         return StylizeResult(look=_look(self, stats), stats=stats)
 
     def stats(self) -> dict:
-        settings, losses, times = self.settings, self.this.history.losses, self.this.report.times()
+        settings, history, times = self.settings, self.this.history, self.this.report.times()
+        judged = sum(len(indices) for indices in self.steps[: len(history.losses)])
         return {
             "method": "clip",
             "preset": self.request.preset,
@@ -159,11 +153,8 @@ class PaperRun:
             "gaussians": len(self.object),
             "outliers": len(self.request.target) - len(self.object),
             "views": len(self.views),
-            "steps": len(losses),
-            "judged_views": sum(len(indices) for indices in self.steps[: len(losses)]),
-            **self.this.history.copied(),
-            "loss_first": losses[0] if losses else None,
-            "loss_last": losses[-1] if losses else None,
+            **steps.figures(history, judged),
+            **history.copied(),
             "seconds": self.prepare_seconds + times["seconds"],
             "stages": {"prepare": self.prepare_seconds, **times["stages"]},
         }

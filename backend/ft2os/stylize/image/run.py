@@ -189,7 +189,9 @@ def _matched(
         return Matcher(feature_match.network(vgg), exemplars, seed=seed)
 
     def show(step: int, loss: float, terms: dict[str, float], now: np.ndarray) -> None:
-        this.step("strokes", step / steps, prepared, now.copy(), loss, terms)
+        held = now.copy()
+        this.offer(prepared, lambda: held)
+        this.step("strokes", step / steps, loss, terms, lambda: prepared.picture(held), at_once=step == steps)
 
     return feature_match.run(
         prepared.surface_views,

@@ -150,7 +150,9 @@ def _refined(
         return Matcher(feature_match.network(vgg), [exemplar], layers=_MATCHED, seed=seed)
 
     def show(step: int, loss: float, terms: dict[str, float], now: np.ndarray) -> None:
-        this.step("refine", step / steps, prepared, now.copy(), loss, terms)
+        held = now.copy()
+        this.offer(prepared, lambda: held)
+        this.step("refine", step / steps, loss, terms, lambda: prepared.picture(held), at_once=step == steps)
 
     return feature_match.run(
         prepared.surface_views,
