@@ -6,6 +6,7 @@ share a control share its property, so a value that was turned stays when the me
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import bpy
@@ -42,11 +43,12 @@ def draw(layout: bpy.types.UILayout, turned: bpy.types.PropertyGroup, method: st
         _draw(layout, turned, control)
 
 
-def _controls(method: str, preset: str) -> list[tuple[str, Control]]:
+@functools.cache  # the panel asks at every redraw
+def _controls(method: str, preset: str) -> tuple[tuple[str, Control], ...]:
     """(name, control) of each setting that has a control, in the order of the panel."""
     settings = described(METHODS[method].preset(preset).settings)
     shown = [(name, setting.control) for name, setting in settings.items() if setting.control]
-    return sorted(shown, key=lambda pair: pair[1].place)
+    return tuple(sorted(shown, key=lambda pair: pair[1].place))
 
 
 def _properties(control: Control) -> dict[str, Any]:

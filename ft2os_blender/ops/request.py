@@ -49,7 +49,7 @@ def new(context: bpy.types.Context, obj: bpy.types.Object) -> dict:
     method.check_inputs(params["prompt"], "style_image" in params)
     if method.resumes:
         params["checkpoint"] = str(checkpoints.path(checkpoints.new()))
-    return params | _things(context, obj) | {"cameras": _cameras(obj)}
+    return params | _things(context, obj) | {"cameras": _cameras(obj) if method.takes.cameras else None}
 
 
 def again(context: bpy.types.Context, obj: bpy.types.Object, checkpoint: str) -> dict:

@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ft2os import prompts
-from ft2os.cameras.camera import Camera
 from ft2os.errors import RequestError
-from ft2os.gaussians import Gaussians
-from ft2os.looks import Look
+
+if TYPE_CHECKING:  # the command line and the panel read the methods at their start, and need none of these
+    from ft2os.cameras.camera import Camera
+    from ft2os.gaussians import Gaussians
+    from ft2os.looks import Look
 
 MAX_SEED = 2**31 - 1  # what Blender's integers and the kernels' hashes hold
 

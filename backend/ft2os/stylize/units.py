@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ft2os.cameras.camera import Camera
 from ft2os.errors import CancelledError, RequestError
-from ft2os.gaussians import Gaussians
 
 if TYPE_CHECKING:
+    from ft2os.cameras.camera import Camera
+    from ft2os.gaussians import Gaussians
     from ft2os.stylize.request import Progress, StylizeRequest, StylizeResult
 
 _USUAL = (0.03, 3e3)  # sizes, as `middle_and_size` measures them, at which nothing is changed
