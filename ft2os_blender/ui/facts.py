@@ -10,6 +10,7 @@ import numpy as np
 
 from ft2os import transforms
 from ft2os.errors import Ft2osError, RequestError
+from ft2os.stylize.about import duration
 
 from ..scene import build, looks, objects
 
@@ -61,9 +62,7 @@ def undrawn(obj: bpy.types.Object | None) -> RequestError | None:
 
 def remaining(seconds: float) -> str:
     """A duration in words: '8 s', '3 min'; '' where it is unknown or hardly any."""
-    if seconds < 0.5:
-        return ""
-    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
+    return "" if seconds < 0.5 else duration(seconds)
 
 
 def progress_text(job: bpy.types.PropertyGroup, waits: bool = False) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Literal
 
 from ft2os.errors import MissingError, RequestError
@@ -17,6 +18,11 @@ from ft2os.extras import extra_of
 from ft2os.stylize import settings
 
 Wanted = Literal["needed", "optional", "no"]
+
+
+def duration(seconds: float) -> str:
+    """A time in words: "6 s", "3 min"."""
+    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
 
 
 @dataclass(frozen=True)
@@ -87,8 +93,14 @@ class Preset:
 
     @property
     def time(self) -> str:
-        """The expected time in words: "6 s", "3 min"."""
-        return f"{self.seconds:.0f} s" if self.seconds < 90 else f"{self.seconds / 60:.0f} min"
+        """The expected time in words."""
+        return duration(self.seconds)
+
+
+# The three that most methods have.
+draft = partial(Preset, "draft", "Draft", "Faster and rougher", 1)
+standard = partial(Preset, "standard", "Standard", number=0)
+high = partial(Preset, "high", "High", number=3)
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ft2os.stylize.about import Method, Needs, Preset, Takes
+from ft2os.stylize.about import Method, Needs, Preset, Takes, draft, high, standard
 from ft2os.stylize.clip.settings import PaperSettings, Settings
 
 _NEEDS = Needs(modules=("torch", "open_clip"), weights=("CLIP",))
@@ -15,11 +15,7 @@ CLIP = Method(
     resumes=True,
     prompt_hint="whatever it should look like",
     presets=(
-        Preset(
-            "draft",
-            "Draft",
-            "Faster and rougher",
-            number=1,
+        draft(
             seconds=4,
             settings=Settings(
                 batch=4,
@@ -36,20 +32,14 @@ CLIP = Method(
             ),
             needs=_NEEDS,
         ),
-        Preset(
-            "standard",
-            "Standard",
-            "The quality that the method was tuned for",
-            number=0,
+        standard(
+            doc="The quality that the method was tuned for",
             seconds=48,
             settings=Settings(),
             needs=_NEEDS,
         ),
-        Preset(
-            "high",
-            "High",
-            "More views, more steps, finer Gaussians",
-            number=3,
+        high(
+            doc="More views, more steps, finer Gaussians",
             seconds=205,
             settings=Settings(steps=150, views=24, rate=0.006, limit=72_000, refit=48, geometry_steps=160),
             needs=_NEEDS,

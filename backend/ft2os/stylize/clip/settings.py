@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from ft2os.errors import RequestError
+from ft2os.stylize import preparation
 from ft2os.stylize.controls import LIGHT_AND_DARK, PATTERN_SIZE, Control, Named, Switch
 from ft2os.stylize.form_names import FORMS
 from ft2os.stylize.settings import flag, names, number, numbers, one_of, split_names, table, text, whole
@@ -58,6 +60,17 @@ HOLD_ORIGINAL = Control(
 )
 
 
+def _freeze(*default: str) -> Any:
+    """What does not move."""
+    return names(
+        frozenset(default),
+        "What keeps its values to the bit.",
+        RATES,
+        example="opacity,scale",
+        convert=lambda value: frozenset(split_names(value)),
+    )
+
+
 @dataclass(frozen=True)
 class Shared:
     """What both ways of running have.
@@ -94,13 +107,7 @@ class Shared:
         control=HOLD_ORIGINAL,
     )
     regulariser: str = one_of("vgg", REGULARISERS, "VGG16's relu3_3, as the paper, or LPIPS on AlexNet.")
-    freeze: frozenset[str] = names(
-        frozenset(),
-        "What keeps its values to the bit.",
-        RATES,
-        example="opacity,scale",
-        convert=lambda value: frozenset(split_names(value)),
-    )
+    freeze: frozenset[str] = _freeze()
     outliers: bool = flag(
         False,
         "Leave statistical outliers of the object alone; specks are left alone by the fast method anyway.",
@@ -125,13 +132,7 @@ class Shared:
 class PaperSettings(Shared):
     """The paper's loop."""
 
-    freeze: frozenset[str] = names(
-        frozenset({"opacity"}),
-        "What keeps its values to the bit.",
-        RATES,
-        example="opacity,scale",
-        convert=lambda value: frozenset(split_names(value)),
-    )
+    freeze: frozenset[str] = _freeze("opacity")
     outliers: bool = flag(True, "Leave statistical outliers of the object alone.")
     epochs: int = whole(20, 1, 100_000, "Passes over all views.")
     fade_sh: bool = flag(
@@ -230,17 +231,9 @@ class Settings(Shared):
         16, 1, 1000, "Pictures that the object is prepared with.", formerly="survey_views"
     )
     surface_pixels: int = whole(208, 16, 4096, "Side of those pictures.", formerly="survey_pixels")
-    max_split_scale: float = number(
-        0.006,
-        1e-4,
-        10,
-        "Longest axis of a Gaussian after splitting, over the object's extent.",
-        formerly="largest",
-    )
-    limit: int = whole(
-        60_000, 1, 10_000_000, "Gaussians after splitting, or twice the object's own where that is more."
-    )
-    refit: int = whole(24, 0, 10_000, "Steps that bring the split set nearer to the object.")
+    max_split_scale: float = preparation.max_split_scale()
+    limit: int = preparation.limit(60_000)
+    refit: int = preparation.refit()
     iterations: int = whole(28, 1, 10_000, "Of the solve for the material's colours.")
     geometry: float | None = number(
         None,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from ft2os.stylize.about import Method, Needs, Preset, Takes
+from ft2os.stylize.about import Method, Needs, Takes, draft, high, standard
 from ft2os.stylize.controls import LIGHT_AND_DARK, PATTERN_SIZE
 from ft2os.stylize.preparation import Preparation
 from ft2os.stylize.settings import number, whole
@@ -45,29 +45,19 @@ IMAGE = Method(
     takes=Takes(words="optional", picture="needed"),
     prompt_hint="optional: its name or a material",
     presets=(
-        Preset(
-            "draft",
-            "Draft",
-            "Faster and rougher",
-            number=1,
+        draft(
             seconds=3,
             settings=Settings(views=10, pixels=176, limit=40_000, refit=0, steps=0),
             needs=_NEEDS,
         ),
-        Preset(
-            "standard",
-            "Standard",
-            "Draws the picture's strokes along the form; needs VGG16's weights",
-            number=0,
+        standard(
+            doc="Draws the picture's strokes along the form; needs VGG16's weights",
             seconds=12,
             settings=Settings(),
             needs=_MATCHING,
         ),
-        Preset(
-            "high",
-            "High",
-            "Finer, and some times as long; needs VGG16's weights",
-            number=3,
+        high(
+            doc="Finer, and some times as long; needs VGG16's weights",
             seconds=45,
             settings=Settings(
                 views=18, pixels=256, max_split_scale=0.0045, limit=140_000, refit=96, steps=110

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ft2os.stylize.about import Method, Needs, Preset, Takes
+from ft2os.stylize.about import Method, Needs, Takes, draft, high, standard
 from ft2os.stylize.controls import LIGHT_AND_DARK, PATTERN_SCALE, PATTERN_SIZE
 from ft2os.stylize.form_names import FORMS
 from ft2os.stylize.preparation import Preparation
@@ -63,29 +63,19 @@ MATERIAL = Method(
     prompt_hint="lava, old gold, ice …",
     check_words=_check_words,
     presets=(
-        Preset(
-            "draft",
-            "Draft",
-            "Faster and rougher",
-            number=1,
+        draft(
             seconds=2,
             settings=Settings(views=12, pixels=176, limit=40_000, iterations=14, refit=0),
             needs=_NEEDS,
         ),
-        Preset(
-            "standard",
-            "Standard",
-            "The quality that the method was tuned for",
-            number=0,
+        standard(
+            doc="The quality that the method was tuned for",
             seconds=6,
             settings=Settings(),
             needs=_NEEDS,
         ),
-        Preset(
-            "high",
-            "High",
-            "Crisper, some seconds more; needs the full backend and VGG16's weights",
-            number=3,
+        high(
+            doc="Crisper, some seconds more; needs the full backend and VGG16's weights",
             seconds=12,
             settings=Settings(refine=True, refit=48),
             needs=Needs(modules=("numba", "scipy", "torch"), weights=("VGG16",)),
