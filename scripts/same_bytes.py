@@ -23,8 +23,6 @@ from collections.abc import Mapping, Sequence
 from fnmatch import fnmatch
 from pathlib import Path
 
-import numpy as np
-
 ROOT = Path(__file__).resolve().parent.parent
 SCENE = ROOT / "demo" / "scene" / "scene.ply"
 
@@ -166,24 +164,11 @@ def _judges(folder: Path) -> dict[str, str]:
 
     Always the same place: it is part of the judge's name, under which embeddings of texts are kept.
     """
-    import torch
-    from PIL import Image
-
-    from ft2os.guidance import perceptual
-    from tests import tiny_clip
+    from tests import strokes, tiny_clip, tiny_vgg
 
     folder.mkdir(parents=True, exist_ok=True)
-    rng = np.random.default_rng(2)
-    colours = np.array([[20, 40, 120], [30, 60, 180], [90, 130, 220], [230, 190, 60]], np.uint8)
-    strokes = colours[rng.integers(0, 4, (24, 30))].repeat(6, 0).repeat(6, 1)
-    Image.fromarray(strokes).save(folder / "picture.png")
-    clip, weights = tiny_clip.write(folder / "clip"), folder / "weights"
-    weights.mkdir(exist_ok=True)
-    torch.manual_seed(0)
-    network = perceptual.Vgg16()
-    for convolution in network.features.values():
-        torch.nn.init.kaiming_normal_(convolution.weight)
-    torch.save(network.state_dict(), weights / "vgg16-random.pth")
+    strokes.write(folder / "picture.png")
+    clip, weights = tiny_clip.write(folder / "clip"), tiny_vgg.write(folder / "weights")
     return {"FT2OS_CLIP": str(clip), "FT2OS_WEIGHTS": str(weights)}
 
 

@@ -14,10 +14,10 @@ from ft2os.cameras import orbit  # noqa: E402
 from ft2os.errors import CancelledError, RequestError  # noqa: E402
 from ft2os.evaluate import text, views  # noqa: E402
 from ft2os.gaussians import C0  # noqa: E402
-from ft2os.guidance import clip_judge, perceptual  # noqa: E402
+from ft2os.guidance import clip_judge  # noqa: E402
 from ft2os.render import engine_name  # noqa: E402
 from ft2os.stylize import StylizeRequest, stylize  # noqa: E402
-from tests import tiny_clip  # noqa: E402
+from tests import strokes, tiny_clip, tiny_vgg  # noqa: E402
 from tests.scenes import ball  # noqa: E402
 
 FAST = {
@@ -48,25 +48,13 @@ def target():
 @pytest.fixture
 def vgg(tmp_path, monkeypatch):
     """VGG16 of random weights where ft2os looks for weights."""
-    torch.manual_seed(0)
-    network = perceptual.Vgg16()
-    for convolution in network.features.values():
-        torch.nn.init.kaiming_normal_(convolution.weight)
-    (tmp_path / "weights").mkdir()
-    torch.save(network.state_dict(), tmp_path / "weights" / "vgg16-random.pth")
-    monkeypatch.setenv("FT2OS_WEIGHTS", str(tmp_path / "weights"))
+    monkeypatch.setenv("FT2OS_WEIGHTS", str(tiny_vgg.write(tmp_path / "weights")))
 
 
 @pytest.fixture
 def picture(tmp_path):
     """Wide strokes in blue and gold."""
-    from PIL import Image
-
-    colours = np.array([[20, 40, 120], [30, 60, 180], [90, 130, 220], [230, 190, 60]], np.uint8)
-    path = tmp_path / "stars.png"
-    drawn = colours[np.random.default_rng(2).integers(0, 4, (24, 30))]
-    Image.fromarray(drawn.repeat(6, 0).repeat(6, 1)).save(path)
-    return path
+    return strokes.write(tmp_path / "stars.png")
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from ft2os.stylize import StylizeRequest, stylize  # noqa: E402
 from ft2os.stylize.clip.about import CLIP  # noqa: E402
 from ft2os.stylize.clip.views import object_views, schedule  # noqa: E402
 from ft2os.tiles import render  # noqa: E402
-from tests import tiny_clip  # noqa: E402
+from tests import tiny_clip, tiny_vgg  # noqa: E402
 from tests.scenes import ball  # noqa: E402
 
 PROMPT = "a ball of lava"
@@ -58,12 +58,7 @@ def make(judge_folder, target):
 @pytest.fixture
 def vgg(tmp_path, monkeypatch):
     """VGG16 of random weights where ft2os looks for weights."""
-    torch.manual_seed(0)
-    network = perceptual.Vgg16()
-    for convolution in network.features.values():
-        torch.nn.init.kaiming_normal_(convolution.weight)  # torch's default would fade the signal away
-    torch.save(network.state_dict(), tmp_path / "vgg16-random.pth")
-    monkeypatch.setenv("FT2OS_WEIGHTS", str(tmp_path))
+    monkeypatch.setenv("FT2OS_WEIGHTS", str(tiny_vgg.write(tmp_path)))
 
 
 def _judged(request, step=0):

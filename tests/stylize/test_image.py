@@ -17,6 +17,7 @@ from ft2os.stylize.image import paint
 from ft2os.stylize.image.about import Settings
 from ft2os.stylize.image.paint import Strokes, own_colours, palette
 from ft2os.stylize.image.run import _job
+from tests import strokes, tiny_vgg
 from tests.scenes import ball
 
 SMALL = {"views": 4, "pixels": 64, "limit": 3000}
@@ -25,29 +26,14 @@ SMALL = {"views": 4, "pixels": 64, "limit": 3000}
 @pytest.fixture
 def picture(tmp_path):
     """Wide strokes in blue and gold."""
-    from PIL import Image
-
-    rng = np.random.default_rng(2)
-    colours = np.array([[20, 40, 120], [30, 60, 180], [90, 130, 220], [230, 190, 60]], np.uint8)
-    path = tmp_path / "stars.png"
-    Image.fromarray(colours[rng.integers(0, 4, (24, 30))].repeat(6, 0).repeat(6, 1)).save(path)
-    return path
+    return strokes.write(tmp_path / "stars.png")
 
 
 @pytest.fixture
 def vgg(tmp_path, monkeypatch):
     """VGG16 of random weights where ft2os looks for weights."""
-    torch = pytest.importorskip("torch")
-    from ft2os.guidance import perceptual
-
-    torch.manual_seed(0)
-    network = perceptual.Vgg16()
-    for convolution in network.features.values():
-        torch.nn.init.kaiming_normal_(convolution.weight)
-    folder = tmp_path / "weights"
-    folder.mkdir()
-    torch.save(network.state_dict(), folder / "vgg16-random.pth")
-    monkeypatch.setenv("FT2OS_WEIGHTS", str(folder))
+    pytest.importorskip("torch")
+    monkeypatch.setenv("FT2OS_WEIGHTS", str(tiny_vgg.write(tmp_path / "weights")))
 
 
 def asked(target, picture, preset="draft", prompt="", seed=0, **overrides) -> StylizeRequest:

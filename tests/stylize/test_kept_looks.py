@@ -18,7 +18,7 @@ from ft2os import process
 from ft2os.gaussians import Gaussians, concatenate
 from ft2os.looks import Look
 from ft2os.stylize import StylizeRequest, stylize
-from tests import tiny_clip
+from tests import strokes, tiny_clip, tiny_vgg
 from tests.scenes import ball
 
 KEPT = Path(__file__).with_name("kept_looks.json")
@@ -60,19 +60,8 @@ def object_of_many_sizes() -> Gaussians:
 
 def files(folder: Path) -> dict[str, str]:
     """A CLIP and a VGG16 of random weights and a style picture; the environment in which they are found."""
-    import torch
-    from PIL import Image
-
-    from ft2os.guidance import perceptual
-
-    colours = np.array([[20, 40, 120], [30, 60, 180], [90, 130, 220], [230, 190, 60]], np.uint8)
-    strokes = colours[np.random.default_rng(2).integers(0, 4, (24, 30))].repeat(6, 0).repeat(6, 1)
-    Image.fromarray(strokes).save(folder / "stars.png")
-    torch.manual_seed(0)
-    network = perceptual.Vgg16()
-    for convolution in network.features.values():
-        torch.nn.init.kaiming_normal_(convolution.weight)
-    torch.save(network.state_dict(), folder / "vgg16-random.pth")
+    strokes.write(folder / "stars.png")
+    tiny_vgg.write(folder)
     clip = tiny_clip.write(folder / "judge")
     return {"FT2OS_CLIP": str(clip), "FT2OS_WEIGHTS": str(folder), "FT2OS_CACHE": str(folder / "cache")}
 
