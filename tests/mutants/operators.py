@@ -20,6 +20,7 @@ _COUNTED: dict[type[ast.operator], type[ast.operator]] = {
 }  # fmt: skip
 _SWAPPED = {"min": "max", "minimum": "maximum", "amin": "amax", "argmin": "argmax", "any": "all"}
 _SWAPPED |= {other: name for name, other in _SWAPPED.items()}
+_LARGE = 8  # from here one more is no mistake that anyone would notice, and twice as many is
 _LOGGED = ("log", "logging", "warnings")
 
 
@@ -122,7 +123,7 @@ def _constant(value: float | bool) -> str:
     if isinstance(value, bool):
         return str(not value)
     if isinstance(value, int):
-        return str(value + 1)
+        return str(value + 1 if abs(value) < _LARGE else 2 * value)
     return "0.0" if value else "1.0"
 
 
