@@ -1,0 +1,10 @@
+"""Editors of pictures behind one door: an instruction and views of an object go in, edited views come out.
+
+An editor is a model of diffusers, a ComfyUI server that already runs, or a folder in which the artist works
+with any program. What one cannot do stands in its `Flags`, and callers ask the flags, never the name.
+Pictures are float32 [H, W, 3] from 0 to 1, display-referred, with the object over grey.
+"""
+
+from ft2os.guidance.editors.door import Editor, Flags, Task, Tick, edit
+
+__all__ = ["Editor", "Flags", "Task", "Tick", "edit"]
