@@ -20,6 +20,7 @@ from ft2os.errors import CancelledError
 from ft2os.process import peak_memory
 from ft2os.stylize import methods
 from ft2os.stylize.methods import METHODS
+from ft2os.stylize.settings import Setting, described
 
 if TYPE_CHECKING:
     from ft2os.cli.styles import StyleTarget
@@ -76,6 +77,8 @@ def add(verbs: argparse._SubParsersAction) -> None:
         help="a setting of the method, such as temperature=0.07 or freeze=opacity,scale (repeatable); "
         "'ft2os methods' lists them",
     )
+    for name, option in _options().items():
+        parser.add_argument(f"--{name}", metavar=option.option, help=option.doc)
     parser.add_argument("--strength", type=console.share, default=1.0, metavar="S", help="0 (source) to 1")
     parser.add_argument(
         "--checkpoint", type=Path, metavar="FILE", help="where a long run keeps its state as it goes"
@@ -86,6 +89,23 @@ def add(verbs: argparse._SubParsersAction) -> None:
     console.add_download(parser)
     parser.add_argument("--json", action="store_true", help="machine-readable output")
     parser.set_defaults(run=run, wrong=parser.error)
+
+
+def _options() -> dict[str, Setting]:
+    """The settings that have an option of their own, beside --set, by name."""
+    every = (
+        setting
+        for method in METHODS.values()
+        for preset in method.presets
+        for setting in described(preset.settings).values()
+    )
+    return {setting.name: setting for setting in every if setting.option}
+
+
+def _overrides(args: argparse.Namespace) -> dict[str, object]:
+    """The settings that the command line changes."""
+    given = {name: getattr(args, name) for name in _options()}
+    return {name: value for name, value in given.items() if value is not None} | dict(args.set)
 
 
 def _meant() -> list[str]:
@@ -243,7 +263,7 @@ def _stylize(
         method=method,
         preset=args.preset,
         seed=args.seed,
-        overrides=dict(args.set),
+        overrides=_overrides(args),
         cameras=scene.cameras or None,
         style_image=target.style.picture,
         checkpoint=checkpoint,
@@ -262,7 +282,7 @@ def _facts(target: StyleTarget, result: StylizeResult, args: argparse.Namespace)
         "preset": args.preset,
         "seed": args.seed,
         "strength": args.strength,
-        "settings": dict(args.set),
+        "settings": _overrides(args),
         "seconds": result.stats.get("seconds"),
         "stats": result.stats,
     }

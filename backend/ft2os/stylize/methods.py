@@ -8,10 +8,11 @@ from __future__ import annotations
 from ft2os.errors import RequestError
 from ft2os.stylize.about import Method
 from ft2os.stylize.clip.about import CLIP
+from ft2os.stylize.edit.about import EDIT
 from ft2os.stylize.image.about import IMAGE
 from ft2os.stylize.material.about import MATERIAL
 
-METHODS: dict[str, Method] = {method.name: method for method in (MATERIAL, IMAGE, CLIP)}
+METHODS: dict[str, Method] = {method.name: method for method in (MATERIAL, IMAGE, CLIP, EDIT)}
 
 
 def find(name: str) -> Method:

@@ -52,6 +52,8 @@ class Setting:
         Its name in the version before, which is still understood.
     convert : callable, optional
         Makes what the method works with out of what was given.
+    option : str
+        Where the command line has an option of the setting's name: what its help calls the value.
     """
 
     name: str
@@ -61,6 +63,7 @@ class Setting:
     control: Control | None = None
     formerly: str | None = None
     convert: Callable[[Any], object] | None = None
+    option: str = ""
 
 
 def whole(default: int | None, low: int, high: int, doc: str, **more: Any) -> Any:
@@ -125,6 +128,20 @@ def numbers(default: Sequence[float], doc: str, **more: Any) -> Any:
     return _field(tuple(default), fits, f"a list of {count} numbers", doc, **{"convert": tuple, **more})
 
 
+def several(default: Sequence[float], low: float, high: float, most: int, doc: str, **more: Any) -> Any:
+    """One number or more, each between two limits; the method gets a tuple."""
+
+    def fits(value: object) -> bool:
+        return (
+            isinstance(value, (list, tuple))
+            and 0 < len(value) <= most
+            and all(is_number(v) and low <= v <= high for v in value)
+        )
+
+    words = f"a list of 1 to {most} numbers from {low:g} to {high:g}"
+    return _field(tuple(default), fits, words, doc, **{"convert": tuple, **more})
+
+
 def table(default: Mapping[str, float], doc: str, **more: Any) -> Any:
     """Numbers by name; what is not named keeps its default."""
 
@@ -150,12 +167,13 @@ def _field(
     control: Control | None = None,
     formerly: str | None = None,
     convert: Callable[[Any], object] | None = None,
+    option: str = "",
 ) -> Any:
     """The dataclass field of a setting; where it is ``optional``, None says that the method chooses."""
     if optional:
         words = f"{words}, or null"
     kind = Kind(lambda value: (optional and value is None) or fits(value), words, example or typed(default))
-    setting = Setting("", default, kind, doc, control, formerly, convert)
+    setting = Setting("", default, kind, doc, control, formerly, convert, option)
     if isinstance(default, Mapping):
         return field(default_factory=lambda: dict(default), metadata={_KEY: setting})
     return field(default=default, metadata={_KEY: setting})
