@@ -23,7 +23,12 @@ PACKAGES = {  # extra -> {module: distribution}
         "safetensors": "safetensors",
     },
     "cuda": {"gsplat": "gsplat"},
-    "diffusion": {"diffusers": "diffusers", "transformers": "transformers"},
+    "diffusion": {
+        "diffusers": "diffusers",
+        "transformers": "transformers",
+        "accelerate": "accelerate",
+        "peft": "peft",
+    },
 }
 
 

@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
+import logging
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 
+from ft2os.errors import RequestError
+
+log = logging.getLogger(__name__)
+
 Tick = Callable[[float], None]
 """Called with the share 0..1 of a task that is done, at least between two steps; raises to stop."""
 
 GREY = 0.5  # what stands behind the object
+_FLAT = 2 / 255  # what varies less all over shows nothing: black pictures of safety checkers and overflows
+_REASONS = {
+    "nothing": "did not come back",
+    "no picture": "are no pictures",
+    "NaN": "hold values that are not finite",
+    "flat": "are black or of one colour",
+}
 
 
 @dataclass(frozen=True)
@@ -98,6 +111,61 @@ def edit(editor: Editor, task: Task, tick: Tick) -> list[np.ndarray | None]:
     CancelledError
         From ``tick``.
     RequestError, MissingError, FileError
-        If the editor cannot do it, with what can be done instead.
+        If the editor cannot do it, or nothing usable came back, with what can be done instead.
     """
-    raise NotImplementedError
+    answers = editor.edit(task, tick)
+    if len(answers) != len(task.pictures):
+        raise RequestError(
+            f"{editor.title} was given {len(task.pictures)} views and gave back {len(answers)}.",
+            "Choose another editor.",
+        )
+    pictures: list[np.ndarray | None] = []
+    faults: Counter[str] = Counter()
+    for name, answer, own in zip(task.names, answers, task.pictures):
+        picture, fault = _checked(answer, own.shape[:2])
+        if fault:
+            faults[fault] += 1
+            log.info("%s: the edit of %s is left out: %s", editor.title, name, fault)
+        pictures.append(picture)
+    if faults.total() == len(pictures):
+        told = "; ".join(f"{count} {_REASONS[fault]}" for fault, count in faults.items())
+        raise RequestError(
+            f"{editor.title} gave no usable picture: {told}.",
+            "Change the words or the settings, or choose another editor.",
+        )
+    return pictures
+
+
+def _checked(answer: np.ndarray | None, size: tuple[int, int]) -> tuple[np.ndarray | None, str]:
+    """The answer over grey in that size, or None and why it cannot be used: a key of `_REASONS`."""
+    if answer is None:
+        return None, "nothing"
+    if answer.ndim != 3 or answer.shape[2] not in (3, 4) or answer.size == 0:
+        return None, "no picture"
+    if not np.isfinite(answer).all():
+        return None, "NaN"
+    picture = _over_grey(np.clip(answer, 0, 1).astype(np.float32))
+    if float(np.ptp(picture, axis=(0, 1)).max()) < _FLAT:
+        return None, "flat"
+    return resized(picture, size), ""
+
+
+def _over_grey(picture: np.ndarray) -> np.ndarray:  # [h, w, 3]
+    if picture.shape[2] == 3:
+        return picture
+    return GREY + picture[..., 3:] * (picture[..., :3] - GREY)
+
+
+def resized(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """A picture [h, w, C] brought to [H, W, C], float32; as it is where it has that size."""
+    if picture.shape[:2] == tuple(size):
+        return np.ascontiguousarray(picture, np.float32)
+    from PIL import Image
+
+    channels = [
+        Image.fromarray(np.ascontiguousarray(picture[..., c], np.float32)).resize(
+            (size[1], size[0]), Image.Resampling.LANCZOS, reducing_gap=3.0
+        )
+        for c in range(picture.shape[2])
+    ]
+    return np.clip(np.stack([np.asarray(channel) for channel in channels], axis=-1), 0, 1)

@@ -1,0 +1,65 @@
+"""From a name to an editor: a row of the catalogue, a folder, or a server that runs already."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ft2os.errors import RequestError
+from ft2os.guidance.editors import catalogue
+from ft2os.guidance.editors.door import Editor
+from ft2os.guidance.editors.options import Options
+
+COMFYUI = "comfyui"
+VIEWS_FILE, PIPELINE_FILE = "cameras.json", "model_index.json"
+
+
+def find(
+    name: str, options: Options | None = None, *, download: bool | None = None, memory: int | None = None
+) -> Editor:
+    """The editor of that name; nothing heavy is loaded before its first edit.
+
+    Parameters
+    ----------
+    name : str
+        A row of the catalogue; the folder of a pipeline of diffusers (it has ``model_index.json``); the
+        folder of views that ``ft2os views`` wrote (it has ``cameras.json``); or "comfyui".
+    options : Options, optional
+    download : bool, optional
+        Whether weights whose licence was accepted may be fetched. Default: `weights.may_download`.
+    memory : int, optional
+        Bytes that it may take on its device. Default: what is free.
+
+    Raises
+    ------
+    RequestError
+        If there is no such editor, or it cannot do what the options ask for.
+    MissingError
+        If its packages or weights are not here, or it does not fit this machine; says which editor does.
+    FileError
+        If its folder is damaged or holds another model.
+    """
+    options = options or Options()
+    if name == COMFYUI:
+        from ft2os.guidance.editors.comfyui import ComfyUI
+
+        return ComfyUI(options)
+    row, folder = catalogue.rows().get(name), Path(name).expanduser()
+    if row is None and (folder / VIEWS_FILE).is_file():
+        from ft2os.guidance.editors.folder import Folder
+
+        return Folder(folder)
+    if row is None and not (folder / PIPELINE_FILE).is_file():
+        raise _unknown(name, folder)
+    from ft2os.guidance.editors import load
+
+    return load.editor(row or folder, options, download=download, memory=memory)
+
+
+def _unknown(name: str, folder: Path) -> RequestError:
+    known = ", ".join([*catalogue.rows(), COMFYUI])
+    if folder.is_dir():
+        return RequestError(
+            f"The folder {name} holds neither views nor a pipeline of diffusers.",
+            f"`ft2os views` writes views ({VIEWS_FILE}); a pipeline has a {PIPELINE_FILE}.",
+        )
+    return RequestError(f'There is no editor "{name}".', f"Name one of {known}, or a folder.")
