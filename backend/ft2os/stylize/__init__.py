@@ -58,6 +58,10 @@ def stylize(
     module = patience.until_cancelled(
         lambda: importlib.import_module(f"ft2os.stylize.{method.name}.run"), cancelled
     )
+    if hasattr(
+        module, "complete"
+    ):  # a method whose request goes on in files of the artist's, in the scene's units
+        request = module.complete(request, settings)
 
     def run(
         request: StylizeRequest,

@@ -7,7 +7,7 @@ whose strength blends from the object as it was.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -156,6 +156,7 @@ def prepare(
     max_split_scale: float,
     limit: int,
     refit: int = 0,
+    cameras: Sequence[Camera] | None = None,
     on_progress: Callable[[str, float], None] | None = None,
     on_first_view: Callable[[PreparedObject], None] | None = None,
 ) -> PreparedObject:
@@ -173,6 +174,8 @@ def prepare(
         Gaussians after splitting; or up to twice the object's own where that is more.
     refit : int
         Steps of re-fitting the split set's opacities to the object, one view each.
+    cameras : sequence of Camera, optional
+        Views of one size to look from, instead of so many of so many pixels on rings around the object.
     on_progress : callable, optional
         Called as ``on_progress(stage, share)``, a key of `STAGES` and 0..1, many times a second; may raise to
         stop.
@@ -186,14 +189,14 @@ def prepare(
     rows = staged("prepare", lambda _: np.flatnonzero(keep_connected(target)).astype(np.int32))
     whole = target.subset(rows)
     frame = frame_of(whole)
-    cameras = staged("split", lambda _: cameras_around(whole, views, pixels))
-    fine, parent = staged("split", lambda _: _split(whole, max_split_scale * frame.extent, limit, cameras))
+    seen = list(cameras) if cameras else staged("split", lambda _: cameras_around(whole, views, pixels))
+    fine, parent = staged("split", lambda _: _split(whole, max_split_scale * frame.extent, limit, seen))
     if on_first_view:
-        first = staged("split", lambda _: _seen([surface_view_of(fine, cameras[0])]))
+        first = staged("split", lambda _: _seen([surface_view_of(fine, seen[0])]))
         on_first_view(PreparedObject(rows, whole, fine, rows[parent], fine.base_colours, frame, first))
-    wanted = staged("fit", lambda _: render(whole, *stack(cameras), pixels, pixels))
-    fine = staged("fit", lambda share: refit_opacities(fine, cameras, wanted, refit, share))
-    surface_views = staged("views", lambda share: _seen(surface_views_of(fine, cameras, share)))
+    wanted = staged("fit", lambda _: render(whole, *stack(seen), seen[0].width, seen[0].height))
+    fine = staged("fit", lambda share: refit_opacities(fine, seen, wanted, refit, share))
+    surface_views = staged("views", lambda share: _seen(surface_views_of(fine, seen, share)))
     neutral = staged("match", lambda _: _neutral(fine, surface_views, wanted))
     return PreparedObject(rows, whole, fine, rows[parent], neutral, frame, surface_views)
 

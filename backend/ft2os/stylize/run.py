@@ -7,12 +7,13 @@ result from it. So progress, previews, partial results, cancel, checkpoint and l
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
 
+from ft2os.cameras.camera import Camera
 from ft2os.stylize import memory, prepare
 from ft2os.stylize.history import History
 from ft2os.stylize.measure import measure
@@ -79,9 +80,12 @@ class Run:
         return patiently(work, lambda share: self.report(stage, share))
 
     def prepare(
-        self, settings: Preparation, on_first_view: Callable[[PreparedObject], None] | None = None
+        self,
+        settings: Preparation,
+        on_first_view: Callable[[PreparedObject], None] | None = None,
+        cameras: Sequence[Camera] | None = None,
     ) -> PreparedObject:
-        """The object made ready for new colours."""
+        """The object made ready for new colours, seen from all around or by these cameras."""
         return prepare.prepare(
             self.request.target,
             views=settings.views,
@@ -89,6 +93,7 @@ class Run:
             max_split_scale=settings.max_split_scale,
             limit=settings.limit,
             refit=settings.refit,
+            cameras=cameras,
             on_progress=self.report,
             on_first_view=on_first_view,
         )

@@ -22,8 +22,12 @@ class Editing:
         "wrote, or comfyui; auto: the best one that is here.",
         option="EDITOR",
     )
-    instruction: str = text("", "What the editor is told, instead of words made from the prompt.")
-    edits: str = text("", "A folder that keeps the edits; a run that is resumed goes on from them.")
+    instruction: str = text(
+        "", "What the editor is told, instead of words made from the prompt.", example="Turn it into lava"
+    )
+    edits: str = text(
+        "", "A folder that keeps the edits; a run that is resumed goes on from them.", example="edits"
+    )
     text_guidance: float | None = number(
         None, 0, 100, f"How closely the editor follows the words; {OWN}.", optional=True, example="7.5"
     )
@@ -38,11 +42,17 @@ class Editing:
     key_views: int = whole(0, 0, 64, "Only so many of a group are looked at by the others; 0: all.")
     surface_noise: bool = flag(True, "The editor's noise sticks to the surface, where it can.")
     grid: bool = flag(True, "Views of a group lie in one picture, for editors with references.")
-    rewards: str = text("", "A file with the weights of multi-reward conditioning, for InstructPix2Pix.")
+    rewards: str = text(
+        "",
+        "A file with the weights of multi-reward conditioning, for InstructPix2Pix.",
+        example="rewards.safetensors",
+    )
     reward_scores: tuple[float, ...] = numbers(
         (5.0, 5.0, 5.0), "Wanted scores from 0 to 5: following the words, keeping the picture, quality."
     )
-    workflow: str = text("", "A workflow of ComfyUI in its API format; a template of ours where empty.")
+    workflow: str = text(
+        "", "A workflow of ComfyUI in its API format; a template of ours where empty.", example="flow.json"
+    )
     address: str = text("http://127.0.0.1:8188", "Where the ComfyUI server answers.")
 
 
