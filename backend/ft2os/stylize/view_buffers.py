@@ -57,6 +57,12 @@ class SurfaceView:
     luminance: np.ndarray
     original: np.ndarray
 
+    def on_surface(self) -> np.ndarray:
+        """World points that the pixels show, NaN beside the object.  float32 [H, W, 3]"""
+        points = np.full((*self.mask.shape, 3), np.nan, np.float32)
+        points[self.mask] = self.points
+        return points
+
     def on_grey(self, image: np.ndarray) -> np.ndarray:
         """A premultiplied picture [H, W, 3] of this view over grey, for previews.  uint8 [H, W, 3]"""
         grey = np.float32(0.5) * (1 - self.view.alpha.reshape(*self.mask.shape, 1))

@@ -56,7 +56,7 @@ def edit_round(
     editor: Editor,
     edits: Edits,
     pictures: Sequence[np.ndarray],  # [H, W, 3] each
-    strengths: Sequence[float],
+    strength: float,
     round: int,
     group: int,
     tick: Callable[[float, Sequence[np.ndarray | None]], None],
@@ -68,8 +68,8 @@ def edit_round(
     ----------
     pictures : sequence of ndarray
         The views as they are now.
-    strengths : sequence of float
-        How freely each is edited.
+    strength : float
+        How freely they are edited.
     round : int
     group : int
         Views that are edited together.
@@ -78,37 +78,57 @@ def edit_round(
     chosen : sequence of int, optional
         Rows of the views to edit; all if left out.
     """
-    views, count = scene.views, len(scene.views)
-    rows = list(range(count)) if chosen is None else list(chosen)
-    done: list[np.ndarray | None] = [edits.get(round, name, views.size) for name in scene.names]
+    rows = list(range(len(scene.views))) if chosen is None else list(chosen)
+    done: list[np.ndarray | None] = [edits.get(round, name, scene.views.size) for name in scene.names]
     order = np.random.default_rng([scene.seed, round]).permutation(rows).tolist()
     left = [row for row in order if done[row] is None]
     anchor = next((done[row] for row in order if done[row] is not None), None)
     while left:
         # Where there is an anchor to make, the first view is edited alone.
-        size = 1 if editor.flags.references and anchor is None else group
-        some, left = left[:size], left[size:]
-        share = 1 - (len(left) + len(some)) / len(rows)
-        task = Task(
-            prompt=scene.instruction,
-            names=[scene.names[row] for row in some],
-            pictures=[pictures[row] for row in some],
-            originals=[views.originals[row] for row in some],
-            masks=[views.alpha[row] for row in some],
-            seeds=[view_seed(scene.seed, scene.names[row], round) for row in some],
-            strength=float(np.mean([strengths[row] for row in some])),
-            round=round,
-            anchor=anchor if editor.flags.references else None,
-            points=[scene.points[row] for row in some],
-        )
-        part = len(some) / len(rows)
-        answers = editors.edit(editor, task, lambda of: tick(share + part * of, done))
+        some = left[: 1 if editor.flags.references and anchor is None else group]
+        before, left = len(rows) - len(left), left[len(some) :]
+        task = _task(scene, some, pictures, strength, round, anchor if editor.flags.references else None)
+        answers = editors.edit(editor, task, _within(tick, before, len(some), len(rows), done))
         for row, answer in zip(some, answers):
             if answer is not None:
                 done[row] = edits.put(round, scene.names[row], answer)
         anchor = next((done[row] for row in some if done[row] is not None), anchor)
-        tick(share + part, done)
+        tick((before + len(some)) / len(rows), done)
     return done
+
+
+def _within(
+    tick: Callable[[float, Sequence[np.ndarray | None]], None],
+    before: int,
+    some: int,
+    whole: int,
+    done: Sequence[np.ndarray | None],
+) -> Callable[[float], None]:
+    """``tick`` for the share of a task of ``some`` views, of the ``whole`` of which so many came ``before``."""
+    return lambda share: tick((before + share * some) / whole, done)
+
+
+def _task(
+    scene: Scene,
+    rows: Sequence[int],
+    pictures: Sequence[np.ndarray],
+    strength: float,
+    round: int,
+    anchor: np.ndarray | None,
+) -> Task:
+    """What the editor is asked for these rows of the views."""
+    return Task(
+        prompt=scene.instruction,
+        names=[scene.names[row] for row in rows],
+        pictures=[pictures[row] for row in rows],
+        originals=[scene.views.originals[row] for row in rows],
+        masks=[scene.views.alpha[row] for row in rows],
+        seeds=[view_seed(scene.seed, scene.names[row], round) for row in rows],
+        strength=strength,
+        round=round,
+        anchor=anchor,
+        points=[scene.points[row] for row in rows],
+    )
 
 
 def place(

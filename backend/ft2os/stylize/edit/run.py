@@ -24,25 +24,20 @@ from ft2os.guidance import editors
 from ft2os.guidance.editors import Editor, Options
 from ft2os.materials import match
 from ft2os.stylize import form, memory, painting, prepare
-from ft2os.stylize.edit import consensus, paper, rounds
+from ft2os.stylize.edit import paper
 from ft2os.stylize.edit.about import Editing, PaperSettings, Settings
 from ft2os.stylize.edit.instruction import instruction
 from ft2os.stylize.edit.kept import Edits
-from ft2os.stylize.edit.rounds import Placed, Scene
-from ft2os.stylize.edit.sheet import contact_sheet
-from ft2os.stylize.edit.views import EditViews
+from ft2os.stylize.edit.session import Session
 from ft2os.stylize.painting import Brush
 from ft2os.stylize.prepare import PreparedObject
 from ft2os.stylize.request import Progress, StylizeRequest, StylizeResult
 from ft2os.stylize.run import Run
-from ft2os.stylize.view_buffers import SurfaceView
 
 log = logging.getLogger(__name__)
 
-_EDITOR = 400  # how long a round of edits takes beside the other stages: a guess, since editors differ
-_FIT = 80
-_LEAST_VIEWS = 3
-_LEAST_SHARE = 0.5  # of the views: with fewer edits left, most do not show the object
+_ROUND = {"edit": 400, "place": 20, "fit": 80}
+"""How long a round's parts take beside the other stages; of the edits a guess, since editors differ."""
 
 
 def complete(request: StylizeRequest, settings: Editing) -> StylizeRequest:
@@ -121,11 +116,7 @@ def _run(
         **prepare.STAGES,
         **({"form": 60} if shaped else {}),
         **({"start": 70} if settings.start == "material" else {}),
-        **{
-            f"{name} {i + 1}": n
-            for i in range(len(strengths))
-            for name, n in (("edit", _EDITOR), ("fit", _FIT))
-        },
+        **{f"{name} {i + 1}": n for i in range(len(strengths)) for name, n in _ROUND.items()},
         **({"polish": 200} if settings.polish else {}),
     }
     edits = Edits(_folder(request, settings), _digest(request, settings, editor, told), request.resume)
@@ -141,7 +132,7 @@ def _run(
         this.facts |= {"form": wanted.form, "form_amount": wanted.amount}
         prepared = _formed(this, prepared, shaped, wanted.amount)
     start = _start(this, settings, prepared, wanted.rest)
-    colours = _edited(this, settings, editor, edits, prepared, told, strengths, start)
+    colours = Session(this, settings, editor, edits, prepared, told).run(strengths, start)
     result = this.result(prepared, colours)
     this.forget_checkpoint()
     if not settings.edits:
@@ -169,132 +160,6 @@ def _start(this: Run, settings: Settings, prepared: PreparedObject, words: str) 
     colours = painting.solve(prepared, painted)
     this.show("start", 1.0, prepared, lambda: colours)
     return colours
-
-
-def _edited(
-    this: Run,
-    settings: Settings,
-    editor: Editor,
-    edits: Edits,
-    prepared: PreparedObject,
-    told: str,
-    strengths: Sequence[float],
-    start: np.ndarray | None,  # [M, 3]
-) -> np.ndarray:
-    """Colours [M, 3] after all rounds."""
-    views = EditViews.of(prepared)
-    names = [f"view_{i:03d}" for i in range(len(views))]
-    scene = Scene(views, names, [_points(s) for s in prepared.surface_views], told, this.request.seed)
-    colours = prepared.own_colours if start is None else start
-    done: list[dict[str, object]] = []
-    this.facts["rounds"] = done
-    placed: Placed | None = None
-    for i, strength in enumerate(strengths):
-        first = i == 0 and start is None
-        pictures = views.originals if first else [views.on_grey(row, colours) for row in range(len(views))]
-        edited = _edit_round(this, settings, editor, edits, scene, pictures, strength, i)
-        stage = f"fit {i + 1}"
-        found = this.staged(
-            stage, lambda on_progress: rounds.place(scene, edited, settings.register, on_progress)
-        )
-        done.append({"strength": strength, "used": len(found.rows), **_left_out(found)})
-        if not _enough(found, len(views), editor, colours if i else None):
-            this.facts["note"] = (
-                f"Round {i + 1} showed something else, so the look is that of the round before."
-            )
-            log.warning("%s", this.facts["note"])
-            break
-        placed = found
-        colours = _fit(this, settings, stage, views, placed, colours)
-        shown = colours
-        this.show(stage, 1.0, prepared, lambda: shown)
-    return _finished(this, settings, prepared, views, placed, colours)
-
-
-def _edit_round(
-    this: Run,
-    settings: Settings,
-    editor: Editor,
-    edits: Edits,
-    scene: Scene,
-    pictures: Sequence[np.ndarray],
-    strength: float,
-    round: int,
-) -> list[np.ndarray | None]:
-    """The edits of a round; the panel sees them come in."""
-    count = [-1]
-
-    def tick(share: float, so_far: Sequence[np.ndarray | None]) -> None:
-        came = sum(picture is not None for picture in so_far)
-        new, count[0] = came != count[0], came
-        this.report(
-            f"edit {round + 1}",
-            share,
-            preview=lambda: contact_sheet(so_far, scene.views.size),
-            at_once=new and came > 0,
-        )
-        if new and came:
-            this.save()
-
-    strengths = [strength] * len(scene.views)
-    return rounds.edit_round(scene, editor, edits, pictures, strengths, round, settings.group, tick)
-
-
-def _fit(
-    this: Run, settings: Settings, stage: str, views: EditViews, placed: Placed, colours: np.ndarray
-) -> np.ndarray:
-    how = consensus.Fit(align_colours=settings.align_colours, flow=settings.flow, reweigh=settings.reweigh)
-    fitted = this.staged(
-        stage,
-        lambda on_progress: consensus.fit(
-            views.pick(placed.rows), placed.pictures, colours, how, on_progress
-        ),
-    )
-    return fitted.colours
-
-
-def _finished(
-    this: Run,
-    settings: Settings,
-    prepared: PreparedObject,
-    views: EditViews,
-    placed: Placed | None,
-    colours: np.ndarray,  # [M, 3]
-) -> np.ndarray:
-    """Colours [M, 3] with the fine detail and the polish that are asked for."""
-    return colours
-
-
-def _enough(found: Placed, count: int, editor: Editor, before: np.ndarray | None) -> bool:
-    """Whether enough edits show the object; False where the round before can stand.
-
-    Raises
-    ------
-    RequestError
-        If there is none before.
-    """
-    if len(found.rows) >= max(_LEAST_VIEWS, _LEAST_SHARE * (count - len(found.missing))):
-        return True
-    if before is not None:
-        return False
-    left_out = len(found.foreign)
-    raise RequestError(
-        f"Only {len(found.rows)} of {count} edits show the object: {left_out} show something else and "
-        f"{len(found.missing)} did not come back.",
-        f"Change the words, or how closely {editor.title} keeps the picture (image_guidance); "
-        "register=false takes the edits as they are.",
-    )
-
-
-def _left_out(found: Placed) -> dict[str, list[str]]:
-    return {name: names for name, names in (("missing", found.missing), ("foreign", found.foreign)) if names}
-
-
-def _points(s: SurfaceView) -> np.ndarray:
-    """World points that the pixels show, NaN beside the object.  float32 [H, W, 3]"""
-    points = np.full((*s.mask.shape, 3), np.nan, np.float32)
-    points[s.mask] = s.points
-    return points
 
 
 def _fitted(cameras: Sequence[Camera] | None, pixels: int) -> list[Camera]:
