@@ -13,6 +13,7 @@ from __future__ import annotations
 import errno
 import os
 import secrets
+import shutil
 import stat
 import sys
 from collections.abc import Iterator
@@ -171,6 +172,57 @@ def replacing(path: str | Path) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
             for folder in new_folders:
                 folder.rmdir()
+
+
+@contextmanager
+def new_folder(path: str | Path) -> Iterator[Path]:
+    """Give a temporary folder beside ``path``; on success it becomes the folder ``path`` in one step.
+
+    Raises
+    ------
+    FileError
+        As `check_new_folder`, or if something in it cannot be written. There is then no new folder.
+    """
+    path = Path(path)
+    check_new_folder(path)
+    target = Path(os.path.realpath(path))
+    temporary = target.with_name(f".{secrets.token_hex(8)}.part")
+    new_folders = [folder for folder in target.parents if not folder.exists()]  # nearest first
+    try:
+        temporary.mkdir(parents=True)
+        yield temporary
+        with suppress(FileNotFoundError):
+            target.rmdir()  # an empty one, which not every system replaces
+        os.rename(temporary, target)
+        new_folders = []
+    except OSError as error:
+        raise write_error(path, error) from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+        with suppress(OSError):
+            for folder in new_folders:
+                folder.rmdir()
+
+
+def check_new_folder(path: str | Path) -> None:
+    """Check before long work that ``path`` can become a new folder. Nothing is made or changed.
+
+    Raises
+    ------
+    FileError
+        If something is there that is not an empty folder, or it cannot be written.
+    """
+    path = Path(path)
+    try:
+        if path.is_dir():
+            if next(path.iterdir(), None) is not None:
+                raise FileError(f"There is something in {path} already.", "Choose a new folder.")
+            path = path / "content"
+        elif os.path.lexists(path):
+            raise FileError(f"{path} is not a folder.", "Choose a new folder.")
+    except (OSError, ValueError) as error:
+        raise write_error(path, error) from error
+    check_writable(path)
 
 
 def check_writable(path: str | Path) -> None:

@@ -113,11 +113,18 @@ def size(text: str) -> tuple[int, int]:
     return int(width), int(height)
 
 
-def positive(text: str) -> int:
-    """A whole number from 1 up, for argparse."""
-    if not text.isdecimal() or not 1 <= int(text) <= 10_000:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 to 10000")
-    return int(text)
+def within(low: int, high: int) -> Callable[[str], int]:
+    """A whole number between two limits, for argparse."""
+
+    def number(text: str) -> int:
+        if not text.isdecimal() or not low <= int(text) <= high:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from {low} to {high}")
+        return int(text)
+
+    return number
+
+
+positive = within(1, 10_000)
 
 
 def share(text: str) -> float:
