@@ -17,7 +17,7 @@ from ft2os.cameras.camera import stack  # noqa: E402
 from ft2os.cli import main  # noqa: E402
 from ft2os.errors import CancelledError, FileError, RequestError  # noqa: E402
 from ft2os.formats import load_scene  # noqa: E402
-from ft2os.guidance.editors import Task, view_folder  # noqa: E402
+from ft2os.guidance.editors import Task, cameras_of, find, view_folder  # noqa: E402
 from ft2os.guidance.editors.folder import Folder  # noqa: E402
 from ft2os.stylize.edit.artist_views import write_views  # noqa: E402
 from ft2os.stylize.floaters import keep_connected  # noqa: E402
@@ -118,7 +118,7 @@ def test_the_next_round_shows_the_look_and_keeps_the_original(scene, written, tm
     assert main(views_command(scene, second, "--look", styled)) == 0
     found = view_folder.read(second)
     assert found.look == "lava.ply"
-    for name, before, after in zip(found.names, view_folder.cameras(written), found.cameras):
+    for name, before, after in zip(found.names, view_folder.read(written).cameras, found.cameras):
         assert (before.viewmat.tobytes(), before.K.tobytes()) == (after.viewmat.tobytes(), after.K.tobytes())
         np.testing.assert_array_equal(picture(second / "originals", name), picture(written, name))
         shown = picture(second, name).astype(float)
@@ -388,6 +388,7 @@ def change(folder: Path, edit) -> None:
         lambda c: c.update(width=-5),
         lambda c: c.update(group=["truck"]),
         lambda c: c["views"].append(c["views"][0]),
+        lambda c: c["views"].reverse(),
         lambda c: c["views"][0].update(name="../../etc/passwd"),
         lambda c: c["views"][0].update(name=7),
         lambda c: c["views"][0].update(focal=[0, 10]),
@@ -403,7 +404,7 @@ def change(folder: Path, edit) -> None:
 def test_damaged_cameras_are_one_sentence(folder, edit):
     change(folder, edit)
     with pytest.raises(FileError, match=r"cameras\.json") as caught:
-        view_folder.cameras(folder)
+        view_folder.read(folder)
     assert "ft2os views" in caught.value.hint
 
 
@@ -437,6 +438,17 @@ def test_the_views_of_another_object_are_noticed(scene, folder):
         with pytest.raises(RequestError, match="another object") as caught:
             found.check_shows(other)
         assert "ball in scene.ply" in caught.value.hint
+
+
+def test_a_run_learns_the_cameras_of_a_folder_alone(scene, folder):
+    everything = load_scene(scene).gaussians
+    mine, other = (everything.subset(everything.group == group) for group in (3, 7))
+    assert [c.name for c in cameras_of(str(folder), mine)] == names(folder)
+    with pytest.raises(RequestError, match="another object"):
+        cameras_of(str(folder), other)
+    assert isinstance(find(str(folder)), Folder)
+    for name in ("comfyui", "auto", str(folder.parent)):
+        assert cameras_of(name, mine) is None
 
 
 # What the panel shows

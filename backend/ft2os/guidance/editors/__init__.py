@@ -7,7 +7,7 @@ torch before a model is asked for.
 """
 
 from ft2os.guidance.editors.door import GREY, Editor, Flags, Task, Tick, edit, resized
-from ft2os.guidance.editors.find import find
+from ft2os.guidance.editors.find import cameras_of, find
 from ft2os.guidance.editors.options import Options
 
-__all__ = ["GREY", "Editor", "Flags", "Options", "Task", "Tick", "edit", "find", "resized"]
+__all__ = ["GREY", "Editor", "Flags", "Options", "Task", "Tick", "cameras_of", "edit", "find", "resized"]

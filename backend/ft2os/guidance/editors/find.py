@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ft2os.cameras.camera import Camera
 from ft2os.errors import RequestError
-from ft2os.guidance.editors import catalogue
+from ft2os.gaussians import Gaussians
+from ft2os.guidance.editors import catalogue, view_folder
 from ft2os.guidance.editors.door import Editor
 from ft2os.guidance.editors.options import Options
 
@@ -53,6 +55,32 @@ def find(
     from ft2os.guidance.editors import load
 
     return load.editor(row or folder, options, download=download, memory=memory)
+
+
+def cameras_of(name: str, target: Gaussians | None = None) -> list[Camera] | None:
+    """The cameras that an editor's pictures belong to: a folder of views has its own; None for any other.
+
+    Parameters
+    ----------
+    name : str
+        See `find`.
+    target : Gaussians, optional
+        The object that they must look at.
+
+    Raises
+    ------
+    FileError
+        If the folder is damaged.
+    RequestError
+        If its views are of another object.
+    """
+    folder = Path(name).expanduser()
+    if name in catalogue.rows() or name == COMFYUI or not (folder / VIEWS_FILE).is_file():
+        return None
+    views = view_folder.read(folder)
+    if target is not None:
+        views.check_shows(target)
+    return views.cameras
 
 
 def _unknown(name: str, folder: Path) -> RequestError:

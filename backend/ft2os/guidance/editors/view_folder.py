@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import filecmp
 import json
-import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from os.path import isfile
@@ -31,7 +30,6 @@ LARGEST = 4096  # pixels on a side
 ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff")
 _FORMAT = "ft2os views"
 _MASKS, _ORIGINALS, _GIVEN = "masks", "originals", "given"
-_NAME = re.compile(r"view_\d{3,4}", re.ASCII)
 _MOST_WORDS = 200  # characters of a scene's or a group's name
 _AGAIN = "Write the views again with 'ft2os views'."
 _SHARE_SEEN = 0.8  # of the object's Gaussians that a picture cropped to it shows; specks may lie outside
@@ -121,6 +119,11 @@ class State:
         return f"{len(self.edited)} of {self.views} views edited{gone}"
 
 
+def name_of(i: int) -> str:
+    """What the view in place ``i`` is called."""
+    return f"view_{i:03d}"
+
+
 def write(
     path: str | Path, shots: Iterable[Shot], save: SavePicture, *, scene: str, group: str, look: str = ""
 ) -> None:
@@ -179,18 +182,11 @@ def read(path: str | Path) -> ViewFolder:
         if not isinstance(entries, list) or not 0 < len(entries) <= MOST:
             raise ValueError(f"it must list 1 to {MOST} views")
         with np.errstate(all="ignore"):  # what wild numbers make, `checked` refuses
-            cameras = [_camera(entry, size) for entry in entries]
-        if len({camera.name for camera in cameras}) != len(cameras):
-            raise ValueError("two views have one name")
+            cameras = [_camera(entry, i, size) for i, entry in enumerate(entries)]
         words = [_words(content.get(name) or "") for name in ("scene", "group", "look")]
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise FileError(f"{path / CAMERAS} is damaged: {brief(error)}.", _AGAIN) from error
     return ViewFolder(path, cameras, *words)
-
-
-def cameras(path: str | Path) -> list[Camera]:
-    """The cameras of a folder; see `read`."""
-    return read(path).cameras
 
 
 def state(path: str | Path) -> State:
@@ -264,10 +260,10 @@ def _entry(camera: Camera) -> dict:
     }
 
 
-def _camera(entry: dict, size: tuple[int, int]) -> Camera:
-    name = entry["name"]
-    if not isinstance(name, str) or not _NAME.fullmatch(name):
-        raise ValueError("a view is not called view_000 or the like")
+def _camera(entry: dict, i: int, size: tuple[int, int]) -> Camera:
+    name = name_of(i)
+    if entry["name"] != name:
+        raise ValueError(f"the view in place {i} is not called {name}")
     focal, centre = (np.array(entry[key], np.float32) for key in ("focal", "centre"))
     viewmat = np.array(entry["viewmat"], np.float32)
     if focal.shape != (2,) or centre.shape != (2,) or viewmat.shape != (4, 4):

@@ -72,7 +72,9 @@ def write_views(
     connected = keep_connected(target)
     whole = target.subset(connected)
     given = whole if shown is None else _without(shown, target.subset(~connected))
-    cameras = [replace(c, name=f"view_{i:03d}") for i, c in enumerate(cameras_around(whole, views, pixels))]
+    cameras = [
+        replace(c, name=view_folder.name_of(i)) for i, c in enumerate(cameras_around(whole, views, pixels))
+    ]
 
     def shots() -> Iterator[Shot]:
         for i, camera in enumerate(cameras):
