@@ -85,7 +85,7 @@ def _method_changed(self: bpy.types.PropertyGroup, context: bpy.types.Context) -
 class FT2OS_Advanced(bpy.types.PropertyGroup):
     """Settings of the methods that artists turn; what stays at its default is left to the preset."""
 
-    __annotations__ = controls.annotations()
+    __annotations__ = controls.annotations("panel", "advanced")
 
 
 class FT2OS_Scene(bpy.types.PropertyGroup):
@@ -125,6 +125,7 @@ class FT2OS_Job(bpy.types.PropertyGroup):
     factor: FloatProperty(min=0.0, max=1.0)
     remaining: FloatProperty(default=-1.0)  # seconds, -1 unknown
     checkpoint: StringProperty()  # see FT2OS_Object.unfinished
+    picture: StringProperty()  # the file of the newest preview
 
 
 def _busy(self: bpy.types.PropertyGroup) -> bool:

@@ -13,7 +13,7 @@ from ft2os import prompts, transforms
 from ft2os.errors import MissingError, RequestError
 from ft2os.stylize.methods import METHODS
 
-from .. import controls
+from .. import controls, preferences
 from ..jobs import checkpoints
 from ..jobs.manager import manager
 from ..scene import axes, build, cameras, looks, objects
@@ -39,7 +39,9 @@ def new(context: bpy.types.Context, obj: bpy.types.Object) -> dict:
         "method": settings.method,
         "preset": settings.preset,
         "seed": settings.seed,
-        "overrides": controls.overrides(settings.advanced, settings.method, settings.preset),
+        "overrides": controls.overrides(
+            settings.advanced, settings.method, settings.preset, preferences.get()
+        ),
         "live": settings.live,
     }
     method = METHODS[settings.method]

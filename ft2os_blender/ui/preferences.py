@@ -5,6 +5,7 @@ from __future__ import annotations
 import bpy
 from bpy.props import BoolProperty, EnumProperty, StringProperty
 
+from .. import controls
 from ..setup import state
 from . import facts
 
@@ -46,6 +47,7 @@ class FT2OS_Preferences(bpy.types.AddonPreferences):
         name="Log File", description="Empty: in the extension's folder", subtype="FILE_PATH"
     )
     show_log: BoolProperty(name="Show Log", default=True)
+    __annotations__ |= controls.annotations("preferences")
 
     def draw(self, context: bpy.types.Context) -> None:
         layout = self.layout
@@ -55,6 +57,7 @@ class FT2OS_Preferences(bpy.types.AddonPreferences):
         layout.prop(self, "python")
         layout.prop(self, "device")
         layout.prop(self, "log_path")
+        controls.draw_preferences(layout, self)
 
 
 def _status(layout: bpy.types.UILayout) -> None:

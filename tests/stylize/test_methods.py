@@ -9,7 +9,7 @@ import pytest
 
 from ft2os.errors import RequestError
 from ft2os.stylize import methods
-from ft2os.stylize.controls import LIGHT_AND_DARK, UNCHANGED, Factor, Named, Switch
+from ft2os.stylize.controls import LIGHT_AND_DARK, UNCHANGED, Entry, Factor, Menu, Named, Switch, Text
 from ft2os.stylize.methods import METHODS
 from ft2os.stylize.settings import changed, described
 
@@ -64,6 +64,8 @@ def test_every_control_gives_a_value_that_its_setting_takes(method):
             untouched = {control.id: control.default, f"use_{control.id}": False}
             if isinstance(control, Named | Switch):
                 untouched[control.id] = control.choices[0][0]
+            if isinstance(control, Menu):
+                untouched[control.id] = control.entries[0].name
             assert control.value(untouched.get) is UNCHANGED
             turned = {
                 control.id: control.high,
@@ -74,6 +76,8 @@ def test_every_control_gives_a_value_that_its_setting_takes(method):
                 turned[control.id] = "ON"
             if isinstance(control, Named):
                 turned |= {control.id: "named", f"{control.id}_material": " ice "}
+            if isinstance(control, Menu):
+                turned[control.id] = control.entries[1].name
             changed(preset.settings, method, {name: control.value(turned.get)})
 
 
@@ -85,6 +89,41 @@ def test_a_ticked_share_counts_even_where_it_is_the_default():
 def test_a_factor_is_of_the_tuned_size_or_of_one():
     assert Factor("size", "Size", "", default=1.0).value({"size": 2.0}.get) == 2.0
     assert Factor("size", "Size", "", default=1.0, tuned=1.15).value({"size": 2.0}.get) == 2.3
+
+
+MENU = Menu(
+    "who",
+    "Who",
+    "",
+    entries=(
+        Entry("auto", "Automatic", "", 0),
+        Entry("there", "There", "", 3),
+        Entry("views", "Folder of Views…", "", 1, opens="folder"),
+    ),
+)
+
+
+def test_an_entry_that_opens_a_folder_stands_for_the_folder():
+    assert MENU.value({"who": "there"}.get) == "there"
+    assert MENU.value({"who": "views", "who_views": " /views "}.get) == "/views"
+    assert MENU.value({"who": "gone since"}.get) is UNCHANGED
+    with pytest.raises(RequestError, match="set to Folder of Views, and none is named"):
+        MENU.value({"who": "views", "who_views": " "}.get)
+
+
+def test_an_empty_text_and_the_usual_one_are_left_to_the_preset():
+    server = Text("server", "Server", "", default="http://here")
+    values = [server.value({"server": text}.get) for text in ("", "  ", "http://here", " http://there ")]
+    assert values == [UNCHANGED, UNCHANGED, UNCHANGED, "http://there"]
+
+
+def test_the_editors_keep_their_numbers():
+    from ft2os.stylize.edit.controls import EDITOR
+
+    numbers = {entry.name: entry.number for entry in EDITOR.entries}
+    assert len(set(numbers.values())) == len(numbers)
+    stored = {"auto": 0, "views": 1, "model": 2, "comfyui": 3, "klein-4b": 10, "ip2p": 11, "sdxl-ip2p": 12}
+    assert numbers | stored | {"kontext": 13, "qwen-2509": 14} == numbers
 
 
 def test_the_presets_of_the_version_before_are_understood():

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
+
+from ft2os.errors import RequestError
 
 UNCHANGED = object()
 """The value of a control that leaves the setting to the preset."""
@@ -27,7 +29,7 @@ class Control:
         Names the property.
     title, doc : str
         What stands beside it, and what its tooltip says.
-    default : bool, int or float
+    default : bool, int, float or str
         What is shown until the artist turns it.
     low, high : float
         Its limits.
@@ -37,17 +39,21 @@ class Control:
         What stands in front of a control of two parts.
     place : int
         Controls of a lower place come first.
+    stands : str
+        "panel" is the main panel, "advanced" the one below it. "preferences" are Blender's Preferences: a
+        .blend, which may be a stranger's, does not hold the value then.
     """
 
     id: str
     title: str
     doc: str
-    default: bool | int | float = 0.0
+    default: bool | int | float | str = 0.0
     low: float = 0.0
     high: float = 1.0
     soft_high: float | None = None
     heading: str = ""
     place: int = 0
+    stands: Literal["panel", "advanced", "preferences"] = "advanced"
 
     def value(self, read: Read) -> object:
         """What the method's setting becomes, or `UNCHANGED`."""
@@ -102,6 +108,86 @@ class Named(Control):
         if choice == self.choices[0][0]:
             return UNCHANGED
         return str(read(f"{self.id}_material")).strip() if choice == "named" else choice
+
+
+@dataclass(frozen=True)
+class Box(Control):
+    """A box that is ticked for the value ``on``."""
+
+    default: bool | int | float | str = False
+    on: object = True
+
+    def value(self, read: Read) -> object:
+        return self.on if read(self.id) else UNCHANGED
+
+
+@dataclass(frozen=True)
+class Text(Control):
+    """A text, or the path of a "file" or a "folder"; empty, it leaves the setting to the preset.
+
+    ``hint(prompt, object_name)`` is what counts while it is empty, shown in its place.
+    """
+
+    default: bool | int | float | str = ""
+    path: Literal["", "file", "folder"] = ""
+    hint: Callable[[str, str | None], str] | None = None
+
+    def value(self, read: Read) -> object:
+        text = str(read(self.id)).strip()
+        return UNCHANGED if text in ("", self.default) else text
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One entry of a `Menu`.
+
+    Parameters
+    ----------
+    name, title, doc : str
+        The value, what is shown, and what its tooltip says.
+    number : int
+        What a .blend stores: never changed, never given again.
+    opens : str
+        "folder" opens the property ``<id>_<name>``, and the value is the path in it.
+    """
+
+    name: str
+    title: str
+    doc: str
+    number: int
+    opens: Literal["", "folder"] = ""
+
+
+@dataclass(frozen=True)
+class Menu(Control):
+    """One of some entries, the first of which leaves it to the preset.
+
+    ``facts`` names the part of the worker's greeting that tells of each entry, and what it lacks.
+    """
+
+    entries: tuple[Entry, ...] = ()
+    facts: str = ""
+
+    def chosen(self, read: Read) -> Entry:
+        """The entry that is chosen; the first where a .blend chose one that is no more."""
+        name = read(self.id)
+        return next((entry for entry in self.entries if entry.name == name), self.entries[0])
+
+    def path(self, entry: Entry) -> str:
+        """The name of the property that an entry opens."""
+        return f"{self.id}_{entry.name}"
+
+    def value(self, read: Read) -> object:
+        entry = self.chosen(read)
+        if entry == self.entries[0]:
+            return UNCHANGED
+        if not entry.opens:
+            return entry.name
+        path = str(read(self.path(entry))).strip()
+        if not path:
+            title = entry.title.rstrip("…")
+            raise RequestError(f"{self.title} is set to {title}, and none is named.", "Choose the folder.")
+        return path
 
 
 LIGHT_AND_DARK = Ticked(

@@ -54,6 +54,8 @@ class Row:
     ----------
     name, title : str
         For the command line, and for people.
+    number : int
+        What a .blend stores: from 10 up, never changed, never given again.
     pipeline : str
         The class of diffusers.
     hub : str
@@ -79,6 +81,7 @@ class Row:
     """
 
     name: str
+    number: int
     title: str
     pipeline: str
     hub: str

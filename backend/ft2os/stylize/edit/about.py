@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ft2os.stylize.about import Method, Needs, Preset, Takes, draft, high, standard
+from ft2os.stylize.edit import controls
 from ft2os.stylize.preparation import Preparation
 from ft2os.stylize.settings import flag, number, numbers, one_of, several, text, whole
 
@@ -21,12 +22,19 @@ class Editing:
         "Who edits: a name that 'ft2os editors' lists, a folder with a model, a folder that 'ft2os views' "
         "wrote, or comfyui; auto: the best one that is here.",
         option="EDITOR",
+        control=controls.EDITOR,
     )
     instruction: str = text(
-        "", "What the editor is told, instead of words made from the prompt.", example="Turn it into lava"
+        "",
+        "What the editor is told, instead of words made from the prompt.",
+        example="Turn it into lava",
+        control=controls.INSTRUCTION,
     )
     edits: str = text(
-        "", "A folder that keeps the edits; a run that is resumed goes on from them.", example="edits"
+        "",
+        "A folder that keeps the edits; a run that is resumed goes on from them.",
+        example="edits",
+        control=controls.KEEP_EDITS,
     )
     text_guidance: float | None = number(
         None, 0, 100, f"How closely the editor follows the words; {OWN}.", optional=True, example="7.5"
@@ -51,9 +59,12 @@ class Editing:
         (5.0, 5.0, 5.0), "Wanted scores from 0 to 5: following the words, keeping the picture, quality."
     )
     workflow: str = text(
-        "", "A workflow of ComfyUI in its API format; a template of ours where empty.", example="flow.json"
+        "",
+        "A workflow of ComfyUI in its API format; a template of ours where empty.",
+        example="flow.json",
+        control=controls.WORKFLOW,
     )
-    address: str = text("http://127.0.0.1:8188", "Where the ComfyUI server answers.")
+    address: str = text(controls.SERVER, "Where the ComfyUI server answers.", control=controls.ADDRESS)
 
 
 @dataclass(frozen=True)
@@ -66,7 +77,10 @@ class Settings(Editing, Preparation):
         (1.0, 0.5), 0.01, 1, 16, "How freely each round edits: 1 draws anew, less keeps what there is."
     )
     start: str = one_of(
-        "object", ("object", "material"), "What the first round edits: the object, or the prompt's material."
+        "object",
+        ("object", "material"),
+        "What the first round edits: the object, or the prompt's material.",
+        control=controls.FROM_MATERIAL,
     )
     register: bool = flag(True, "Put shifted and zoomed edits back, and leave out what is not the object.")
     align_colours: bool = flag(True, "Bring the views' colours together before they are fitted.")
