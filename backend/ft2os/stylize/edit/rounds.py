@@ -17,6 +17,7 @@ from ft2os.guidance.editors import Editor, Task
 from ft2os.stylize.edit.kept import Edits
 from ft2os.stylize.edit.register import keep_outside, register
 from ft2os.stylize.edit.views import EditViews
+from ft2os.stylize.prepare import PreparedObject
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,13 @@ class Scene:
     points: list[np.ndarray]
     instruction: str
     seed: int
+
+    @classmethod
+    def of(cls, prepared: PreparedObject, instruction: str, seed: int, given: bool = False) -> Scene:
+        """A prepared object's views, by their cameras' own names where those are ``given``."""
+        seen = prepared.surface_views
+        names = [s.view.camera.name if given else f"view_{i:03d}" for i, s in enumerate(seen)]
+        return cls(EditViews.of(prepared), names, [s.on_surface() for s in seen], instruction, seed)
 
 
 @dataclass(frozen=True)
@@ -79,7 +87,9 @@ def edit_round(
         Rows of the views to edit; all if left out.
     """
     rows = list(range(len(scene.views))) if chosen is None else list(chosen)
-    done: list[np.ndarray | None] = [edits.get(round, name, scene.views.size) for name in scene.names]
+    done: list[np.ndarray | None] = [None] * len(scene.views)
+    for row in rows:
+        done[row] = edits.get(round, scene.names[row], scene.views.size)
     order = np.random.default_rng([scene.seed, round]).permutation(rows).tolist()
     left = [row for row in order if done[row] is None]
     anchor = next((done[row] for row in order if done[row] is not None), None)
@@ -104,7 +114,7 @@ def _within(
     whole: int,
     done: Sequence[np.ndarray | None],
 ) -> Callable[[float], None]:
-    """``tick`` for the share of a task of ``some`` views, of the ``whole`` of which so many came ``before``."""
+    """``tick`` for a task of ``some`` views, with so many of the ``whole`` edited ``before``."""
     return lambda share: tick((before + share * some) / whole, done)
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import logging
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -28,13 +27,12 @@ from ft2os.stylize.edit import paper
 from ft2os.stylize.edit.about import Editing, PaperSettings, Settings
 from ft2os.stylize.edit.instruction import instruction
 from ft2os.stylize.edit.kept import Edits
+from ft2os.stylize.edit.rounds import Scene
 from ft2os.stylize.edit.session import Session
 from ft2os.stylize.painting import Brush
 from ft2os.stylize.prepare import PreparedObject
 from ft2os.stylize.request import Progress, StylizeRequest, StylizeResult
 from ft2os.stylize.run import Run
-
-log = logging.getLogger(__name__)
 
 _ROUND = {"edit": 400, "place": 20, "fit": 80}
 """How long a round's parts take beside the other stages; of the edits a guess, since editors differ."""
@@ -42,7 +40,7 @@ _ROUND = {"edit": 400, "place": 20, "fit": 80}
 
 def complete(request: StylizeRequest, settings: Editing) -> StylizeRequest:
     """The request with the cameras of the folder that its editor is, where it is one."""
-    cameras = editors.cameras_of(settings.editor)
+    cameras = editors.cameras_of(settings.editor, request.target)
     return request if cameras is None else replace(request, cameras=cameras)
 
 
@@ -70,11 +68,62 @@ def run(
         raise RequestError("The prompt is empty.", "Say what the object should become, for example: lava.")
     editor = editors.find(settings.editor, _options(settings))
     try:
+        edits = Edits(_folder(request, settings), _digest(request, settings, editor, told), request.resume)
+        strengths = _strengths(settings, editor)
+        stages = _stages(settings, strengths)
+        this = Run(request, stages, progress, cancelled, lambda path: _mark(path, edits))
+        this.fit_memory(memory.Job.of_prepared(len(request.target), settings))
+        this.facts |= {"editor": editor.name, "instruction": told}
+        this.name = request.prompt.strip() or told
+        prepared = _prepared(this, settings)
+        scene = Scene.of(prepared, told, request.seed, given=editors.cameras_of(settings.editor) is not None)
         if isinstance(settings, PaperSettings):
-            return paper.run(request, settings, editor, told, progress, cancelled)
-        return _run(request, settings, editor, told, progress, cancelled)
+            colours = paper.Loop(this, settings, editor, edits, prepared, scene).run()
+        else:
+            start = _start(this, settings, prepared)
+            colours = Session(this, settings, editor, edits, prepared, scene).run(strengths, start)
     finally:
         editor.close()
+    result = this.result(prepared, colours)
+    this.forget_checkpoint()
+    if not settings.edits:
+        edits.remove()
+    return result
+
+
+def _strengths(settings: Settings | PaperSettings, editor: Editor) -> list[float]:
+    """How freely each round edits; one round where an editor cannot hold back."""
+    if isinstance(settings, PaperSettings):
+        return []
+    return list(settings.strengths) if editor.flags.strength else [1.0]
+
+
+def _stages(settings: Settings | PaperSettings, strengths: Sequence[float]) -> dict[str, float]:
+    if isinstance(settings, PaperSettings):
+        return {**prepare.STAGES, **paper.STAGES}
+    return {
+        **prepare.STAGES,
+        "form": 60 if settings.form != "none" else 0,
+        "start": 70 if settings.start == "material" else 0,
+        **{f"{name} {i + 1}": weight for i in range(len(strengths)) for name, weight in _ROUND.items()},
+        "finish": 200 if settings.polish else 10,
+    }
+
+
+def _prepared(this: Run, settings: Settings | PaperSettings) -> PreparedObject:
+    """The object as it is edited: in the form that the words ask for, seen by a folder's own cameras."""
+    request = this.request
+    if editors.cameras_of(settings.editor) is not None:
+        return this.prepare(settings, cameras=_fitted(request.cameras, settings.pixels))
+    if isinstance(settings, PaperSettings):
+        return this.prepare(settings, cameras=paper.cameras(request.target, request.cameras, settings))
+    prepared = this.prepare(settings)
+    wanted = form.resolve_form(request.prompt, settings.form, None, request.object_name)
+    name, amount, seed = wanted.form, wanted.amount, request.seed
+    if not name:
+        return prepared
+    this.facts |= {"form": name, "form_amount": amount}
+    return this.staged("form", lambda on_progress: form.give_form(prepared, name, amount, seed, on_progress))
 
 
 def _options(settings: Settings | PaperSettings) -> Options:
@@ -100,55 +149,11 @@ def _options(settings: Settings | PaperSettings) -> Options:
     )
 
 
-def _run(
-    request: StylizeRequest,
-    settings: Settings,
-    editor: Editor,
-    told: str,
-    progress: Callable[[Progress], None] | None,
-    cancelled: Callable[[], bool] | None,
-) -> StylizeResult:
-    strengths = list(settings.strengths) if editor.flags.strength else [1.0]
-    wanted = form.resolve_form(request.prompt, settings.form, None, request.object_name)
-    given = editors.cameras_of(settings.editor) is not None
-    shaped = wanted.form if not given else None  # a folder shows the object in the form that it had
-    stages = {
-        **prepare.STAGES,
-        **({"form": 60} if shaped else {}),
-        **({"start": 70} if settings.start == "material" else {}),
-        **{f"{name} {i + 1}": n for i in range(len(strengths)) for name, n in _ROUND.items()},
-        **({"polish": 200} if settings.polish else {}),
-    }
-    edits = Edits(_folder(request, settings), _digest(request, settings, editor, told), request.resume)
-    this = Run(request, stages, progress, cancelled, lambda path: _mark(path, edits))
-    this.fit_memory(memory.Job.of_prepared(len(request.target), settings))
-    this.facts |= {"editor": editor.name, "instruction": told}
-    if len(strengths) < len(settings.strengths):
-        this.facts["note"] = f"{editor.title} cannot edit less than freely, so there is one round."
-        log.info("%s", this.facts["note"])
-    this.name = request.prompt.strip() or told
-    prepared = this.prepare(settings, cameras=_fitted(request.cameras, settings.pixels) if given else None)
-    if shaped:
-        this.facts |= {"form": wanted.form, "form_amount": wanted.amount}
-        prepared = _formed(this, prepared, shaped, wanted.amount)
-    start = _start(this, settings, prepared, wanted.rest)
-    colours = Session(this, settings, editor, edits, prepared, told).run(strengths, start)
-    result = this.result(prepared, colours)
-    this.forget_checkpoint()
-    if not settings.edits:
-        edits.remove()
-    return result
-
-
-def _formed(this: Run, prepared: PreparedObject, name: str, amount: float) -> PreparedObject:
-    seed = this.request.seed
-    return this.staged("form", lambda on_progress: form.give_form(prepared, name, amount, seed, on_progress))
-
-
-def _start(this: Run, settings: Settings, prepared: PreparedObject, words: str) -> np.ndarray | None:
+def _start(this: Run, settings: Settings, prepared: PreparedObject) -> np.ndarray | None:
     """Colours [M, 3] of the material that the words name, if the edits should start from one."""
     if settings.start != "material":
         return None
+    words = form.resolve_form(this.request.prompt, settings.form, None, this.request.object_name).rest
     try:
         matched = match(words, object_name=this.request.object_name)
     except UnknownPromptError:
@@ -187,7 +192,7 @@ def _mark(path: Path, edits: Edits) -> None:
         temporary.write_text(json.dumps({"edits": edits.digest}), "utf-8")
 
 
-def _digest(request: StylizeRequest, settings: Settings, editor: Editor, told: str) -> str:
+def _digest(request: StylizeRequest, settings: Editing, editor: Editor, told: str) -> str:
     """Of everything that decides the edits."""
     state = hashlib.sha256()
     for name in ("means", "quats", "scales", "opacities", "sh"):

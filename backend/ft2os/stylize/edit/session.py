@@ -14,7 +14,6 @@ from ft2os.stylize.edit.about import Settings
 from ft2os.stylize.edit.kept import Edits
 from ft2os.stylize.edit.rounds import Placed, Scene
 from ft2os.stylize.edit.sheet import contact_sheet
-from ft2os.stylize.edit.views import EditViews
 from ft2os.stylize.prepare import PreparedObject
 from ft2os.stylize.run import Run
 
@@ -35,8 +34,7 @@ class Session:
     edits : Edits
         Where they are kept.
     prepared : PreparedObject
-    instruction : str
-        What the editor is told.
+    scene : Scene
     """
 
     def __init__(
@@ -46,13 +44,10 @@ class Session:
         editor: Editor,
         edits: Edits,
         prepared: PreparedObject,
-        instruction: str,
+        scene: Scene,
     ) -> None:
         self._run, self._settings, self._editor, self._edits = run, settings, editor, edits
-        self._prepared, self._views = prepared, EditViews.of(prepared)
-        names = [f"view_{i:03d}" for i in range(len(self._views))]
-        points = [s.on_surface() for s in prepared.surface_views]
-        self._scene = Scene(self._views, names, points, instruction, run.request.seed)
+        self._prepared, self._scene, self._views = prepared, scene, scene.views
         self._facts: list[dict[str, object]] = []
         run.facts["rounds"] = self._facts
 
@@ -71,6 +66,10 @@ class Session:
         RequestError
             If the first round's edits show something else.
         """
+        if len(strengths) < len(self._settings.strengths):
+            note = f"{self._editor.title} cannot edit less than freely, so there is one round."
+            self._run.facts["note"] = note
+            log.info("%s", note)
         colours = self._prepared.own_colours if start is None else start
         placed: Placed | None = None
         for round, strength in enumerate(strengths):
