@@ -58,6 +58,10 @@ class Row:
         What a .blend stores: from 10 up, never changed, never given again.
     pipeline : str
         The class of diffusers.
+    latents : str
+        How it lays out what it denoises: a key of `ft2os.guidance.editors.latents.LAYOUTS`.
+    multiple : int
+        Pixels that the picture's sides are multiples of.
     hub : str
         "organisation/name" on the model hub.
     licence : Licence
@@ -84,6 +88,8 @@ class Row:
     number: int
     title: str
     pipeline: str
+    latents: str
+    multiple: int
     hub: str
     licence: Licence
     side: Fact
@@ -107,7 +113,7 @@ class Row:
     @property
     def unet(self) -> bool:
         """Whether a UNet denoises: attention can be shared and noise fixed to the surface."""
-        return "unet" in self.parameters
+        return self.latents == "unet"
 
 
 @cache

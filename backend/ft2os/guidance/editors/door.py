@@ -98,9 +98,11 @@ class Editor(Protocol):
 
     def edit(self, task: Task, tick: Tick) -> list[np.ndarray | None]:
         """V pictures of any size, float [h, w, 3 or 4]; None for a view that did not come back."""
+        ...
 
     def close(self) -> None:
         """Give memory and connections back."""
+        ...
 
 
 def edit(editor: Editor, task: Task, tick: Tick) -> list[np.ndarray | None]:
