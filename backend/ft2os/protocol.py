@@ -15,6 +15,9 @@ render         instances, viewmats, Ks, size, background, antialiased,    path
 stylize        target, context, prompt, style_image, object_name,         path, stats
                method, preset, seed, overrides, cameras, checkpoint,
                resume, live, out
+views          target, views, pixels, scene, group, look, out             path, views
+editors.fetch  name, accept_licence                                       editors
+editors.remove name                                                       editors, bytes
 select         (not available yet)
 shutdown                                                                  null
 =============  =========================================================  ==============================
@@ -27,12 +30,17 @@ display-referred r, g, b, premultiplied by alpha, and planar depth (1e10 where n
 change of one ``out``: a request that a newer one has overtaken is answered with the error ``superseded``.
 ``antialiased`` draws as Mip-Splatting trains: what is smaller than a pixel keeps its light. ``methods`` of
 ``initialize`` is {method: {preset: what it lacks here}}, {message, hint} or null; clients of 0.1 read
-``guidance`` instead, the names of the methods that can run. ``cameras`` of
+``guidance`` instead, the names of the methods that can run. ``editors`` are those of pictures that have a
+name, {name, title, licence, commercial, page, download, folder, here, fetched, lacks} each: bytes to download
+or null, where its weights lie or would lie, whether they are there, whether a download brought them (which
+can be removed), and what is lacking before it can edit, {message, hint} or null. ``cameras`` of
 ``stylize`` is a list of {viewmats, Ks, size}. A cancelled ``stylize`` fails with ``cancelled``;
 ``data.partial`` is then what the result would have been, if there is something to keep. Several may be sent
 at once: they run one after another. A run with a ``checkpoint`` keeps its state in that file, and goes on
 from it with ``resume``. ``scene.convert`` runs beside everything else; it tells its progress and can be
-cancelled, and then leaves what was there before.
+cancelled, and then leaves what was there before. So does ``editors.fetch``, which goes on where it stopped.
+``views`` writes a new folder of pictures of ``target``, in its look where it has one, for an artist to edit;
+``scene``, ``group`` and ``look`` are names for people.
 
 Notifications to the client: ``progress`` {id, stage, step, total, eta_s, loss, metrics}, ``preview`` {id,
 image, colours}, of which either may be null (``colours`` is a look file of the run as it is now, sent where

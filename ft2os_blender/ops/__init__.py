@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
-from . import apply_transform, backend, cameras, export, import_scene, looks, report, separate, stylize
+from . import (
+    apply_transform,
+    backend,
+    cameras,
+    editors,
+    export,
+    import_scene,
+    looks,
+    report,
+    separate,
+    stylize,
+    views,
+)
 
 CLASSES = (
     *import_scene.CLASSES,
     *stylize.CLASSES,
+    *editors.CLASSES,
+    *views.CLASSES,
     *looks.CLASSES,
     *separate.CLASSES,
     *apply_transform.CLASSES,

@@ -115,6 +115,9 @@ class StylizeJob(ListedJob):
 
     def _preview(self, params: dict) -> None:
         self._grown = params.get("colours") or self._grown
+        entry = self._entry()
+        if entry is not None and params.get("image"):
+            entry.picture = params["image"]
 
     def _show_grown(self) -> None:
         """Put the newest partial look on the object's points."""

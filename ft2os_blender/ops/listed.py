@@ -6,12 +6,17 @@ A job is a plain object with ``poll()``: a timer, an operator without a window a
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
+from typing import Any
 
 import bpy
 
-from ft2os.errors import Ft2osError
+from ft2os.errors import CancelledError, Ft2osError
 
+from .. import preferences
 from ..jobs.client import Pending
+from ..jobs.manager import manager
+from .report import show_error
 
 _numbers = itertools.count(1)
 
@@ -85,3 +90,79 @@ class ListedJob:
         entry.factor = max(entry.factor, params.get("step", 0) / max(params.get("total") or 1, 1))
         eta = params.get("eta_s")
         entry.remaining = -1.0 if eta is None else eta
+
+
+class AnsweredJob(ListedJob):
+    """A request whose answer is all that comes of it, up to ``then(result)`` on the main thread.
+
+    Parameters
+    ----------
+    target, verb : str
+        What it works on, and what the panel calls it.
+    then : callable
+
+    Raises
+    ------
+    BackendError
+        If there is no backend.
+    """
+
+    def __init__(self, target: str, verb: str, then: Callable[[Any], None]) -> None:
+        super().__init__()
+        self._target, self._verb, self._then = target, verb, then
+        self._pending = self._submit()
+        self._list()
+
+    def title(self) -> tuple[str, str]:
+        return self._target, self._verb
+
+    def poll(self) -> bool:
+        if self.finished:
+            return True
+        if self._entry() is None:  # another file was opened
+            self._list()
+        if self._pending.poll():
+            self.finished = True
+            self._forget_entry()
+            self._end()
+        preferences.redraw()
+        return self.finished
+
+    def _submit(self) -> Pending:
+        """Send the request."""
+        raise NotImplementedError
+
+    def _result(self) -> Any:
+        """What came of it; raises where it failed."""
+        if self._pending.error is not None:
+            raise self._pending.error
+        return self._pending.result
+
+    def _end(self) -> None:
+        try:
+            self._then(self._result())
+        except Ft2osError as error:
+            self.error = error
+            if error.code != CancelledError.code:  # no error where the artist pressed Cancel
+                show_error(bpy.context, error)
+
+
+class RequestJob(AnsweredJob):
+    """One request of the protocol, sent as it is.
+
+    Parameters
+    ----------
+    target, verb, then
+        See `AnsweredJob`.
+    method : str
+    params : dict
+    """
+
+    def __init__(
+        self, target: str, verb: str, method: str, params: dict, then: Callable[[Any], None]
+    ) -> None:
+        self._method, self._params = method, params
+        super().__init__(target, verb, then)
+
+    def _submit(self) -> Pending:
+        return manager.submit(self._method, self._params, on_progress=self._progress)

@@ -11,12 +11,13 @@ import numpy as np
 
 from ft2os import prompts, transforms
 from ft2os.errors import MissingError, RequestError
+from ft2os.stylize.controls import Entry, Menu
 from ft2os.stylize.methods import METHODS
 
 from .. import controls, preferences
 from ..jobs import checkpoints
 from ..jobs.manager import manager
-from ..scene import axes, build, cameras, looks, objects
+from ..scene import axes, build, cameras, collect, looks, objects
 
 MAX_CAMERAS = 64
 _INSTALL = 'Install "Engine" in the Preferences.'
@@ -72,8 +73,44 @@ def kept_part(params: dict) -> dict:
     return {name: value for name, value in params.items() if name not in dropped}
 
 
+def views(context: bpy.types.Context, obj: bpy.types.Object, out: Path, count: int, pixels: int) -> dict:
+    """The parameters of the protocol's ``views``: pictures of an object in the look that it wears.
+
+    Raises
+    ------
+    Ft2osError
+        If the backend cannot be given the data.
+    """
+    context.view_layer.update()
+    item, source = looks.active_look(obj), collect.find_source(obj)
+    return {
+        "out": str(out),
+        "target": _instance(obj),
+        "views": count,
+        "pixels": pixels,
+        "scene": source.name if source else "",
+        "group": obj.ft2os.label or obj.name,
+        "look": item.name if item is not None and item.strength > 0 else "",
+    }
+
+
 def lacking(settings: bpy.types.PropertyGroup) -> MissingError | None:
-    """What the backend that runs lacks for the chosen method and preset; None while it is not known."""
+    """What the backend that runs lacks for what is chosen in the panel; None while it is not known."""
+    lacks = _method_lacks(settings)
+    for menu, entry in controls.chosen(settings.advanced, settings.method, settings.preset):
+        if lacks is None and (told := told_of(menu, entry)) and told["lacks"]:
+            lacks = MissingError(told["lacks"]["message"], told["lacks"]["hint"])
+    return lacks
+
+
+def told_of(menu: Menu, entry: Entry) -> dict | None:
+    """What the backend that runs tells of a menu's entry; None while it is not known."""
+    client = manager.running()
+    rows = client.server.get(menu.facts, ()) if client is not None else ()
+    return next((row for row in rows if row["name"] == entry.name), None)
+
+
+def _method_lacks(settings: bpy.types.PropertyGroup) -> MissingError | None:
     client = manager.running()
     if client is None:
         return None

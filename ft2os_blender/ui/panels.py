@@ -11,8 +11,9 @@ from ..jobs import checkpoints
 from ..ops import request, stylize
 from ..scene import looks, objects
 from ..setup import state
-from . import facts, thumbnail
+from . import editors, facts, thumbnail
 
+_PICTURE = 9.0  # height of a preview, in buttons
 _CHARACTER_PX = 7  # mean width of a character at scale 1
 
 
@@ -45,6 +46,15 @@ class FT2OS_PT_main(_Panel, bpy.types.Panel):
         if method.takes.picture != "no":
             _picture(layout, settings)
         layout.prop(settings, "preset")
+        controls.draw(
+            layout,
+            settings.advanced,
+            settings.method,
+            settings.preset,
+            "panel",
+            words=(settings.prompt, _object_name(context)),
+            below=editors.draw,
+        )
         layout.prop(settings, "seed")
         layout.prop(settings, "live")
         _action(layout, context)
@@ -125,6 +135,11 @@ class FT2OS_PT_files(_Panel, bpy.types.Panel):
         row.operator("ft2os.export_scene", text="Export", icon="EXPORT")
 
 
+def _object_name(context: bpy.types.Context) -> str | None:
+    obj = context.object
+    return (obj.ft2os.label or obj.name) if objects.is_splat(obj) else None
+
+
 def _picture(layout: bpy.types.UILayout, settings: bpy.types.PropertyGroup) -> None:
     """The style picture, small, under its path."""
     layout.prop(settings, "style_image", text="Picture")
@@ -168,6 +183,9 @@ def _jobs(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
         row = column.row(align=True)
         row.progress(factor=job.factor, text=facts.progress_text(job, waits=i > 0))
         row.operator("ft2os.cancel", text="", icon="X").number = job.number
+        icon = thumbnail.icon(job.picture, "job") if i == 0 else 0
+        if icon:
+            box.template_icon(icon_value=icon, scale=_PICTURE)
     if len(jobs) > 1:
         box.operator("ft2os.cancel", text="Cancel All", icon="CANCEL").number = 0
 

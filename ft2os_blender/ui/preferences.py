@@ -16,6 +16,7 @@ DEVICES = [
 EXTRAS = [
     ("lite", "Lite (0.5 GB)", "The material method and rendering on the CPU"),
     ("engine", "Engine (2 GB or more)", "Also torch and CLIP, for the CLIP method"),
+    ("diffusion", "Editors (2 GB or more)", "Also diffusers, for editing by instruction"),
 ]
 _STATES = {"runs": "TIME", "works": "CHECKMARK", "fails": "ERROR"}
 _WIDTH = 90  # characters a line

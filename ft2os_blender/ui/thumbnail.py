@@ -1,4 +1,4 @@
-"""The small picture beside a path: Blender's own preview of the file, kept until another one is named."""
+"""Small pictures of files in a panel: Blender's own previews, kept until their place shows another file."""
 
 from __future__ import annotations
 
@@ -7,30 +7,32 @@ from pathlib import Path
 import bpy
 import bpy.utils.previews
 
-_previews: bpy.utils.previews.ImagePreviewCollection | None = None
+_previews: dict[str, bpy.utils.previews.ImagePreviewCollection] | None = None  # by the place in the panel
 
 
-def icon(named: str) -> int:
+def icon(named: str, place: str = "style") -> int:
     """The icon of a picture file; 0 where there is none."""
     path = Path(bpy.path.abspath(named)) if named else None
     if _previews is None or path is None or not path.is_file():
         return 0
-    key = f"{path}:{path.stat().st_mtime_ns}"
-    if key not in _previews:
-        _previews.clear()
-        _previews.load(key, str(path), "IMAGE")
-    return _previews[key].icon_id
+    if place not in _previews:
+        _previews[place] = bpy.utils.previews.new()
+    shown, key = _previews[place], f"{path}:{path.stat().st_mtime_ns}"
+    if key not in shown:
+        shown.clear()
+        shown.load(key, str(path), "IMAGE")
+    return shown[key].icon_id
 
 
 def attach() -> None:
     """Make room for previews."""
     global _previews
-    _previews = bpy.utils.previews.new()
+    _previews = {}
 
 
 def detach() -> None:
     """Free them."""
     global _previews
-    if _previews is not None:
-        bpy.utils.previews.remove(_previews)
-        _previews = None
+    for shown in (_previews or {}).values():
+        bpy.utils.previews.remove(shown)
+    _previews = None

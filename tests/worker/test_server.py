@@ -55,7 +55,7 @@ def test_it_starts_without_importing_what_is_heavy():
 
 def test_words_and_pictures_style_without_torch(start):
     code = "import sys; sys.modules['torch'] = None; from ft2os.worker import main; main()"
-    assert start((sys.executable, "-c", code)).initialize()["guidance"] == ["material", "image"]
+    assert start((sys.executable, "-c", code)).initialize()["guidance"] == ["material", "image", "edit"]
 
 
 def test_without_its_extra_it_names_the_extra(tmp_path, start):

@@ -6,6 +6,7 @@ So the methods themselves meet nothing of a wrong type, shape or size.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -74,10 +75,25 @@ def _path(value: Any, name: str) -> str:
     return value
 
 
+def _folder(value: Any, name: str) -> str:
+    if not os.path.isabs(_path(value, name)):
+        raise _wrong(name, "is no path from the root")
+    return value
+
+
 def _whole(value: Any, name: str) -> int:
     if not -(2**63) <= _of(int, value, name) < 2**63:
         raise _wrong(name, "is too large")
     return value
+
+
+def _between(low: int, high: int) -> Check:
+    def whole(value: Any, name: str) -> int:
+        if not low <= _of(int, value, name) <= high:
+            raise _wrong(name, f"is not from {low} to {high}")
+        return value
+
+    return whole
 
 
 def _number(value: Any, name: str) -> float:
@@ -209,6 +225,17 @@ METHODS: dict[str, dict[str, Check]] = {
         "resume": _optional(_flag, False),
         "live": _optional(_flag, False),
     },
+    "views": {
+        "out": _folder,
+        "target": _instance,
+        "views": _between(3, 1000),
+        "pixels": _between(64, 2048),
+        "scene": _optional(_text(_MAX_TEXT), ""),
+        "group": _optional(_text(_MAX_TEXT), ""),
+        "look": _optional(_text(_MAX_TEXT), ""),
+    },
+    "editors.fetch": {"name": _text(_MAX_WORD), "accept_licence": _optional(_flag, False)},
+    "editors.remove": {"name": _text(_MAX_WORD)},
     "select": {},
     "shutdown": {},
 }

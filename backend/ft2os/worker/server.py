@@ -24,7 +24,7 @@ from ft2os.device import lacks_memory
 from ft2os.errors import CancelledError, Ft2osError, MissingError, RequestError
 from ft2os.extras import extra_of
 from ft2os.process import NO_MEMORY_HINT
-from ft2os.worker import drawing, job, params
+from ft2os.worker import drawing, editors, job, params, views
 from ft2os.worker.channel import Channel
 from ft2os.worker.compose import Composer
 from ft2os.worker.store import Store
@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 # These take long and never run inside another one; all other methods are served between steps.
-LONG = ("stylize",)
-ASIDE = ("scene.convert",)  # and these beside everything, one at a time
+LONG = ("stylize", "views")
+ASIDE = ("scene.convert", "editors.fetch")  # and these beside everything, one of each at a time
 PATIENCE_S = 1.0  # a picture that takes longer is given up for a newer one; before, it is nearly there
 
 
@@ -56,13 +56,17 @@ class Server:
         self._job: int | str | None = None
         self._ready = False  # initialized
         self._compiled = False
-        self._aside = ThreadPoolExecutor(1, thread_name_prefix="ft2os-aside")
+        self._aside = {method: ThreadPoolExecutor(1, thread_name_prefix="ft2os-aside") for method in ASIDE}
+        self._fetching: set[str] = set()  # editors
         self._methods = {
             "initialize": self._initialize,
             "data.put": self._put,
             "scene.convert": self._convert,
             "render": self._render,
             "stylize": self._stylize,
+            "views": self._views,
+            "editors.fetch": self._fetch,
+            "editors.remove": self._remove,
             "select": self._select,
             "shutdown": self._shutdown,
         }
@@ -74,7 +78,8 @@ class Server:
         while (message := self._channel.receive(wait=True)) is not None:
             self._serve(message)
         log.info("input ended")
-        self._aside.shutdown(cancel_futures=True)
+        for executor in self._aside.values():
+            executor.shutdown(cancel_futures=True)
 
     def _beat(self) -> None:
         while True:
@@ -85,8 +90,9 @@ class Server:
 
     def _serve(self, message: dict[str, Any]) -> None:
         """Run one request and answer it, here or aside."""
-        if message.get("method") in ASIDE:
-            self._aside.submit(self._run, message)
+        method = message.get("method")
+        if method in ASIDE:
+            self._aside[method].submit(self._run, message)
         else:
             self._run(message)
 
@@ -152,7 +158,7 @@ class Server:
             "methods": methods,
             # What clients of 0.1 read: the methods that have a preset which lacks nothing.
             "guidance": [name for name, presets in methods.items() if None in presets.values()],
-            "editors": [],
+            "editors": editors.facts(),
         }
 
     def _put(self, asked: dict[str, Any], id: Any) -> dict[str, Any]:
@@ -203,6 +209,36 @@ class Server:
 
             result = stylize(request, progress=progress, cancelled=cancelled)
             return job.save(result, asked["out"])
+
+    def _views(self, asked: dict[str, Any], id: Any) -> dict[str, Any]:
+        tell = self._teller(id, "views")
+
+        def on_progress(share: float) -> None:
+            self._state = "working"
+            self._serve_between_steps()
+            tell("drawing", round(100 * share), 100)
+
+        with self._during("loading", id):
+            return views.write(self._composer, asked, on_progress)
+
+    def _fetch(self, asked: dict[str, Any], id: Any) -> dict[str, Any]:
+        tell = self._teller(id, "editors.fetch")
+        self._fetching.add(asked["name"])
+        try:
+            editors.fetch(
+                asked["name"],
+                asked["accept_licence"],
+                lambda share: tell("downloading", round(1000 * share), 1000),
+            )
+        finally:
+            self._fetching.discard(asked["name"])
+        return {"editors": editors.facts()}
+
+    def _remove(self, asked: dict[str, Any], id: Any) -> dict[str, Any]:
+        if asked["name"] in self._fetching:
+            raise RequestError("This editor is just being downloaded.", "Cancel that first.")
+        freed = editors.remove(asked["name"])
+        return {"bytes": freed, "editors": editors.facts()}
 
     def _select(self, asked: dict[str, Any], id: Any) -> None:
         raise MissingError("Selecting by picture is not available yet.", "Select a group's object instead.")
