@@ -14,6 +14,7 @@ PACKAGES = {  # extra -> {module: distribution}
         "PIL": "pillow",
         "rich": "rich",
         "psutil": "psutil",
+        "websockets": "websockets",
     },
     "engine": {
         "torch": "torch",
