@@ -13,7 +13,7 @@ import sys
 from collections.abc import Sequence
 
 from ft2os import __version__
-from ft2os.cli import console, doctor, evaluate, inspect, methods, render, stylize, views, worker
+from ft2os.cli import console, doctor, editors, evaluate, inspect, methods, render, stylize, views, worker
 from ft2os.device import lacks_memory
 from ft2os.errors import CancelledError, Ft2osError
 from ft2os.process import NO_MEMORY_HINT
@@ -28,7 +28,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"ft2os {__version__}")
     parser.add_argument("-v", "--verbose", action="store_true", help="say more about what is being done")
     verbs = parser.add_subparsers(dest="verb", metavar="COMMAND", required=True)
-    for module in (inspect, render, views, stylize, methods, evaluate, doctor, worker):
+    for module in (inspect, render, views, stylize, methods, editors, evaluate, doctor, worker):
         module.add(verbs)
     return parser
 

@@ -64,6 +64,7 @@ def examine() -> list[Check]:
         "kernels": (_kernels, "lite"),
         "CLIP weights": (_clip, "engine"),
         "VGG weights": (_vgg, "engine"),
+        "editors": (_editors, "lite"),
     }
     for name, (probe, extra) in probes.items():
         checks.append(_guarded(name, probe, extra))
@@ -170,6 +171,16 @@ def _vgg() -> Check:
         "into the folder that FT2OS_WEIGHTS names."
     )
     return Check("VGG weights", MISSING, "not on this machine", fix)
+
+
+def _editors() -> Check:
+    from ft2os.guidance.editors import catalogue, fetch
+
+    here = [row.title for row in catalogue.rows().values() if fetch.folder_of(row)]
+    if here:
+        return Check("editors", OK, f"weights of {', '.join(here)}")
+    fix = "Only the method 'edit' with a model needs them: ft2os editors. It also takes a folder or ComfyUI."
+    return Check("editors", MISSING, "no weights of an editor on this machine", fix)
 
 
 def _cache() -> Path:

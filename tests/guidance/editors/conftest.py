@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +9,6 @@ import pytest
 
 from ft2os.guidance.editors import Task
 from tests import tiny_editors
-
-os.environ.setdefault("HF_HUB_OFFLINE", "1")  # before the hub's library reads it
 
 
 @pytest.fixture(scope="session")

@@ -41,7 +41,7 @@ class Licence:
     @property
     def use(self) -> str:
         """Whether commercial use is allowed, in words."""
-        return {True: "commercial use allowed", False: "no commercial use", None: "read the page"}[
+        return {True: "commercial use allowed", False: "no commercial use", None: "see its page"}[
             self.commercial
         ]
 

@@ -172,7 +172,7 @@ def wanted_files(sizes: dict[str, int], hub: str) -> dict[str, int]:
     wanted, pickled = {}, set()
     for name, size in sizes.items():
         part, _, file = name.rpartition("/")
-        if "/" in part or part in LEFT_OUT or file.startswith("."):
+        if "/" in part or part in LEFT_OUT or part.startswith(".") or file.startswith("."):
             continue
         if name == INDEX or (part and (file.endswith(_PLAIN) or _is_weights(file))):
             wanted[name] = size

@@ -19,7 +19,7 @@ from typing import Any
 from ft2os.device import lacks_memory
 from ft2os.errors import FileError, MissingError, RequestError
 from ft2os.extras import PACKAGES
-from ft2os.files import brief
+from ft2os.files import brief, open_regular
 from ft2os.guidance import weights
 from ft2os.guidance.editors import catalogue, fetch, headers
 from ft2os.guidance.editors.catalogue import SINGLE_BYTES, Row
@@ -81,6 +81,8 @@ def check_options(row: Row, options: Options) -> None:
     Raises
     ------
     RequestError
+    FileError
+        If there is no such file of a reward.
     """
     unets = ", ".join(other.name for other in catalogue.rows().values() if other.unet)
     for name, wanted in (("shared", options.shared), ("surface_noise", options.surface_noise)):
@@ -91,6 +93,8 @@ def check_options(row: Row, options: Options) -> None:
         raise RequestError(f"{row.title} does not look at several pictures.", f"Grids are for {able}.")
     if options.reward and row.pipeline != catalogue.rows()["ip2p"].pipeline:
         raise RequestError(f"Multi-reward is made for InstructPix2Pix, not {row.title}.", "Use ip2p.")
+    if options.reward:
+        open_regular(options.reward).close()
 
 
 def examine(folder: Path, row: Row) -> Source:
