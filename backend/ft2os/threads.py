@@ -25,7 +25,8 @@ _KERNELS = (
     "kernel_cache.py",
     "materials/*.py",
     "tiles/*.py",
-)  # ``render`` and ``stylize`` hold none
+    "stylize/edit/*.py",
+)
 
 _executor: ThreadPoolExecutor | None = None
 _executor_lock = threading.Lock()
