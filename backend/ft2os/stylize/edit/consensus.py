@@ -1,11 +1,11 @@
 """From edited views to colours: what the edits agree about, found by turns with where and how each differs.
 
-Every view was edited by itself. Its colours drifted, its texture lies a few pixels off, some of its detail and
-whole patches are nobody else's. One least-squares solve of all of them (`ft2os.tiles.solve`) averages that into
-a blur, and puts into hidden corners whatever one view says about them. Here the solve takes turns with three
-corrections. Colour maps bring each view's slow colours to those of all. Flow puts its detail where it lies in
-the others. And what still differs counts less, patch by patch. Colours stay near the mean of all that show a
-Gaussian, which noise moves least.
+Every view was edited by itself. Its colours drifted, its texture lies a few pixels off, some of its detail
+and whole patches are nobody else's. One least-squares solve of all (`ft2os.tiles.solve`) averages that into a
+blur, and then sharpens its noise. Here the solve takes turns with three corrections. Colour maps bring each
+view's slow colours to those of all. Flow puts its detail where it lies in the others. And what still differs
+counts less, patch by patch. Colours stay near the mean of all pixels that show a Gaussian, which noise moves
+least.
 
 How much the views disagree is measured first. Where they agree this is the plain solve.
 """

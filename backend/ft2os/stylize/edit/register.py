@@ -1,8 +1,8 @@
-"""Edited pictures put back on their view: editors shift and zoom what they return, and some return something else.
+"""Edited pictures put back on their view: editors shift and zoom what they return, or return something else.
 
 Edges survive an edit where colours do not. Shift and zoom are found by correlating edge maps at a handful of
-zooms, then made exact, with a turn, by Gauss-Newton. How well the edges agree then, beside how well they agree
-anywhere else, says whether the picture shows the object in this view at all.
+zooms, then made exact, with a turn, by Gauss-Newton. How well the edges agree then says whether the picture
+shows the object in this view at all.
 """
 
 from __future__ import annotations
@@ -64,8 +64,7 @@ def register(original: np.ndarray, edited: np.ndarray, alpha: np.ndarray) -> Pla
         The object's.
     """
     near = _grown(alpha > _MASK, _NEAR)
-    h, w = near.shape
-    edges = [_edges(x, h / 104) for x in (original, edited)]
+    edges = [_edges(x, len(near) / 104) for x in (original, edited)]
     found = [_refined(original, edited, near, p) for p in _coarse(original, edited, near)]
     found.append(_refined(original, edited, near, np.zeros(4)))
     scores = [_correlation(edges[0], _moved(edges[1], p), near) for p in found]
