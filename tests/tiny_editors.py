@@ -6,7 +6,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-SIDE = 64  # pixels of a picture
+SIDE = 32  # pixels of a picture
 
 
 def instruct_pix2pix(seed: int = 0) -> Any:

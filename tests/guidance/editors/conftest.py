@@ -25,7 +25,7 @@ def klein(tmp_path_factory) -> Path:
 
 @pytest.fixture
 def task() -> Task:
-    """Three views of 64 × 64 pixels: a wave over noise, different in each."""
+    """Three views of 32 × 32 pixels: a wave over noise, different in each."""
     return views(3)
 
 

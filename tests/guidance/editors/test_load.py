@@ -18,6 +18,7 @@ from ft2os.errors import FileError, MissingError
 from ft2os.guidance import editors
 from ft2os.guidance.editors import Options, catalogue, headers, load, plan
 from ft2os.guidance.editors.plan import Machine
+from tests.tiny_editors import SIDE
 
 GB = 10**9
 UNET = Path("unet") / "diffusion_pytorch_model.safetensors"
@@ -30,7 +31,7 @@ def copied(pix2pix, tmp_path) -> Path:
 
 
 def edited(folder: Path, task):
-    return editors.edit(editors.find(str(folder), Options(side=64, steps=1)), task, lambda share: None)
+    return editors.edit(editors.find(str(folder), Options(side=SIDE, steps=1)), task, lambda share: None)
 
 
 @pytest.mark.parametrize(

@@ -16,9 +16,9 @@ from ft2os.errors import CancelledError, RequestError
 from ft2os.guidance import editors
 from ft2os.guidance.editors import Options, latents, strength
 from ft2os.guidance.editors.model import Call
-from tests import tiny_editors
+from tests.tiny_editors import SIDE
 
-SMALL = Options(side=64, steps=4)
+SMALL = Options(side=SIDE, steps=4)
 
 
 def quiet(share: float) -> None:
@@ -61,14 +61,15 @@ def as_image(picture: np.ndarray) -> Image.Image:
 @pytest.mark.parametrize("name", ["pix2pix", "klein"])
 def test_with_nothing_set_it_is_the_stock_pipeline_to_the_bit(using, task, name):
     editor = using(name)
-    pipe, original = editor._pipe, as_image(task.originals[1])
+    size = editor._size((SIDE, SIDE))
+    original = as_image(editors.resized(task.originals[1], size))
     words = {"prompt": task.prompt, "image": original, "num_inference_steps": 4, "output_type": "np"}
     if name == "pix2pix":
         words |= {"guidance_scale": 7.5, "image_guidance_scale": 1.5}
     else:
-        words |= {"guidance_scale": 1.0, "height": 64, "width": 64}
-    stock = pipe(**words, generator=torch.Generator().manual_seed(task.seeds[1])).images[0]
-    np.testing.assert_array_equal(edited(editor, task)[1], stock)
+        words |= {"guidance_scale": 1.0, "height": size[0], "width": size[1]}
+    stock = editor._pipe(**words, generator=torch.Generator().manual_seed(task.seeds[1])).images[0]
+    np.testing.assert_array_equal(editor.edit(task, quiet)[1], stock)
 
 
 @pytest.mark.parametrize("name", ["pix2pix", "klein"])
@@ -94,12 +95,14 @@ def test_less_strength_keeps_more_of_the_picture(using, task, name):
     """The latents of the picture are what no noise at all would leave."""
     editor = using(name, steps=8)
     turned = replace(task, pictures=[picture[::-1].copy() for picture in task.pictures])
-    own = latents.encode(editor._pipe, editor.row.latents, np.stack(turned.pictures)).flatten(1)
+    size = editor._size((SIDE, SIDE))
+    pictures = np.stack([editors.resized(picture, size) for picture in turned.pictures])
+    own = latents.encode(editor._pipe, editor.row.latents, pictures).flatten(1)
     alike = []
     for share in (0.9, 0.6, 0.2):
         scheduler = strength.start_at(editor._pipe.scheduler, share)
         generators = [torch.Generator().manual_seed(seed) for seed in turned.seeds]
-        start = editor._start(turned, Call((0, 1, 2), share), (64, 64), generators, scheduler)
+        start = editor._start(turned, Call((0, 1, 2), share), size, generators, scheduler)
         pairs = torch.stack([own, start.flatten(1)], 1)
         alike.append(float(torch.stack([torch.corrcoef(pair)[0, 1] for pair in pairs]).mean()))
     assert alike == sorted(alike)
@@ -179,11 +182,11 @@ def test_cancelling_ends_within_a_step_and_leaves_the_stock_pipeline(using, task
 def test_guidance_reaches_the_pipeline_under_its_own_name(using, task):
     editor = using("pix2pix", text_guidance=12.0, image_guidance=1.75)
     generators = [torch.Generator()]
-    arguments = editor._arguments(task, editor._calls(task)[0], (64, 64), generators)
+    arguments = editor._arguments(task, editor._calls(task)[0], (SIDE, SIDE), generators)
     assert (arguments["guidance_scale"], arguments["image_guidance_scale"]) == (12.0, 1.75)
     assert "height" not in arguments  # which this pipeline reads off the picture
     klein = using("klein", text_guidance=12.0)
-    assert klein._arguments(task, klein._calls(task)[0], (64, 64), generators)["guidance_scale"] == 1.0
+    assert klein._arguments(task, klein._calls(task)[0], (SIDE, SIDE), generators)["guidance_scale"] == 1.0
 
 
 def test_an_anchor_is_looked_at_by_editors_with_references(using, task):
@@ -195,7 +198,7 @@ def test_an_anchor_is_looked_at_by_editors_with_references(using, task):
 def test_a_grid_edits_four_views_at_once_and_gives_each_its_own(using, task):
     editor, heard = using("klein", grid=True), []
     pictures = editors.edit(editor, task, heard.append)
-    assert [picture.shape for picture in pictures] == [(64, 64, 3)] * 3
+    assert [picture.shape for picture in pictures] == [(SIDE, SIDE, 3)] * 3
     assert len(heard) == 5  # one call of four steps
     anchored = editors.edit(editor, replace(task, anchor=task.pictures[0]), quiet)
     assert all(np.abs(a - b).max() > 1e-4 for a, b in zip(pictures, anchored))
@@ -203,14 +206,14 @@ def test_a_grid_edits_four_views_at_once_and_gives_each_its_own(using, task):
 
 def test_pictures_of_any_aspect_come_back_in_their_size(using, task):
     wide = replace(
-        task, **{k: [p[:40] for p in getattr(task, k)] for k in ("pictures", "originals", "masks")}
+        task, **{k: [p[:20] for p in getattr(task, k)] for k in ("pictures", "originals", "masks")}
     )
-    assert edited(using("pix2pix"), wide).shape == (3, 40, 64, 3)
+    assert edited(using("pix2pix"), wide).shape == (3, 20, SIDE, 3)
 
 
 def test_surface_noise_makes_two_equal_views_equal(using, task):
     """Two cameras that see the same points in the same pixels start alike, however their seeds differ."""
-    grid = np.stack(np.meshgrid(np.arange(64.0), np.arange(64.0), [0.0]), -1)[:, :, 0]
+    grid = np.stack(np.meshgrid(np.arange(float(SIDE)), np.arange(float(SIDE)), [0.0]), -1)[:, :, 0]
     same = {"pictures": [task.pictures[0]] * 3, "originals": [task.originals[0]] * 3}
     twins = replace(task, **same, points=[grid, grid, grid + 500])
     # Two latent pixels make a cell at least, so most but not all of the noise is the surface's.
@@ -225,9 +228,9 @@ def _starts(editor, task) -> list[np.ndarray]:
     drawn = []
     for call in editor._calls(task):
         generator = torch.Generator().manual_seed(task.seeds[call.rows[0]])
-        start = editor._start(task, call, (64, 64), [generator], editor._pipe.scheduler)
+        start = editor._start(task, call, (SIDE, SIDE), [generator], editor._pipe.scheduler)
         if start is None:  # the pipeline draws it itself
-            start = torch.randn((1, 4, 32, 32), generator=generator)
+            start = torch.randn((1, 4, SIDE // 2, SIDE // 2), generator=generator)
         drawn.append(start.numpy().ravel())
     return drawn
 
@@ -247,4 +250,3 @@ def test_the_tiny_pipelines_are_of_the_real_classes(loaded):
     assert type(loaded["pix2pix"]._pipe).__name__ == "StableDiffusionInstructPix2PixPipeline"
     assert type(loaded["klein"]._pipe).__name__ == "Flux2KleinPipeline"
     assert loaded["pix2pix"]._pipe.safety_checker is None
-    assert tiny_editors.SIDE == 64

@@ -149,7 +149,7 @@ def test_scores_out_of_range(pipe, reward, scores):
 
 
 def test_an_editor_takes_a_checkpoint_with_its_scores(pix2pix, checkpoint, task):
-    small = {"side": 64, "steps": 2}
+    small = {"side": tiny_editors.SIDE, "steps": 2}
     stock = editors.find(str(pix2pix), Options(**small))
     best, worst = (
         editors.find(str(pix2pix), Options(**small, reward=str(checkpoint), quality=quality))

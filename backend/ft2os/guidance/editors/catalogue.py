@@ -60,8 +60,8 @@ class Row:
         The class of diffusers.
     latents : str
         How it lays out what it denoises: a key of `ft2os.guidance.editors.latents.LAYOUTS`.
-    multiple : int
-        Pixels that the picture's sides are multiples of.
+    multiple, least : int
+        Pixels that the picture's sides are multiples of, and at least have.
     hub : str
         "organisation/name" on the model hub.
     licence : Licence
@@ -90,6 +90,7 @@ class Row:
     pipeline: str
     latents: str
     multiple: int
+    least: int
     hub: str
     licence: Licence
     side: Fact

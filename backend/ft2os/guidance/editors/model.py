@@ -147,7 +147,8 @@ class Model:
         scale, unit = side / max(size), self.row.multiple
         if self.options.grid:
             unit *= grid.COLUMNS
-        height, width = (max(unit, round(length * scale / unit) * unit) for length in size)
+        least = max(unit, self.row.least)
+        height, width = (max(least, round(length * scale / unit) * unit) for length in size)
         return height, width
 
     def _arguments(
