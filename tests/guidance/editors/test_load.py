@@ -101,6 +101,20 @@ def test_weights_that_are_not_here_are_asked_for(monkeypatch, tmp_path):
         assert "ft2os editors fetch ip2p --accept-licence" in caught.value.hint
 
 
+def test_auto_is_the_first_that_is_here_and_fits(monkeypatch, tmp_path, pix2pix):
+    monkeypatch.setenv("FT2OS_WEIGHTS", str(tmp_path))
+    monkeypatch.setenv("FT2OS_CACHE", str(tmp_path))
+    monkeypatch.setattr(plan.device, "has_driver", lambda: False)
+    with pytest.raises(MissingError, match="no editor of pictures ready") as caught:
+        editors.find("auto", memory=100 * GB)
+    assert "(ip2p)" in caught.value.hint
+    with pytest.raises(MissingError) as caught:
+        editors.find("auto", memory=1 * GB)
+    assert caught.value.hint.startswith("Use a folder")
+    shutil.copytree(pix2pix, tmp_path / "editors" / "ip2p")
+    assert editors.find("auto", memory=100 * GB).name == "ip2p"
+
+
 def test_missing_packages_are_named(pix2pix, monkeypatch):
     monkeypatch.setattr(load, "find_spec", lambda name: None if name == "diffusers" else name)
     with pytest.raises(MissingError, match="not installed: diffusers") as caught:

@@ -12,7 +12,7 @@ pytest.importorskip("diffusers")
 import torch
 from PIL import Image
 
-from ft2os.errors import CancelledError, RequestError
+from ft2os.errors import CancelledError
 from ft2os.guidance import editors
 from ft2os.guidance.editors import Options, latents, strength
 from ft2os.guidance.editors.model import Call
@@ -158,7 +158,7 @@ def test_the_noise_range_draws_a_strength_for_each_view(using, task):
 
 @pytest.mark.parametrize("name", ["pix2pix", "klein"])
 def test_cancelling_ends_within_a_step_and_leaves_the_stock_pipeline(using, task, name):
-    options = {"shared": True, "batch": 3} if name == "pix2pix" else {}
+    options = {"shared": True} if name == "pix2pix" else {}
     editor, heard = using(name, **options), []
     pipe = editor._pipe
     before = pipe.scheduler
@@ -239,11 +239,23 @@ def _starts(editor, task) -> list[np.ndarray]:
     ("name", "options"),
     [("klein", {"shared": True}), ("klein", {"surface_noise": True}), ("pix2pix", {"grid": True})],
 )
-def test_what_a_pipeline_cannot_do_is_told_at_once(pix2pix, klein, name, options):
-    folder = {"pix2pix": pix2pix, "klein": klein}[name]
-    with pytest.raises(RequestError) as caught:
-        editors.find(str(folder), Options(**options))
-    assert caught.value.hint
+def test_what_a_pipeline_cannot_do_it_leaves(using, task, name, options):
+    np.testing.assert_array_equal(edited(using(name, **options), task), edited(using(name), task))
+
+
+def test_views_of_a_task_share_their_attention(using, task):
+    alone, together = (edited(using("pix2pix", shared=wanted), task) for wanted in (False, True))
+    assert np.abs(alone - together).max() > 1e-3
+    twins = replace(
+        task,
+        pictures=[task.pictures[0]] * 2,
+        originals=[task.originals[0]] * 2,
+        **{field: getattr(task, field)[:2] for field in ("names", "masks")},
+        seeds=[5, 5],
+    )
+    pair = edited(using("pix2pix", shared=True), twins)
+    assert np.abs(pair[0] - pair[1]).max() < 1e-4
+    assert np.abs(pair[0] - edited(using("pix2pix"), twins)[0]).max() < 1e-4
 
 
 def test_the_tiny_pipelines_are_of_the_real_classes(loaded):

@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from ft2os.cameras.camera import Camera
-from ft2os.errors import RequestError
+from ft2os.errors import MissingError, RequestError
 from ft2os.gaussians import Gaussians
-from ft2os.guidance.editors import catalogue, view_folder
+from ft2os.guidance.editors import catalogue, fetch, view_folder
 from ft2os.guidance.editors.door import Editor
 from ft2os.guidance.editors.options import Options
+from ft2os.guidance.editors.plan import plan_row, this_machine
 
-COMFYUI = "comfyui"
+AUTO, COMFYUI = "auto", "comfyui"
 VIEWS_FILE, PIPELINE_FILE = "cameras.json", "model_index.json"
 
 
@@ -24,7 +25,8 @@ def find(
     ----------
     name : str
         A row of the catalogue; the folder of a pipeline of diffusers (it has ``model_index.json``); the
-        folder of views that ``ft2os views`` wrote (it has ``cameras.json``); or "comfyui".
+        folder of views that ``ft2os views`` wrote (it has ``cameras.json``); "comfyui"; or "auto", which is
+        the first row whose weights are here and fit.
     options : Options, optional
     download : bool, optional
         Whether weights whose licence was accepted may be fetched. Default: `weights.may_download`.
@@ -41,6 +43,8 @@ def find(
         If its folder is damaged or holds another model.
     """
     options = options or Options()
+    if name == AUTO:
+        name = _ready(options, memory)
     if name == COMFYUI:
         from ft2os.guidance.editors.comfyui import ComfyUI
 
@@ -83,8 +87,26 @@ def cameras_of(name: str, target: Gaussians | None = None) -> list[Camera] | Non
     return views.cameras
 
 
+def _ready(options: Options, memory: int | None) -> str:
+    """The first row that could edit now."""
+    machine = this_machine(memory)
+    for row in catalogue.rows().values():
+        if plan_row(machine, row, options.memory) and fetch.folder_of(row):
+            return row.name
+    fitting = [row.name for row in catalogue.rows().values() if plan_row(machine, row, options.memory)]
+    ways = (
+        f"Fetch one that fits this machine ({', '.join(fitting)}): ft2os editors. Or use"
+        if fitting
+        else "Use"
+    )
+    raise MissingError(
+        "There is no editor of pictures ready on this machine.",
+        f"{ways} a folder that ft2os views wrote, comfyui, or the method material, which needs none.",
+    )
+
+
 def _unknown(name: str, folder: Path) -> RequestError:
-    known = ", ".join([*catalogue.rows(), COMFYUI])
+    known = ", ".join([AUTO, *catalogue.rows(), COMFYUI])
     if folder.is_dir():
         return RequestError(
             f"The folder {name} holds neither views nor a pipeline of diffusers.",

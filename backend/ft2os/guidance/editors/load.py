@@ -56,7 +56,7 @@ def editor(source: Row | Path, options: Options, *, download: bool | None, memor
     from ft2os.guidance.editors.model import Model
 
     row = source if isinstance(source, Row) else _row_of(source)
-    check_options(row, options)
+    check_reward(row, options)
     _check_packages(row)
     machine = this_machine(memory)
     if isinstance(source, Row):
@@ -75,8 +75,8 @@ def editor(source: Row | Path, options: Options, *, download: bool | None, memor
     return Model(row, options, lambda tick: load(found, held, tick))
 
 
-def check_options(row: Row, options: Options) -> None:
-    """Refuse what a row's pipeline cannot do.
+def check_reward(row: Row, options: Options) -> None:
+    """Refuse a reward where it cannot be used; what else an editor cannot do, it leaves.
 
     Raises
     ------
@@ -84,13 +84,6 @@ def check_options(row: Row, options: Options) -> None:
     FileError
         If there is no such file of a reward.
     """
-    unets = ", ".join(other.name for other in catalogue.rows().values() if other.unet)
-    for name, wanted in (("shared", options.shared), ("surface_noise", options.surface_noise)):
-        if wanted and not row.unet:
-            raise RequestError(f"{row.title} has no UNet, which {name} is for.", f"Use one of {unets}.")
-    if options.grid and not row.flags.references:
-        able = ", ".join(other.name for other in catalogue.rows().values() if other.flags.references)
-        raise RequestError(f"{row.title} does not look at several pictures.", f"Grids are for {able}.")
     if options.reward and row.pipeline != catalogue.rows()["ip2p"].pipeline:
         raise RequestError(f"Multi-reward is made for InstructPix2Pix, not {row.title}.", "Use ip2p.")
     if options.reward:

@@ -49,6 +49,9 @@ class Model:
     def __init__(self, row: Row, options: Options, load: Callable[[Tick], Any]) -> None:
         self.row, self.options = row, options
         self.name, self.title, self.flags = row.name, row.title, row.flags
+        self._grid = options.grid and row.flags.references > 0
+        self._shared = options.shared and row.unet
+        self._surface_noise = options.surface_noise and row.unet
         self._load = load
         self._pipe: Any = None
 
@@ -92,7 +95,9 @@ class Model:
     def _calls(self, task: Task) -> list[Call]:
         """Views that begin at the same step, together as far as the editor and the options allow."""
         together = self.options.batch if self.flags.batch else 1
-        if self.options.grid:
+        if self._shared:
+            together = max(1, len(task.pictures))
+        if self._grid:
             together = grid.TILES - (task.anchor is not None)
         kept: dict[float, list[int]] = {}
         for at, seed in enumerate(task.seeds):
@@ -128,7 +133,7 @@ class Model:
                 arguments["latents"] = start
             total = strength.steps_at(self._steps, call.strength)
             pipe.scheduler = strength.watched(scheduler, lambda done: tick(min(1.0, done / total)))
-            if self.options.shared and len(call.rows) > 1:
+            if self._shared and len(call.rows) > 1:
                 around.enter_context(share.shared(pipe.unet, len(call.rows), self.options.key_views))
             if self.options.reward:
                 network, words = self._reward
@@ -139,13 +144,13 @@ class Model:
 
     def _seeded(self, call: Call) -> Sequence[int]:
         """The rows whose seeds draw the noise: a grid is one picture."""
-        return call.rows[:1] if self.options.grid else call.rows
+        return call.rows[:1] if self._grid else call.rows
 
     def _size(self, size: tuple[int, int]) -> tuple[int, int]:
         """The picture's height and width in the model: its own side on the longer one, whole multiples."""
         side = self.options.side or int(self.row.side.value or max(size))
         scale, unit = side / max(size), self.row.multiple
-        if self.options.grid:
+        if self._grid:
             unit *= grid.COLUMNS
         least = max(unit, self.row.least)
         height, width = (max(least, round(length * scale / unit) * unit) for length in size)
@@ -173,7 +178,7 @@ class Model:
             "max_area": height * width,
             "_auto_resize": native == max(size),
         }
-        if self.options.grid:
+        if self._grid:
             wanted["prompt"] = grid.instruction(task.prompt, task.anchor is not None)
         elif self.flags.batch:
             wanted.update(prompt=[task.prompt] * len(about), image=about, generator=generators)
@@ -200,7 +205,7 @@ class Model:
         scheduler: Any,
     ) -> torch.Tensor | None:
         """The latents to start from; None where the pipeline draws them itself."""
-        on_surface = self.options.surface_noise and task.points is not None
+        on_surface = self._surface_noise and task.points is not None
         if call.strength >= 1 and not on_surface:
             return None
         pictures = self._tiled(task, call, size, task.pictures)
@@ -226,13 +231,13 @@ class Model:
     ) -> list[np.ndarray]:
         """The pictures of a call: one a view, or all on one grid."""
         shown = [pictures[at] for at in call.rows]
-        if not self.options.grid:
+        if not self._grid:
             return shown
         anchor = [] if task.anchor is None else [task.anchor]
         return [grid.tile([*anchor, *shown], (size[0] // grid.ROWS, size[1] // grid.COLUMNS))]
 
     def _untiled(self, task: Task, call: Call, pictures: list[np.ndarray]) -> list[np.ndarray]:
-        if not self.options.grid:
+        if not self._grid:
             return pictures
         first = int(task.anchor is not None)
         return grid.untile(pictures[0], first + len(call.rows))[first:]

@@ -27,19 +27,19 @@ class Options:
         task's strength. 1 and 1: from noise alone. InstructNeRF2NeRF and the paper: .70 and .98.
     batch : int
         Views in one call, for editors with the flag. 1 gives a view the same bits whatever is edited beside
-        it; more is faster on a GPU and agrees to rounding.
+        it; more is faster on a GPU and agrees to rounding. With ``shared`` it is all views of a task.
     memory : str
         "full", "4bit" or "offload" (parts wait in the machine's memory); "auto" is the first that fits.
     shared : bool
-        One attention over the views of a call (UNets): they agree better.
+        One attention over the views of a task (UNets): they agree better.
     key_views : int
-        With ``shared``: only the first so many views of a call are seen by all; 0 is all of them.
+        With ``shared``: only the first so many views are seen by all; 0 is all of them.
     surface_noise : bool
         Noise that sticks to the object's surface (UNets).
     grid : bool
         Four views in one picture, the edited anchor first where there is one (editors with references).
     reward : str
-        A file with the UNet of multi-reward conditioning (InstructPix2Pix); empty is off.
+        A file with the UNet of multi-reward conditioning, for InstructPix2Pix alone; empty is off.
     following, preserving, quality : float
         Its three scores, 0 to 5: of the words, of what they do not speak of, of the picture.
     address, workflow : str
