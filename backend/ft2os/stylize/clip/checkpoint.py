@@ -21,7 +21,7 @@ from torch import Tensor
 
 from ft2os.errors import FileError, RequestError
 from ft2os.files import open_regular, read_bytes, replacing
-from ft2os.guidance import style_image
+from ft2os.guidance import picture_file
 from ft2os.stylize.clip import former_names
 from ft2os.stylize.clip.settings import Shared
 from ft2os.stylize.request import StylizeRequest
@@ -66,7 +66,7 @@ def digest(request: StylizeRequest, settings: Shared, judge: str) -> str:
         state.update(np.ascontiguousarray(camera.K).data)
         state.update(b"%d,%d;" % (camera.width, camera.height))
     if request.style_image is not None:
-        state.update(read_bytes(request.style_image, style_image.MAX_BYTES))
+        state.update(read_bytes(request.style_image, picture_file.MAX_BYTES))
     words = former_names.settings({**asdict(settings), "freeze": sorted(settings.freeze)})
     words |= {name: getattr(request, name) for name in ("prompt", "object_name", "seed")}
     words["preset"] = former_names.preset(request.preset)

@@ -74,7 +74,7 @@ def run(
         this = Run(request, stages, progress, cancelled, lambda path: _mark(path, edits))
         this.fit_memory(memory.Job.of_prepared(len(request.target), settings))
         this.facts |= {"editor": editor.name, "instruction": told}
-        this.name = request.prompt.strip() or told
+        this.name = request.prompt.strip() or told or Path(settings.editor).name
         prepared = _prepared(this, settings)
         scene = Scene.of(prepared, told, request.seed, given=editors.cameras_of(settings.editor) is not None)
         if isinstance(settings, PaperSettings):
@@ -106,7 +106,7 @@ def _stages(settings: Settings | PaperSettings, strengths: Sequence[float]) -> d
         "form": 60 if settings.form != "none" else 0,
         "start": 70 if settings.start == "material" else 0,
         **{f"{name} {i + 1}": weight for i in range(len(strengths)) for name, weight in _ROUND.items()},
-        "finish": 200 if settings.polish else 10,
+        "finish": 200 if settings.polish else 30 if settings.detail_bands else 0,
     }
 
 

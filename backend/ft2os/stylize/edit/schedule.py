@@ -1,4 +1,4 @@
-"""Which views the paper's loop edits and trains on, and when: Algorithm 4 and the two that it descends from."""
+"""When the paper's loop edits and trains on which views: Algorithm 4, and the two that it descends from."""
 
 from __future__ import annotations
 

@@ -11,6 +11,8 @@ from ft2os.errors import RequestError
 from ft2os.guidance.editors import Editor
 from ft2os.stylize.edit import consensus, rounds
 from ft2os.stylize.edit.about import Settings
+from ft2os.stylize.edit.consensus import Fitted
+from ft2os.stylize.edit.detail import with_detail
 from ft2os.stylize.edit.kept import Edits
 from ft2os.stylize.edit.rounds import Placed, Scene
 from ft2os.stylize.edit.sheet import contact_sheet
@@ -72,13 +74,17 @@ class Session:
             log.info("%s", note)
         colours = self._prepared.own_colours if start is None else start
         placed: Placed | None = None
+        fitted: Fitted | None = None
         for round, strength in enumerate(strengths):
             pictures = self._views.originals if round == 0 and start is None else self._shown(colours)
             found = self._placed(round, strength, self._edited(round, strength, pictures))
             if not self._enough(found, last=round > 0):
                 break
-            placed, colours = found, self._fitted(round, found, colours)
-        return colours if placed is None else self._finished(placed, colours)
+            fitted = self._fitted(round, found, colours)
+            placed, colours = found, fitted.colours
+        assert placed is not None  # or the first round has raised
+        assert fitted is not None
+        return self._finished(placed, fitted)
 
     def _shown(self, colours: np.ndarray) -> list[np.ndarray]:
         """All views in these colours [M, 3], as the editor gets them."""
@@ -116,19 +122,38 @@ class Session:
         )
         return found
 
-    def _fitted(self, round: int, placed: Placed, colours: np.ndarray) -> np.ndarray:
-        """Colours [M, 3] that the edits agree about."""
-        settings, stage = self._settings, f"fit {round + 1}"
+    def _fitted(self, number: int, placed: Placed, colours: np.ndarray) -> Fitted:
+        """What the edits agree about, from the colours [M, 3] before."""
+        settings, stage = self._settings, f"fit {number + 1}"
         how = consensus.Fit(settings.align_colours, settings.flow, settings.reweigh)
         views = self._views.pick(placed.rows)
         fitted = self._run.staged(
             stage, lambda on_progress: consensus.fit(views, placed.pictures, colours, how, on_progress)
         )
+        self._facts[-1]["agreement"] = round(float(np.mean(fitted.agreement)), 3)
         self._run.show(stage, 1.0, self._prepared, lambda: fitted.colours)
-        return fitted.colours
+        return fitted
 
-    def _finished(self, placed: Placed, colours: np.ndarray) -> np.ndarray:
+    def _finished(self, placed: Placed, fitted: Fitted) -> np.ndarray:
         """Colours [M, 3] with the fine detail and the polish that are asked for."""
+        views, colours, settings = self._views.pick(placed.rows), fitted.colours, self._settings
+        if settings.detail_bands:
+            base = colours
+            colours = self._run.staged(
+                "finish",
+                lambda on_progress: with_detail(views, fitted.pictures, base, on_progress),
+            )
+        if settings.polish:
+            from ft2os.stylize.edit.polish import lpips_polish
+
+            colours = lpips_polish(
+                views,
+                fitted.pictures,
+                colours,
+                settings.polish,
+                lambda share: self._run.report("finish", share),
+                self._run.request.seed,
+            )
         return colours
 
     def _enough(self, found: Placed, last: bool) -> bool:
