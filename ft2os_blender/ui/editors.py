@@ -73,7 +73,7 @@ def _views(layout: bpy.types.UILayout) -> None:
     row.operator("ft2os.write_views", text="Write Views…", icon="RENDER_STILL")
     if not folder:
         return
-    row.operator("wm.path_open", text="", icon="FILE_FOLDER").filepath = folder
+    row.operator("wm.path_open", text="", icon="FOLDER_REDIRECT").filepath = folder
     if folder not in controls.chosen_paths:
         layout.operator("ft2os.look_at_views", icon="VIEWZOOM")
         return

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
+from PIL import Image
 
+AREAS = "bpy.context.window_manager.windows[0].screen.areas"
 SIDEBAR = """
 bpy.context.view_layer.objects.active = bpy.data.objects['ball']
 select('ball')
@@ -71,3 +74,66 @@ def test_stylize_is_pressed_with_the_mouse(panel):
     assert panel.ask("bpy.data.objects['ball'].ft2os.looks[0].title") == "Lava"
     panel.draw()
     panel.shot("panel-lava")
+
+
+def choose(window, number: int, happened: str) -> None:
+    """Click down the panel until a menu takes the key of its entry ``number``, and ``happened`` is true."""
+    x, y, width, height = window.do(REGION)
+    for down in range(60, int(height), 12):
+        window.click(x + 0.7 * width, y + height - down)
+        window.keys(str(number))
+        if window.ask(happened):
+            return
+        window.keys("Escape")
+    raise AssertionError(f"no menu made {happened}")
+
+
+def press(window, happened: str, start: int = 60) -> int:
+    """Click down the middle of the panel until ``happened``; how far below its upper edge that was."""
+    x, y, width, height = window.do(REGION)
+    for down in range(start, int(height), 12):
+        window.click(x + 0.5 * width, y + height - down)
+        if window.ask(happened):
+            return down
+        window.keys("Escape")  # out of a menu or a field that the click has opened
+    raise AssertionError(f"no click made {happened}")
+
+
+def test_views_are_written_edited_and_fitted_with_the_mouse(panel):
+    settings, session = "bpy.context.scene.ft2os", "bpy.context.window_manager.ft2os"
+    panel.do("bpy.context.preferences.view.filebrowser_display_type = 'SCREEN'")
+    choose(panel, 4, f"{settings}.method == 'edit'")
+    panel.do(f"{settings}.preset = 'draft'")
+    panel.draw()
+    panel.shot("panel-edit")
+    choose(panel, 7, f"{settings}.advanced.editor == 'views'")
+    panel.draw()
+    at = press(panel, f"any(a.type == 'FILE_BROWSER' for a in {AREAS})")
+    panel.draw()
+    panel.do(
+        f"""
+area = next(a for a in {AREAS} if a.type == 'FILE_BROWSER')
+area.spaces[0].params.directory = {str(panel.inside).encode()!r}
+region = next(r for r in area.regions if r.type == 'WINDOW')
+answer = [region.x + region.width / 2, region.y + region.height / 2]
+"""
+    )
+    panel.shot("panel-edit-browser")
+    panel.keys("Return")
+    folder = Path(panel.until(f"{settings}.advanced.editor_views", "the views", timeout=120))
+    views = sorted((panel.box / folder.relative_to(panel.inside)).glob("view_*.png"))
+    assert len(views) >= 8
+    for path in views:
+        given = Image.open(path).convert("RGB")
+        Image.blend(given, Image.new("RGB", given.size, (230, 90, 20)), 0.7).save(path)
+    panel.draw()
+    panel.shot("panel-edit-views")
+    looks = "len(bpy.data.objects['ball'].ft2os.looks)"
+    press(panel, f"{session}.busy or {looks}", at + 20)
+    panel.until(f"{looks} or {session}.busy and {session}.jobs[0].picture", "a preview", timeout=120)
+    panel.shot("panel-edit-runs")
+    panel.until(f"{looks} or not {session}.busy", "the end", timeout=120)
+    assert panel.ask(looks), panel.ask(f"{session}.error")
+    panel.draw()
+    panel.shot("panel-edit-look")
+    assert "Traceback" not in panel.log()
