@@ -20,7 +20,7 @@ def icon(named: str, place: str = "style") -> int:
     shown, key = _previews[place], f"{path}:{path.stat().st_mtime_ns}"
     if key not in shown:
         shown.clear()
-        shown.load(key, str(path), "IMAGE")
+        _ = shown.load(key, str(path), "IMAGE").image_size[:]  # read now: a picture that comes later flickers
     return shown[key].icon_id
 
 
