@@ -78,8 +78,8 @@ class Folder:
     def _survey(self, tick: Tick) -> dict[str, Path]:
         """The file of each view that was edited; what was not is noted and said."""
         edits = {}
-        for i, name in enumerate(self.views.names):
-            found = self._find(name)
+        for i, (name, files) in enumerate(self.views.saved().items()):
+            found = self._find(name, files)
             if isinstance(found, Path):
                 edits[name] = found
             else:
@@ -95,10 +95,10 @@ class Folder:
             log.warning("not used of %s: %s", self.views.path, told(self.left_out))
         return edits
 
-    def _find(self, name: str) -> Path | str:
-        """The newest picture of a view that was changed, or why there is none."""
+    def _find(self, name: str, files: list[Path]) -> Path | str:
+        """The first of a view's pictures that was changed, or why there is none."""
         why = []
-        for file in self.views.saved(name):
+        for file in files:
             try:
                 if self._changed(name, file):
                     return file

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import filecmp
 import json
+import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from os.path import isfile
@@ -79,10 +80,24 @@ class ViewFolder:
         """The picture as it was handed out."""
         return self.path / (_GIVEN if self.look else _ORIGINALS) / f"{name}.png"
 
-    def saved(self, name: str) -> list[Path]:
-        """The pictures that are there for a view, the newest first: programs save under other endings."""
-        found = [p for ending in ENDINGS for p in _both_cases(self.path / name, ending) if isfile(p)]
-        return sorted(found, key=lambda p: (-p.stat().st_mtime_ns, p.suffix))
+    def saved(self) -> dict[str, list[Path]]:
+        """The pictures that are there for each view, the newest first: programs save under other endings.
+
+        Raises
+        ------
+        FileError
+            If the folder cannot be listed.
+        """
+        found: dict[str, list[tuple[int, Path]]] = {name: [] for name in self.names}
+        try:
+            with os.scandir(self.path) as entries:
+                for entry in entries:
+                    stem, ending = os.path.splitext(entry.name.lower())
+                    if ending in ENDINGS and stem in found and entry.is_file():
+                        found[stem].append((-entry.stat().st_mtime_ns, Path(entry.path)))
+        except OSError as error:
+            raise read_error(self.path, error) from error
+        return {name: [path for _, path in sorted(files)] for name, files in found.items()}
 
     def check_shows(self, gaussians: Gaussians) -> None:
         """Check that the cameras look at an object: each picture was cropped to it.
@@ -198,8 +213,8 @@ def state(path: str | Path) -> State:
         As `read`, or if a file cannot be read.
     """
     folder = read(path)
+    saved = folder.saved()
     try:
-        saved = {name: folder.saved(name) for name in folder.names}
         edited = tuple(n for n, files in saved.items() if any(_differs(f, folder.given(n)) for f in files))
     except OSError as error:
         raise read_error(folder.path, error) from error
@@ -209,14 +224,6 @@ def state(path: str | Path) -> State:
 def _differs(file: Path, given: Path) -> bool:
     """Whether a file holds other bytes than the picture that was handed out."""
     return not (isfile(given) and filecmp.cmp(file, given, shallow=False))
-
-
-def _both_cases(stem: Path, ending: str) -> list[Path]:
-    lower, upper = stem.with_name(stem.name + ending), stem.with_name(stem.name + ending.upper())
-    try:
-        return [lower] if upper.samefile(lower) else [lower, upper]  # where a disk ignores the case
-    except OSError:
-        return [lower, upper]
 
 
 def _shows(camera: Camera, means: np.ndarray) -> bool:
