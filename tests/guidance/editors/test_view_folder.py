@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +19,7 @@ from ft2os.cameras.camera import stack  # noqa: E402
 from ft2os.cli import main  # noqa: E402
 from ft2os.errors import CancelledError, FileError, RequestError  # noqa: E402
 from ft2os.formats import load_scene  # noqa: E402
+from ft2os.gaussians import concatenate  # noqa: E402
 from ft2os.guidance.editors import Task, cameras_of, find, view_folder  # noqa: E402
 from ft2os.guidance.editors.folder import Folder  # noqa: E402
 from ft2os.stylize.edit.artist_views import write_views  # noqa: E402
@@ -24,7 +27,7 @@ from ft2os.stylize.floaters import keep_connected  # noqa: E402
 from ft2os.stylize.view_buffers import cameras_around  # noqa: E402
 from ft2os.tiles import render  # noqa: E402
 from tests.costs import cost  # noqa: E402
-from tests.guidance.test_style_image import bomb  # noqa: E402
+from tests.guidance.test_style_image import bomb, chunk  # noqa: E402
 from tests.scenes import LABELS, ball, two_groups, write_ply  # noqa: E402
 
 ASKED, VIEWS, PIXELS = 5, 6, 96  # the rings around the object round the number
@@ -150,8 +153,6 @@ def test_specks_are_not_drawn(tmp_path):
     """Nor in a look, which leaves them as they are; else the artist edits dust that nothing fits."""
     solid = ball(400, radius=0.5, colour=(0.1, 0.2, 0.9))
     speck = ball(3, radius=0.01, centre=(0.0, -0.9, 0.0), colour=(0.0, 1.0, 0.0))
-    from ft2os.gaussians import concatenate
-
     both = concatenate([solid, speck])
     assert keep_connected(both).sum() == 400
     write_views(both, tmp_path / "a", views=4, pixels=64)
@@ -213,6 +214,19 @@ def test_every_format_that_programs_save(folder, ending, options):
         assert (f.shape, f.dtype) == ((64, 64, 3), np.float32)
         np.testing.assert_allclose(middle(f), RED, atol=14)
         np.testing.assert_allclose(255 * f[:3, :3].mean(axis=(0, 1)), 128, atol=6)
+
+
+def test_sixteen_bits(folder):
+    """As painting programs save by default."""
+    deep = np.full((PIXELS, PIXELS, 3), 128 * 257, ">u2")
+    deep[20:-20, 20:-20] = RED.astype(">u2") * 257
+    head = struct.pack(">IIBBBBB", PIXELS, PIXELS, 16, 2, 0, 0, 0)
+    data = zlib.compress(b"".join(b"\0" + row.tobytes() for row in deep))
+    png = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", data) + chunk(b"IEND", b"")
+    for name in names(folder)[:3]:
+        (folder / f"{name}.png").write_bytes(png)
+    for f in edited(folder)[:3]:
+        np.testing.assert_allclose(middle(f), RED, atol=1.5)
 
 
 def test_another_size_and_a_slightly_other_shape(folder):
@@ -438,6 +452,13 @@ def test_the_views_of_another_object_are_noticed(scene, folder):
         with pytest.raises(RequestError, match="another object") as caught:
             found.check_shows(other)
         assert "ball in scene.ply" in caught.value.hint
+
+
+def test_specks_of_a_real_capture_do_not_make_it_another_object(tmp_path):
+    dust = ball(200, radius=20.0)
+    scan = concatenate([ball(300, radius=0.5), dust])
+    write_views(scan, tmp_path / "views", views=4, pixels=64)
+    view_folder.read(tmp_path / "views").check_shows(scan)
 
 
 def test_a_run_learns_the_cameras_of_a_folder_alone(scene, folder):

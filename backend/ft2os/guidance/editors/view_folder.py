@@ -33,7 +33,7 @@ _FORMAT = "ft2os views"
 _MASKS, _ORIGINALS, _GIVEN = "masks", "originals", "given"
 _MOST_WORDS = 200  # characters of a scene's or a group's name
 _AGAIN = "Write the views again with 'ft2os views'."
-_SHARE_SEEN = 0.8  # of the object's Gaussians that a picture cropped to it shows; specks may lie outside
+_SHARE_SEEN = 0.5  # of the object's Gaussians that a picture cropped to it shows; specks lie outside
 _LEAST_SIZE = 0.2  # of the picture's side that the object takes up
 _FAINT = 0.05  # opacity
 
