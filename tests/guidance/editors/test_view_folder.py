@@ -20,7 +20,7 @@ from ft2os.cli import main  # noqa: E402
 from ft2os.errors import CancelledError, FileError, RequestError  # noqa: E402
 from ft2os.formats import load_scene  # noqa: E402
 from ft2os.gaussians import concatenate  # noqa: E402
-from ft2os.guidance.editors import Task, cameras_of, find, view_folder  # noqa: E402
+from ft2os.guidance.editors import Task, cameras_of, door, find, view_folder  # noqa: E402
 from ft2os.guidance.editors.folder import Folder  # noqa: E402
 from ft2os.stylize.edit.artist_views import write_views  # noqa: E402
 from ft2os.stylize.floaters import keep_connected  # noqa: E402
@@ -287,6 +287,8 @@ def test_views_are_asked_for_in_groups(folder):
     editor = Folder(folder)
     last = editor.edit(task(folder, chosen=names(folder)[2:4]), lambda share: None)
     assert [f is not None for f in last] == [True, False]
+    none = door.edit(editor, task(folder, chosen=names(folder)[4:]), lambda share: None)
+    assert none == [None, None]  # of another group there are some
     foreign = editor.edit(task(folder, chosen=["view_777"]), lambda share: None)
     assert foreign == [None]
     assert editor.left_out["view_777"] == "not of this folder"
