@@ -29,7 +29,14 @@ EXTENSION = [
 
 STANDARD_LIBRARY = BACKEND[0][0].split()
 NUMPY_ONLY = [*BACKEND[1][0].split(), "cameras", "formats"]
-TORCH = ("ft2os.render", "ft2os.guidance", "ft2os.losses", "ft2os.stylize.clip", "ft2os.stylize.geometry")
+TORCH = (
+    "ft2os.render",
+    "ft2os.guidance",
+    "ft2os.losses",
+    "ft2os.stylize.clip",
+    "ft2os.stylize.geometry",
+    "ft2os.stylize.edit.trainer",
+)
 BLENDER = {"bpy", "bpy_extras", "gpu", "gpu_extras", "imbuf", "mathutils"}
 
 

@@ -71,8 +71,8 @@ class Units:
         """A request of the scene in these units."""
         return replace(
             request,
-            target=self._gaussians(request.target),
-            context=self._gaussians(request.context) if request.context else None,
+            target=self.gaussians(request.target),
+            context=self.gaussians(request.context) if request.context else None,
             cameras=[self._camera(camera) for camera in request.cameras] if request.cameras else None,
         )
 
@@ -86,7 +86,8 @@ class Units:
                 target[name] = move(target[name])
         return replace(result, look=replace(look, **back, target=target or None))
 
-    def _gaussians(self, gaussians: Gaussians) -> Gaussians:
+    def gaussians(self, gaussians: Gaussians) -> Gaussians:
+        """Gaussians of the scene in these units."""
         means = (gaussians.means.astype(np.float64) - self.origin) * self.scale
         scales = gaussians.scales.astype(np.float64) * self.scale
         return gaussians.replace(means=_float32(means), scales=_float32(scales))
@@ -95,6 +96,12 @@ class Units:
         """The camera that sees the same picture in these units."""
         viewmat = camera.viewmat.astype(np.float64)
         viewmat[:3, 3] = self.scale * (viewmat[:3, :3] @ self.origin + viewmat[:3, 3])
+        return replace(camera, viewmat=viewmat.astype(np.float32))
+
+    def camera_back(self, camera: Camera) -> Camera:
+        """The camera of these units that sees the same picture in the scene."""
+        viewmat = camera.viewmat.astype(np.float64)
+        viewmat[:3, 3] = viewmat[:3, 3] / self.scale - viewmat[:3, :3] @ self.origin
         return replace(camera, viewmat=viewmat.astype(np.float32))
 
     def _back(self, means: np.ndarray) -> np.ndarray:

@@ -45,6 +45,9 @@ class Editing:
     editor_steps: int | None = whole(
         None, 1, 1000, f"Denoising steps of an edit; {OWN}.", optional=True, example="20"
     )
+    editor_pixels: int | None = whole(
+        None, 16, 2048, f"Side of the picture that it works on; {OWN}.", optional=True, example="512"
+    )
     group: int = whole(4, 1, 64, "Views that are edited together.")
     share_attention: bool = flag(True, "Views of a group look at each other, where the editor can.")
     key_views: int = whole(0, 0, 64, "Only so many of a group are looked at by the others; 0: all.")

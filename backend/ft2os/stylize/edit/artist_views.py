@@ -20,6 +20,7 @@ from ft2os.guidance.editors import view_folder
 from ft2os.guidance.editors.door import GREY
 from ft2os.guidance.editors.view_folder import Shot
 from ft2os.stylize.floaters import keep_connected
+from ft2os.stylize.units import Units
 from ft2os.stylize.view_buffers import cameras_around
 from ft2os.tiles import render
 
@@ -69,6 +70,9 @@ def write_views(
         If something is in the folder already, or it cannot be written.
     """
     check_new_folder(path)
+    units = Units.of(target)  # an object of odd size is looked at as it is stylized
+    if units:
+        target, shown = units.gaussians(target), units.gaussians(shown) if shown else None
     connected = keep_connected(target)
     whole = target.subset(connected)
     given = whole if shown is None else _without(shown, target.subset(~connected))
@@ -79,11 +83,8 @@ def write_views(
     def shots() -> Iterator[Shot]:
         for i, camera in enumerate(cameras):
             original, mask = _drawn(whole, camera)
-            if shown is None:
-                yield Shot(camera, original, original, mask)
-            else:
-                picture, mask = _drawn(given, camera)
-                yield Shot(camera, picture, original, mask)
+            picture, mask = (original, mask) if shown is None else _drawn(given, camera)
+            yield Shot(units.camera_back(camera) if units else camera, picture, original, mask)
             on_progress((i + 1) / len(cameras))
 
     look = "" if shown is None else look or "a look"

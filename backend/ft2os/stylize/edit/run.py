@@ -134,6 +134,7 @@ def _options(settings: Settings | PaperSettings) -> Options:
         text_guidance=settings.text_guidance or 0.0,
         image_guidance=settings.image_guidance or 0.0,
         steps=settings.editor_steps or 0,
+        side=settings.editor_pixels or 0,
         noise_low=low,
         noise_high=high,
         shared=settings.share_attention,
@@ -178,7 +179,12 @@ def _fitted(cameras: Sequence[Camera] | None, pixels: int) -> list[Camera]:
 
 
 def _folder(request: StylizeRequest, settings: Editing) -> Path | None:
-    """Where the edits are kept: the folder that is asked for, or one beside the checkpoint."""
+    """Where the edits are kept: the folder that is asked for, or one beside the checkpoint.
+
+    A folder of views keeps its edits itself.
+    """
+    if editors.cameras_of(settings.editor) is not None:
+        return None
     if settings.edits:
         return Path(settings.edits).expanduser()
     if request.checkpoint is None:

@@ -1,0 +1,187 @@
+"""The method from a prompt to a look: real editors, real rounds, what is kept and how it goes on."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ft2os import looks
+from ft2os.cameras.camera import stack
+from ft2os.cameras.orbit import orbit
+from ft2os.errors import CancelledError, RequestError
+from ft2os.stylize import StylizeRequest, stylize
+from ft2os.stylize.edit.artist_views import write_views
+from ft2os.tiles import render
+from tests.scenes import ball
+
+SMALL = {"views": 6, "pixels": 64, "limit": 1500, "refit": 0}
+TARGET = ball(400, 1, radius=0.8)
+
+
+def request(editor: object, **overrides) -> StylizeRequest:
+    return StylizeRequest(
+        target=TARGET,
+        prompt="lava",
+        object_name="ball",
+        method="edit",
+        overrides={**SMALL, "editor": str(editor), **overrides},
+    )
+
+
+def paint_green(folder: Path) -> None:
+    """What an artist does: the object becomes green in every view, its background stays."""
+    for path in folder.glob("view_*.png"):
+        picture = np.asarray(Image.open(path).convert("RGB")).astype(np.float32)
+        mask = np.asarray(Image.open(path.parent / "masks" / path.name))[..., None] / 255
+        green = np.stack([0.2 * picture[..., 0], 0.4 * picture[..., 1] + 120, 0.2 * picture[..., 2]], -1)
+        Image.fromarray((picture * (1 - mask) + green * mask).astype(np.uint8)).save(path)
+
+
+@pytest.fixture
+def folder(tmp_path) -> Path:
+    """A folder of views in which everything was painted green."""
+    write_views(TARGET, tmp_path / "views", views=6, pixels=96)
+    paint_green(tmp_path / "views")
+    return tmp_path / "views"
+
+
+def seen(target, look) -> np.ndarray:
+    """The object's colours in the pixels that it fills, from two sides that nobody edited.  [P, 3]"""
+    shown = looks.apply(target, look, 1.0)
+    cameras = orbit(target, 2, (64, 64), 30.0, 30.0)
+    drawn = render(shown, *stack(cameras), 64, 64)
+    return drawn.rgb[drawn.alpha > 0.9]
+
+
+def test_what_was_painted_into_a_folder_is_what_the_object_shows(folder):
+    result = stylize(request(folder))
+    colours = np.median(seen(TARGET, result.look), axis=0)
+    assert colours[1] > 0.5
+    assert colours[[0, 2]].max() < 0.2
+    assert result.stats["editor"] == "folder"
+    assert len(result.stats["rounds"]) == 1  # an artist does not edit by half
+    assert result.stats["rounds"][0]["used"] == len(list(folder.glob("view_*.png")))
+
+
+def test_a_folder_of_another_object_is_refused(folder):
+    elsewhere = TARGET.replace(means=TARGET.means + np.float32(40))
+    with pytest.raises(RequestError, match="another object"):
+        stylize(replace(request(folder), target=elsewhere))
+
+
+def test_a_folder_goes_with_an_object_of_any_size(folder, tmp_path):
+    tiny = TARGET.replace(means=TARGET.means * np.float32(1e-3), scales=TARGET.scales * np.float32(1e-3))
+    write_views(tiny, tmp_path / "tiny", views=6, pixels=96)
+    paint_green(tmp_path / "tiny")
+    result = stylize(replace(request(tmp_path / "tiny"), target=tiny))
+    shown = looks.apply(tiny, result.look, 1.0)
+    np.testing.assert_allclose(shown.means.std(axis=0), tiny.means.std(axis=0), rtol=0.1)
+    assert np.median(seen(tiny, result.look), axis=0).argmax() == 1
+
+
+def test_pictures_of_something_else_are_an_error_that_says_so(folder):
+    rng = np.random.default_rng(0)
+    for path in folder.glob("view_*.png"):
+        Image.fromarray(rng.integers(0, 255, (96, 96, 3), np.uint8)).save(path)
+    with pytest.raises(RequestError, match="show the object"):
+        stylize(request(folder))
+
+
+class TestModel:
+    """A tiny InstructPix2Pix with random weights: what it draws means nothing, and is always the same."""
+
+    FREE = {"register": False, "group": 2, "editor_steps": 2, "editor_pixels": 32}
+
+    @pytest.fixture(scope="class")
+    def model(self, tmp_path_factory) -> Path:
+        pytest.importorskip("diffusers")
+        from tests import tiny_editors
+
+        return tiny_editors.save(tiny_editors.instruct_pix2pix(), tmp_path_factory.mktemp("tiny") / "pix2pix")
+
+    @pytest.fixture(scope="class")
+    def whole(self, model):
+        """An uninterrupted run."""
+        return stylize(request(model, **self.FREE))
+
+    def test_rounds_seeds_and_instruction(self, model, whole):
+        assert [entry["strength"] for entry in whole.stats["rounds"]] == [1.0, 0.5]
+        assert whole.stats["instruction"] == "Turn the ball into lava"
+        again = stylize(request(model, **self.FREE))
+        np.testing.assert_array_equal(again.look.dc, whole.look.dc)
+        other = stylize(replace(request(model, **self.FREE), seed=5))
+        assert np.abs(other.look.dc - whole.look.dc).max() > 0.01
+
+    def test_a_run_that_was_cancelled_goes_on_to_the_same_bits(self, model, whole, tmp_path):
+        started = replace(request(model, **self.FREE), checkpoint=tmp_path / "run")
+        stages = []
+
+        def stop(progress) -> None:
+            stages.append(progress.stage)
+
+        with pytest.raises(CancelledError) as caught:
+            stylize(started, progress=stop, cancelled=lambda: stages.count("edit 2") > 3)
+        assert caught.value.partial is not None  # the first round's
+        assert (tmp_path / "run").is_file()
+        kept = sorted(path.name for path in (tmp_path / "run.edits/round_0").iterdir())
+        assert len(kept) == len(list((tmp_path / "run.edits/round_0").iterdir())) >= 6
+        resumed = stylize(replace(started, resume=True))
+        np.testing.assert_array_equal(resumed.look.dc, whole.look.dc)
+        assert not list(tmp_path.iterdir())  # a run that ended well leaves nothing
+
+    def test_an_edit_that_was_corrected_by_hand_is_used(self, model, whole, tmp_path):
+        kept = {**self.FREE, "edits": str(tmp_path / "edits")}
+        first = stylize(request(model, **kept))
+        np.testing.assert_array_equal(first.look.dc, whole.look.dc)
+        for path in (tmp_path / "edits/round_1").iterdir():
+            Image.new("RGB", (64, 64), (255, 0, 0)).save(path)
+        corrected = stylize(replace(request(model, **kept), resume=True))
+        np.testing.assert_allclose(np.median(seen(TARGET, corrected.look), axis=0), [1, 0, 0], atol=0.05)
+
+    def test_a_cancel_ends_within_a_step_of_the_editor(self, model):
+        seen = []
+
+        def cancelled() -> bool:
+            return len(seen) > 0
+
+        def note(progress) -> None:
+            if progress.stage == "edit 1":
+                seen.append(progress.step)
+
+        with pytest.raises(CancelledError):
+            stylize(request(model, **self.FREE), progress=note, cancelled=cancelled)
+        assert len(seen) == 1
+
+    def test_the_panel_sees_a_contact_sheet_grow(self, model):
+        sheets = []
+
+        def note(progress) -> None:
+            if progress.stage == "edit 1" and progress.preview is not None:
+                sheets.append(progress.preview)
+
+        stylize(request(model, **self.FREE), progress=note)
+        empty = [(sheet == sheet[0, 0]).all(axis=-1).mean() for sheet in sheets]
+        assert len(sheets) >= 3
+        assert empty[0] > empty[-1]
+
+    def test_the_papers_loop_edits_each_view_as_often_as_it_says(self, model, tmp_path):
+        pytest.importorskip("lpips")
+        small = {"editor_steps": 2, "editor_pixels": 32, "epochs": 4, "renewals": 2, "batch": 4, "lpips": 0.0}
+        run = replace(request(model, **small, edits=str(tmp_path / "edits")), preset="paper", seed=1)
+        result = stylize(run)
+        rounds = {path.name: len(list(path.iterdir())) for path in (tmp_path / "edits").glob("round_*")}
+        assert set(rounds.values()) == {len(list((tmp_path / "edits/round_0").iterdir()))}
+        assert sorted(rounds) == ["round_0", "round_1"]
+        assert len(result.stats["losses"]) == 4 * 2
+        resumed = stylize(replace(run, resume=True))
+        np.testing.assert_array_equal(resumed.look.dc, result.look.dc)
+
+
+def test_words_are_needed_unless_a_folder_edits(folder):
+    with pytest.raises(RequestError, match="prompt is empty"):
+        stylize(replace(request("comfyui"), prompt=""))
+    assert stylize(replace(request(folder), prompt="")).look.name == "views"
