@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import threading
 
 import pytest
 
 from ft2os.guidance.editors import catalogue
+from tests.guidance.editors.test_fetch import WANTED, Answers, here, hub  # noqa: F401  the fixture is used by name
 
 
 def weights(folder, name: str, fetched: bool):
@@ -68,3 +70,39 @@ def test_nothing_is_fetched_unasked(tmp_path, start, params, env, kind):
     peer.initialize()
     assert peer.call("editors.fetch", **params)["error"]["data"]["kind"] == kind
     assert not any(tmp_path.iterdir())
+
+
+@pytest.fixture
+def held(monkeypatch):
+    """The hub sends nothing large before this is set."""
+    go, send = threading.Event(), Answers._send
+
+    def later(self, status, content, headers, body):
+        if body and len(content) > 100_000:
+            assert go.wait(60)
+        send(self, status, content, headers, body)
+
+    monkeypatch.setattr(Answers, "_send", later)
+    yield go
+    go.set()
+
+
+def test_a_download_is_cancelled_and_goes_on(tmp_path, start, hub, held):  # noqa: F811
+    env = {"FT2OS_WEIGHTS": str(tmp_path), "HF_ENDPOINT": hub.address, "HF_HOME": str(tmp_path / "hub")}
+    peer = start(FT2OS_DOWNLOAD="1", HF_HUB_OFFLINE="", **env)
+    peer.initialize()
+    message = peer.message("editors.fetch", name="ip2p", accept_licence=True)
+    peer.send(message)
+    peer.until(lambda m: m.get("method") == "progress" and m["params"]["stage"] == "downloading")
+    assert "just being downloaded" in peer.call("editors.remove", name="ip2p")["error"]["message"]
+    peer.send({"jsonrpc": "2.0", "method": "$/cancel", "params": {"id": message["id"]}})
+    peer.call("select")  # by its answer the worker has read what was sent before
+    held.set()
+    assert peer.answer(message)["error"]["data"]["kind"] == "cancelled"
+    assert not here(tmp_path) >= WANTED
+    result = peer.call("editors.fetch", name="ip2p", accept_licence=True)["result"]
+    assert here(tmp_path) >= WANTED
+    assert told(result, "ip2p")["here"]
+    assert told(result, "ip2p")["fetched"]
+    steps = [m["params"]["step"] for m in peer.seen if m.get("method") == "progress"]
+    assert max(steps) == 1000

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from ft2os.errors import MissingError, RequestError
-from ft2os.extras import PACKAGES
 
 if TYPE_CHECKING:
     from ft2os.guidance.editors.catalogue import Row
     from ft2os.guidance.editors.plan import Machine
 
 AUTO = "auto"
-_FOR_LORA = "peft"
 _FETCH = 'Press "Fetch…" below the editor, or choose a folder of views or ComfyUI.'
 
 
@@ -77,16 +74,14 @@ def _facts(machine: Machine, row: Row) -> dict[str, Any]:
 
 def _lacks(machine: Machine, row: Row, here: bool) -> MissingError | None:
     """What keeps an editor from working, the gravest first: no download helps where it does not fit."""
-    from ft2os.guidance.editors import plan
+    from ft2os.guidance.editors import load, plan
 
     if plan.plan_row(machine, row) is None:
         return plan.refusal(machine, row.title, row.parameters, "auto")
-    wanted = ["torch", *(name for name in PACKAGES["diffusion"] if name != _FOR_LORA or row.lora)]
-    if lacking := [name for name in wanted if find_spec(name) is None]:
-        return MissingError(
-            f"{row.title} needs {', '.join(lacking)}.",
-            'Install "Editors" in the Preferences, or run: pip install "ft2os[diffusion]".',
-        )
+    try:
+        load.check_packages(row)
+    except MissingError as error:
+        return error
     return None if here else MissingError(f"The weights of {row.title} are not on this machine.", _FETCH)
 
 

@@ -57,7 +57,7 @@ def editor(source: Row | Path, options: Options, *, download: bool | None, memor
 
     row = source if isinstance(source, Row) else _row_of(source)
     check_reward(row, options)
-    _check_packages(row)
+    check_packages(row)
     machine = this_machine(memory)
     if isinstance(source, Row):
         if plan_row(machine, row, options.memory) is None:
@@ -178,13 +178,19 @@ def _row_of(folder: Path) -> Row:
     return row
 
 
-def _check_packages(row: Row) -> None:
+def check_packages(row: Row) -> None:
+    """Refuse a row whose packages are not installed.
+
+    Raises
+    ------
+    MissingError
+    """
     wanted = ["torch", *PACKAGES["diffusion"]]
     lacking = [name for name in wanted if find_spec(name) is None and (name != _PEFT or row.lora)]
     if lacking:
         raise MissingError(
             f"{row.title} needs packages that are not installed: {', '.join(lacking)}.",
-            "Install the editors: pip install 'ft2os[diffusion]'.",
+            "Install \"Editors\" in Blender's Preferences, or run: pip install 'ft2os[diffusion]'.",
         )
 
 
