@@ -28,7 +28,7 @@ Tick = Callable[[float], None]
 T = TypeVar("T")
 
 _PLAIN = {"prior_weight": 0.01, "iterations": 28}  # the solve of views that agree
-_AGREE, _DISAGREE = 0.022, 0.04  # slow differences at which nothing and everything is corrected
+_AGREE, _DISAGREE = 0.022, 0.034  # slow differences at which nothing and everything is corrected
 _SLOW = 0.03  # blur of a side: texture that is finer need not match where colours are compared
 _SHADE = 0.1  # blur of a side: light that is slower must not move the flow
 _PATCH = 1.5  # pixels at 208: what differs is judged as a patch

@@ -13,15 +13,15 @@ import numpy as np
 from scipy.fft import irfft2, rfft2
 from scipy.ndimage import binary_dilation, gaussian_filter, map_coordinates, zoom
 
-from ft2os.colour import LUMA
-
 _SIDE = 104  # pixels of the shorter side at which zooms and shifts are searched
 _ZOOMS = np.exp(np.linspace(np.log(0.8), np.log(1.26), 19))
 _REACH = 0.2  # of the shorter side: the farthest shift
-_NEAR = 0.03  # of the shorter side: what lies around the object and belongs to its edges
+_NEAR = 0.08  # of the shorter side around the object, where an edit should have no edges
+_TEXTURE = 0.35  # of an outline: edges that an edit may have anywhere on the object
+_FINEST = 1.5  # pixels at 208
 _OUTSIDE = 0.012  # of the shorter side, around the object, where an edit may stay
 _MASK = 0.25  # alpha from which a pixel is the object's
-_SURE = 0.3  # correlation of edges from which a picture counts as this view
+_SURE = 0.5  # correlation of edges from which a picture shows this view, see benchmarks.edit
 _STEP = 0.02  # the most that a step changes anything
 
 
@@ -64,14 +64,13 @@ def register(original: np.ndarray, edited: np.ndarray, alpha: np.ndarray) -> Pla
         The object's.
     """
     near = _grown(alpha > _MASK, _NEAR)
-    edges = [_edges(x, len(near) / 104) for x in (original, edited)]
-    found = [_refined(original, edited, near, p) for p in _coarse(original, edited, near)]
-    found.append(_refined(original, edited, near, np.zeros(4)))
-    scores = [_correlation(edges[0], _moved(edges[1], p), near) for p in found]
+    found = [_refined(original, edited, alpha, near, p) for p in _coarse(original, edited, alpha, near)]
+    sigma = _FINEST * min(near.shape) / 208
+    wanted, shown = _expected(original, alpha, sigma), _edges(edited, sigma)
+    found.append(np.zeros(4))
+    scores = [_correlation(wanted, _moved(shown, p), near) for p in found]
     best = int(np.argmax(scores))
     p, sure = found[best], scores[best]
-    if _correlation(*edges, near) >= sure:
-        p, sure = np.zeros(4), _correlation(*edges, near)
     picture = edited if not p.any() else np.stack([_moved(edited[..., i], p) for i in range(3)], axis=-1)
     size = float(np.hypot(1 + p[0], p[1]))
     return Placed(
@@ -97,10 +96,23 @@ def _grown(mask: np.ndarray, share: float) -> np.ndarray:
 
 
 def _edges(picture: np.ndarray, sigma: float) -> np.ndarray:
-    """Edge strength of zero mean and unit spread, the strongest held.  [H, W]"""
-    slopes = np.gradient(gaussian_filter(picture @ LUMA, sigma))
-    edges = np.hypot(*slopes)
+    """Edge strength of all channels, the strongest held, of unit spread.  [H, W, C] -> [H, W]"""
+    smooth = gaussian_filter(picture, (sigma, sigma, 0))
+    edges = np.sqrt((np.square(np.gradient(smooth, axis=(0, 1)))).sum(axis=(0, 3)))
     edges = np.minimum(edges, 3 * edges.mean())
+    return (edges - edges.mean()) / (edges.std() + 1e-9)
+
+
+def _expected(original: np.ndarray, alpha: np.ndarray, sigma: float) -> np.ndarray:
+    """Edges that an edit should have: the outline, what is drawn on the object, some texture all over it.
+
+    Beside the object there are none.
+    """
+    outline = np.hypot(*np.gradient(gaussian_filter(alpha.astype(np.float64), sigma)))
+    outline = np.minimum(1, 2 * outline / (outline.max() + 1e-9))
+    drawn = _edges(original, sigma)
+    drawn = (drawn - drawn.min()) / (np.ptp(drawn) + 1e-9)
+    edges = np.maximum(outline, alpha * (_TEXTURE + (1 - _TEXTURE) * drawn))
     return (edges - edges.mean()) / (edges.std() + 1e-9)
 
 
@@ -122,13 +134,18 @@ def _correlation(a: np.ndarray, b: np.ndarray, near: np.ndarray) -> float:
     return float((a * b).sum() / np.sqrt((a * a).sum() * (b * b).sum() + 1e-12))
 
 
-def _coarse(original: np.ndarray, edited: np.ndarray, near: np.ndarray, best: int = 3) -> list[np.ndarray]:
+def _coarse(
+    original: np.ndarray, edited: np.ndarray, alpha: np.ndarray, near: np.ndarray, best: int = 2
+) -> list[np.ndarray]:
     """The likeliest zooms and shifts, by normalised correlation at a reduced size."""
     scale = min(1.0, _SIDE / min(near.shape))
     a, b = (zoom(x, (scale, scale, 1), order=1, grid_mode=True, mode="nearest") for x in (original, edited))
-    seen = zoom(near.astype(np.float32), scale, order=1, grid_mode=True, mode="nearest") > 0.5
+    c, seen = (
+        zoom(x.astype(np.float32), scale, order=1, grid_mode=True, mode="nearest") for x in (alpha, near)
+    )
+    seen = seen > 0.5
     h, w = seen.shape
-    wanted = _edges(a, 1.5)
+    wanted = _expected(a, c, 1.5)
     wanted = (wanted - wanted[seen].mean()) * seen
     size = (2 * h, 2 * w)
     template, window = np.conj(rfft2(wanted, size)), np.conj(rfft2(seen.astype(float), size))
@@ -154,21 +171,22 @@ def _coarse(original: np.ndarray, edited: np.ndarray, near: np.ndarray, best: in
     return [p for _, p in peaks[:best]]
 
 
-def _refined(original: np.ndarray, edited: np.ndarray, near: np.ndarray, p: np.ndarray) -> np.ndarray:
+def _refined(
+    original: np.ndarray, edited: np.ndarray, alpha: np.ndarray, near: np.ndarray, p: np.ndarray
+) -> np.ndarray:
     """Zoom, turn and shift made exact by Gauss-Newton on edges, coarse to fine."""
     h, w = near.shape
     y, x = np.mgrid[0:h, 0:w].astype(np.float64)
     y, x = y - (h - 1) / 2, x - (w - 1) / 2
     scale = min(h, w) / 208
-    for sigma in (3.0, 1.5):
-        wanted, shown = (_edges(picture, sigma * scale) for picture in (original, edited))
-        for _ in range(6):
-            there = _moved(shown, p)
-            down, right = np.gradient(there)
-            slopes = np.stack([down * y + right * x, down * x - right * y, down * h, right * w], axis=-1)[
-                near
-            ]
-            apart = (wanted - there)[near]
+    for sigma in (3.0, _FINEST):
+        wanted, shown = _expected(original, alpha, sigma * scale), _edges(edited, sigma * scale)
+        # Slopes of what is expected: those of the edit are texture's nearly everywhere.
+        down, right = np.gradient(wanted)
+        slopes = [down * y + right * x, down * x - right * y, down * h, right * w]
+        slopes = np.stack(slopes, axis=-1)[near]
+        for _ in range(8):
+            apart = (wanted - _moved(shown, p))[near]
             weight = 1 / np.maximum(np.abs(apart), 0.5)
             curve = slopes.T @ (slopes * weight[:, None])
             curve += 1e-3 * np.diag(np.diag(curve)) + 1e-9 * np.eye(4)
