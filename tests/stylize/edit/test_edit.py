@@ -50,7 +50,7 @@ def folder(tmp_path) -> Path:
 
 
 def seen(target, look, scale: float = 1.0) -> np.ndarray:
-    """Enlarged so many times, the object's colours in the pixels that it fills, from two sides that nobody edited.  [P, 3]"""
+    """Colours of the pixels that the enlarged object fills, from two sides that nobody edited.  [P, 3]"""
     shown = looks.apply(target, look, 1.0)
     shown = shown.replace(means=shown.means * np.float32(scale), scales=shown.scales * np.float32(scale))
     cameras = orbit(shown, 2, (64, 64), 30.0, 30.0)
