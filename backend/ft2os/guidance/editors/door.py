@@ -71,6 +71,8 @@ class Task:
         1 edits freely; less keeps that much of ``pictures``. Only for editors with the flag.
     round : int
         0 is the first.
+    seed : int
+        Of the run: for noise that views have in common.
     anchor : ndarray, [H, W, 3], optional
         An edited view that the others should agree with. Only for editors with references.
     points : sequence of ndarray, [H, W, 3], optional
@@ -87,6 +89,7 @@ class Task:
     round: int = 0
     anchor: np.ndarray | None = None
     points: Sequence[np.ndarray] | None = None
+    seed: int = 0
 
 
 class Editor(Protocol):
@@ -113,7 +116,8 @@ def edit(editor: Editor, task: Task, tick: Tick) -> list[np.ndarray | None]:
     CancelledError
         From ``tick``.
     RequestError, MissingError, FileError
-        If the editor cannot do it, or nothing that came back can be used, with what can be done instead.
+        If the editor cannot do it, or of several views nothing that came back can be used, with what can be
+        done instead.
     """
     answers = editor.edit(task, tick)
     if len(answers) != len(task.pictures):
@@ -129,8 +133,8 @@ def edit(editor: Editor, task: Task, tick: Tick) -> list[np.ndarray | None]:
             faults[fault] += 1
             log.info("%s: the edit of %s is left out: %s", editor.title, name, fault)
         pictures.append(picture)
-    # Views that an artist did not edit are no fault: the caller counts what came of all groups of views.
-    if faults.total() == len(pictures) > faults["nothing"]:
+    # Views that an artist did not edit are no fault, and one broken edit is a gap: the caller counts them.
+    if faults.total() == len(pictures) > max(1, faults["nothing"]):
         told = "; ".join(f"{count} {_REASONS[fault]}" for fault, count in faults.items())
         raise RequestError(
             f"{editor.title} gave no usable picture: {told}.",

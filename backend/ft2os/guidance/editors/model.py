@@ -218,12 +218,13 @@ class Model:
         return strength.noised(scheduler, own, drawn, self._steps, call.strength)
 
     def _on_surface(self, task: Task, call: Call, drawn: torch.Tensor) -> torch.Tensor:
-        """The views' own noise with the surface's where it is seen, one seed for all views of a round."""
+        """The views' own noise with the surface's where it is seen, which a round's views have in common."""
         assert task.points is not None
         seen = [noise.latent_points(points, (drawn.shape[2], drawn.shape[3])) for points in task.points]
         cell = noise.cell_size(seen)
         own = drawn.float().cpu().numpy()
-        fixed = [noise.on_surface(own[i], seen[at], cell, task.round) for i, at in enumerate(call.rows)]
+        common = int(np.random.SeedSequence([task.seed, task.round]).generate_state(1)[0])
+        fixed = [noise.on_surface(own[i], seen[at], cell, common) for i, at in enumerate(call.rows)]
         return torch.from_numpy(np.stack(fixed)).to(drawn)
 
     def _tiled(
