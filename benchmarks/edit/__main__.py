@@ -14,6 +14,7 @@ from benchmarks import edit
 from benchmarks.edit import filters, oracle, subject
 from benchmarks.edit.filters import FilterEditor
 from benchmarks.edit.oracle import MaterialOracle
+from benchmarks.edit.placing import registration
 from benchmarks.edit.rows import ROUNDS, SOLVERS, Case, Editor, table
 from benchmarks.edit.subject import Subject
 from ft2os.errors import Ft2osError
@@ -43,14 +44,15 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--presets", default="draft,one round,standard,high", metavar="PRESET,…")
     parser.add_argument("--fits", default=",".join(SOLVERS), metavar="FIT,…", help=", ".join(SOLVERS))
     parser.add_argument("--pixels", type=int, default=208, help="side of a view")
+    parser.add_argument("--registration", action="store_true", help="measure that instead")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the rows there as well")
     arguments = parser.parse_args(argv)
     _check(parser, arguments)
     rows = []
     try:
-        for row in measure(arguments):
+        for row in place(arguments) if arguments.registration else measure(arguments):
             rows.append(row)
-            print(line(row), flush=True)
+            print(json.dumps(row) if arguments.registration else line(row), flush=True)
     except Ft2osError as error:
         parser.exit(1, f"{error}\n")
     if arguments.json:
@@ -89,6 +91,14 @@ def measure(arguments: argparse.Namespace) -> Iterator[dict]:
                     }
                     for row in table(Case.of(made[count], editor), preset, arguments.fits):
                         yield about | row
+
+
+def place(arguments: argparse.Namespace) -> Iterator[dict]:
+    """A row for every subject: what registration puts back and refuses."""
+    targets = list(_targets(arguments))
+    views = ROUNDS["standard"][0]
+    subjects = [subject.subject(name, target, views, arguments.pixels) for name, target, _ in targets]
+    yield from registration(subjects, [material for *_, material in targets], arguments.seed)
 
 
 def _targets(arguments: argparse.Namespace) -> Iterator[tuple[str, Gaussians, str]]:

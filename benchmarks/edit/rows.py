@@ -20,7 +20,9 @@ from ft2os.stylize.edit.views import EditViews
 from ft2os.tiles.solve import solve_colours
 
 Editor = MaterialOracle | FilterEditor
-Solver = Callable[[EditViews, Sequence[np.ndarray], np.ndarray, int], np.ndarray]
+Solver = Callable[[EditViews, Sequence[np.ndarray], np.ndarray, int, float], tuple[np.ndarray, float]]
+"""Views, edits, colours to start from, the round's number and the last one's disagreement, to colours [M, 3] and
+this one's disagreement."""
 ROUNDS = {  # views, strengths of the rounds
     "draft": (8, (1.0,)),
     "one round": (20, (1.0,)),
@@ -29,23 +31,31 @@ ROUNDS = {  # views, strengths of the rounds
 }
 
 
-def plain(views: EditViews, edited: Sequence[np.ndarray], start: np.ndarray, round: int) -> np.ndarray:
+def plain(
+    views: EditViews, edited: Sequence[np.ndarray], start: np.ndarray, round: int, last: float
+) -> tuple[np.ndarray, float]:
     """The linear solve that the method ``material`` paints with."""
     targets = [np.clip(e, 0, 1) * a[..., None] for e, a in zip(edited, views.alpha)]
-    return solve_colours(
+    colours = solve_colours(
         views.linear, targets, start, prior_weight=0.01, iterations=28, weights=views.weights
     )
+    return colours, last
 
 
-def ours(views: EditViews, edited: Sequence[np.ndarray], start: np.ndarray, round: int) -> np.ndarray:
+def ours(
+    views: EditViews, edited: Sequence[np.ndarray], start: np.ndarray, round: int, last: float
+) -> tuple[np.ndarray, float]:
     """What the method ``edit`` does with the edits of a round."""
     inside = [keep_outside(e, o, a) for e, o, a in zip(edited, views.originals, views.alpha)]
-    return fit(views, inside, start, Fit(), lambda share: None).colours
+    found = fit(views, inside, start, Fit(disagreement=last))
+    return found.colours, found.disagreement
 
 
-def as_the_paper(views: EditViews, edited: Sequence[np.ndarray], start: np.ndarray, round: int) -> np.ndarray:
+def as_the_paper(
+    views: EditViews, edited: Sequence[np.ndarray], start: np.ndarray, round: int, last: float
+) -> tuple[np.ndarray, float]:
     """Adam on L1 and LPIPS."""
-    return paper(views, edited, start, seed=round)
+    return paper(views, edited, start, seed=round), last
 
 
 SOLVERS: dict[str, Solver] = {"paper": as_the_paper, "plain": plain, "ours": ours}
@@ -75,14 +85,15 @@ class Case:
 
     def rounds(self, solver: Solver, strengths: Sequence[float]) -> tuple[np.ndarray, float]:
         """Colours [M, 3] after these rounds, and the seconds that the fits took."""
-        colours, seconds, rows = self.subject.prepared.neutral, 0.0, range(len(self.views))
+        colours, rows = self.subject.prepared.neutral, range(len(self.views))
+        seconds = last = 0.0
         pictures = self.views.originals
         for i, strength in enumerate(strengths):
             if i:
                 pictures = [self.views.on_grey(row, colours) for row in rows]
             edited = self.editor.edit(pictures, rows, strength, i)
             began = time.perf_counter()
-            colours = solver(self.views, edited, colours, i)
+            colours, last = solver(self.views, edited, colours, i, last)
             seconds += time.perf_counter() - began
         return colours, seconds
 
@@ -94,7 +105,7 @@ def table(case: Case, preset: str, solvers: Sequence[str]) -> Iterator[dict]:
     start = case.subject.prepared.neutral
     for name in [name for name in ("plain", "ours") if name in solvers]:
         began = time.perf_counter()
-        colours = SOLVERS[name](case.views, case.agreeing(), start, 0)
+        colours, _ = SOLVERS[name](case.views, case.agreeing(), start, 0, 0.0)
         yield (
             about
             | {"fit": f"{name}, agreeing edits", "rounds": 1, "edits": len(case.views)}

@@ -54,12 +54,16 @@ class Fit:
         Count a patch less that differs from the others.
     turns : int
         How often solve and corrections take turns.
+    disagreement : float
+        0..1, of the round before. Edits of less than full strength keep slow colours, so that they seem to
+        agree where their detail does not.
     """
 
     align_colours: bool = True
     flow: bool = True
     reweigh: bool = True
     turns: int = _TURNS
+    disagreement: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -73,11 +77,14 @@ class Fitted:
         The edits with their corrections, one a view.
     agreement : list of float
         How much of each edit's slow colours all others share, 0..1.
+    disagreement : float
+        How far the edits were corrected, 0..1; the next round's `Fit` wants it.
     """
 
     colours: np.ndarray
     pictures: list[np.ndarray]
     agreement: list[float]
+    disagreement: float
 
 
 def fit(
@@ -130,14 +137,15 @@ class _Consensus:
         apart = self._each(lambda i: self._slow_difference(shown[i], i))
         agreement = [float(np.clip(1 - a / (4 * _DISAGREE), 0, 1)) for a in apart]
         much = float(np.clip((np.median(apart) - _AGREE) / (_DISAGREE - _AGREE), 0, 1))
+        much = max(much, how.disagreement)
         if not much:
-            return Fitted(self._plain(), self._pictures, agreement)
+            return Fitted(self._plain(), self._pictures, agreement, much)
         for turn in range(how.turns):
             self._end = (turn + 2) / (how.turns + 1)
             colours, shown = self._turn(shown, _LAST if turn == how.turns - 1 else _ITERATIONS)
         if much < 1:
             colours = (self._plain() * (1 - much) + colours * much).astype(np.float32)
-        return Fitted(colours, self._pictures, agreement)
+        return Fitted(colours, self._pictures, agreement, much)
 
     def _turn(self, shown: list[np.ndarray], iterations: int) -> tuple[np.ndarray, list[np.ndarray]]:
         """Correct every view by what all show now, and solve again."""

@@ -21,7 +21,7 @@ _TEXTURE = 0.35  # of an outline: edges that an edit may have anywhere on the ob
 _FINEST = 1.5  # pixels at 208
 _OUTSIDE = 0.012  # of the shorter side, around the object, where an edit may stay
 _MASK = 0.25  # alpha from which a pixel is the object's
-_SURE = 0.5  # correlation of edges from which a picture shows this view, see benchmarks.edit
+_SURE = 0.52  # correlation of edges from which a picture shows this view, see benchmarks.edit
 _STEP = 0.02  # the most that a step changes anything
 
 

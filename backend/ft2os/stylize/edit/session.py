@@ -51,6 +51,7 @@ class Session:
         self._run, self._settings, self._editor, self._edits = run, settings, editor, edits
         self._prepared, self._scene, self._views = prepared, scene, scene.views
         self._facts: list[dict[str, object]] = []
+        self._disagreement = 0.0  # of the last round's edits
         run.facts["rounds"] = self._facts
 
     def run(self, strengths: Sequence[float], start: np.ndarray | None) -> np.ndarray:
@@ -125,7 +126,9 @@ class Session:
     def _fitted(self, number: int, placed: Placed, colours: np.ndarray) -> Fitted:
         """What the edits agree about, from the colours [M, 3] before."""
         settings, stage = self._settings, f"fit {number + 1}"
-        how = consensus.Fit(settings.align_colours, settings.flow, settings.reweigh)
+        how = consensus.Fit(
+            settings.align_colours, settings.flow, settings.reweigh, disagreement=self._disagreement
+        )
         views = self._views.pick(placed.rows)
         fitted = self._run.staged(
             stage, lambda on_progress: consensus.fit(views, placed.pictures, colours, how, on_progress)
