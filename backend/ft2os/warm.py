@@ -11,7 +11,7 @@ import numpy as np
 
 
 def compile_all() -> float:
-    """Compile the kernels of ``tiles`` and ``materials``; the seconds that it took."""
+    """Compile the kernels of ``tiles``, ``materials`` and ``stylize``; the seconds that it took."""
     began = time.perf_counter()
     from ft2os.tiles import compile_kernels
 
@@ -21,6 +21,10 @@ def compile_all() -> float:
     points = np.linspace(-0.5, 0.5, 24, dtype=np.float32).reshape(8, 3)
     for material in MATERIALS.values():
         material.colour(points, points[:, 1] + 0.5, points[:, 0])
+    from ft2os.stylize.edit.flow import flow, warp
+
+    picture = np.zeros((8, 8, 3), np.float32)
+    warp(picture, flow(picture, picture, picture[..., 0]))
     return time.perf_counter() - began
 
 

@@ -21,8 +21,8 @@ from ft2os.tiles.solve import solve_colours
 
 Editor = MaterialOracle | FilterEditor
 Solver = Callable[[EditViews, Sequence[np.ndarray], np.ndarray, int, float], tuple[np.ndarray, float]]
-"""Views, edits, colours to start from, the round's number and the last one's disagreement, to colours [M, 3] and
-this one's disagreement."""
+"""From views, edits, colours to start from, the round's number and the last one's disagreement to colours
+[M, 3] and this round's disagreement."""
 ROUNDS = {  # views, strengths of the rounds
     "draft": (8, (1.0,)),
     "one round": (20, (1.0,)),
