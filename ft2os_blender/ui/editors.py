@@ -7,6 +7,7 @@ looked at when it was chosen in this session, every other second.
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 import bpy
 
@@ -14,12 +15,12 @@ from ft2os.errors import Ft2osError
 from ft2os.guidance.editors import catalogue, view_folder
 from ft2os.stylize.controls import Entry, Menu
 
-from .. import controls
+from .. import controls, preferences
 from ..jobs.manager import manager
 from ..ops import request
 
 _FRESH_S = 2.0
-_WRITTEN = "views"  # the entry whose folder Write Views makes
+_WRITTEN, _SERVER = "views", "comfyui"  # the entries whose folder Write Views makes, and of the Preferences
 _state: tuple[str, float, str] = ("", -_FRESH_S, "")  # of which folder, when, in words
 
 
@@ -37,12 +38,14 @@ def draw(layout: bpy.types.UILayout, menu: Menu, entry: Entry) -> None:
         _weights(layout, entry, told)
     elif entry.name == _WRITTEN:
         _views(layout)
-    if told is None and manager.running() is None and not entry.opens:
+    if told is None and manager.running() is None and not entry.opens and entry.name != _SERVER:
         layout.operator("ft2os.test_backend", text="See What Is Here", icon="QUESTION")
 
 
 def facts(menu: Menu, entry: Entry) -> list[tuple[str, str]]:
     """(label, value) rows about an editor of the catalogue, or about the one that "Automatic" takes."""
+    if entry.name == _SERVER:
+        return _server()
     told = request.told_of(menu, entry)
     if told is not None and told["title"] and entry.name not in catalogue.rows():
         rows = [("Takes", told["title"])]
@@ -56,11 +59,18 @@ def facts(menu: Menu, entry: Entry) -> list[tuple[str, str]]:
     return [*rows, ("Licence", row.licence.name), ("Use", row.licence.use), ("Weights", f"{size}{here}")]
 
 
+def _server() -> list[tuple[str, str]]:
+    """What the Preferences say of the ComfyUI server."""
+    prefs = preferences.get()
+    workflow = Path(prefs.comfyui_workflow).name or "template for FLUX.2 klein, untested"
+    return [("Server", prefs.comfyui_address), ("Workflow", workflow)]
+
+
 def _weights(layout: bpy.types.UILayout, entry: Entry, told: dict | None) -> None:
-    """The buttons that fetch and remove an editor's weights."""
+    """The buttons that fetch and remove an editor's weights; the backend says first where they go."""
     row = layout.row(align=True)
     row.operator("wm.url_open", text="Page", icon="URL").url = catalogue.rows()[entry.name].page
-    if told is None or not told["here"]:
+    if told is not None and not told["here"]:
         row.operator("ft2os.fetch_editor", text="Fetch…", icon="IMPORT").name = entry.name
     if told is not None and told["fetched"]:
         row.operator("ft2os.remove_editor", text="Remove…", icon="TRASH").name = entry.name

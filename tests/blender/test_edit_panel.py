@@ -69,6 +69,10 @@ def test_a_servers_address_is_the_artists_and_no_files(edit, tmp_path):
     prefs.comfyui_address, prefs.comfyui_workflow = "http://render:8188", str(tmp_path / "flow.json")
     bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "theirs.blend"))
     prefs.comfyui_address = "http://mine:8188"
+    assert {"http://mine:8188", "flow.json"} <= set(drawn()["Splat Style"])
+    prefs.property_unset("comfyui_workflow")
+    assert any("untested" in word for word in drawn()["Splat Style"])
+    prefs.comfyui_workflow = str(tmp_path / "flow.json")
     bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "theirs.blend"))
     assert overrides() == {
         "editor": "comfyui",
@@ -105,7 +109,7 @@ def test_the_instruction_that_counts_stands_in_its_empty_field(edit):
 def test_the_panel_says_what_an_editor_may_be_used_for(edit):
     wanted().advanced.editor = "kontext"
     words = drawn()["Splat Style"]
-    assert {"FLUX.1 [dev] Non-Commercial License", "no commercial use", "33.7 GB", "Fetch…"} <= set(words)
+    assert {"FLUX.1 [dev] Non-Commercial License", "no commercial use", "33.7 GB", "Page"} <= set(words)
     assert "See What Is Here" in words  # no backend runs yet, and drawing starts none
     assert room("jobs.manager").manager.running() is None
     assert {"Start from Material", "Keep Edits"} <= set(drawn()["Advanced"])
@@ -119,7 +123,7 @@ def test_what_an_editor_lacks_is_said_before_stylize_is_pressed(edit, monkeypatc
     monkeypatch.setenv("FT2OS_MEMORY", "1000000000")
     bpy.ops.ft2os.test_backend()
     words = drawn()["Splat Style"]
-    assert "33.7 GB, not here" in words
+    assert {"33.7 GB, not here", "Fetch…"} <= set(words)
     assert "See What Is Here" not in words
     assert any("FLUX.1 Kontext" in word and word != "FLUX.1 Kontext [dev]" for word in words)  # the reason
     assert not bpy.ops.ft2os.stylize.poll()

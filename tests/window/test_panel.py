@@ -50,7 +50,7 @@ def panel(demo):
 def test_every_method_fills_the_panel(panel):
     before = panel.log()
     shots = []
-    for method in ("material", "image", "clip"):
+    for method in ("material", "image", "edit", "clip"):
         panel.do(f"bpy.context.scene.ft2os.method = {method!r}")
         panel.draw()
         shots.append(panel.shot(f"panel-{method}"))

@@ -61,7 +61,7 @@ ADDRESS = Text(
 WORKFLOW = Text(
     "comfyui_workflow",
     "ComfyUI Workflow",
-    "A workflow that was exported for the API; empty: a template of ours",
+    "A workflow that was exported for the API; empty: a template for FLUX.2 klein, untested on a real server",
     path="file",
     stands="preferences",
     place=1,
