@@ -22,6 +22,8 @@ from ft2os.stylize.settings import described
 chosen_paths: set[str] = set()
 """Paths that were typed or chosen in this session. A .blend's own may be a stranger's: drawing reads none."""
 
+# Before Blender 4.5 every path could count from the .blend, without being declared so.
+_RELATIVE = {"PATH_SUPPORTS_BLEND_RELATIVE"} if bpy.app.version >= (4, 5, 0) else set()
 _SUBTYPES = {"": "NONE", "file": "FILE_PATH", "folder": "DIR_PATH"}
 
 
@@ -163,7 +165,7 @@ def _text(id: str, name: str, doc: str, path: str, default: str = "") -> Any:
     def note(self: bpy.types.bpy_struct, context: bpy.types.Context) -> None:
         chosen_paths.add(bpy.path.abspath(getattr(self, id)))
 
-    more = {"update": note} if path else {}
+    more = {"update": note, "options": _RELATIVE} if path else {}
     return StringProperty(name=name, description=doc, default=default, subtype=_SUBTYPES[path], **more)
 
 
