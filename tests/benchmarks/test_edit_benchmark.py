@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from benchmarks.edit import __main__ as command
-from benchmarks.edit import rows, subject
+from benchmarks.edit import judge, rows, subject
 from benchmarks.edit.filters import FilterEditor
 from benchmarks.edit.oracle import MaterialOracle, Spoil
 from ft2os.materials import match
@@ -50,6 +50,7 @@ def test_editors_are_right_at_level_0_and_wrong_above_it(of, which):
 def test_the_command_writes_a_row_for_every_fit(tmp_path, monkeypatch):
     monkeypatch.setattr(rows, "ROUNDS", rows.ROUNDS | {"draft": (4, (1.0, 0.5))})
     monkeypatch.setitem(command.ROUNDS, "draft", (4, (1.0, 0.5)))
+    monkeypatch.setattr(judge, "_lpips", lambda: None)  # seconds to load
     write_ply(tmp_path / "ball.ply", ball(400, 0, 3))
     said = ["--scene", tmp_path / "ball.ply", "--material", "lava", "--presets", "draft", "--pixels", SIDE]
     command.main([*map(str, said), "--fits", "plain,ours", "--json", str(tmp_path / "rows.json")])
