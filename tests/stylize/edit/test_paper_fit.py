@@ -7,10 +7,10 @@ import pytest
 
 pytest.importorskip("torch")
 
-from ft2os.stylize import prepare  # noqa: E402
-from ft2os.stylize.edit.paper_fit import PaperSettings, paper  # noqa: E402
-from ft2os.stylize.edit.views import EditViews  # noqa: E402
-from tests.scenes import ball  # noqa: E402
+from ft2os.stylize import prepare
+from ft2os.stylize.edit.paper_fit import PaperSettings, paper
+from ft2os.stylize.edit.views import EditViews
+from tests.scenes import ball
 
 SETTINGS = PaperSettings(steps=40, lpips=0.0)
 
