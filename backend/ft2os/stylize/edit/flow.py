@@ -89,7 +89,8 @@ def _shrunk(picture: np.ndarray, k: int) -> np.ndarray:
 
 def _slopes(picture: np.ndarray) -> np.ndarray:
     """Of each channel along rows and columns.  [H, W, 2 · C]"""
-    return ready(np.stack(np.gradient(picture, axis=(0, 1)), axis=-1).reshape(*picture.shape[:2], -1))
+    slopes = [np.gradient(picture, axis=axis) for axis in (0, 1)]
+    return ready(np.stack(slopes, axis=-1).reshape(*picture.shape[:2], -1))
 
 
 @njit(inline="always", **OPTIONS)

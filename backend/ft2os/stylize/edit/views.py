@@ -74,10 +74,14 @@ class EditViews:
 
     def pick(self, rows: Sequence[int]) -> EditViews:
         """Some of the views, in this order."""
-        chosen = [
-            [of[i] for i in rows] for of in (self.linear, self.alpha, self.mask, self.facing, self.originals)
-        ]
-        return EditViews(*chosen, self.means)
+        return EditViews(
+            [self.linear[i] for i in rows],
+            [self.alpha[i] for i in rows],
+            [self.mask[i] for i in rows],
+            [self.facing[i] for i in rows],
+            [self.originals[i] for i in rows],
+            self.means,
+        )
 
     def on_grey(self, row: int, colours: np.ndarray) -> np.ndarray:
         """A view in these colours [M, 3] over grey: what an editor sees.  float32 [H, W, 3]"""
