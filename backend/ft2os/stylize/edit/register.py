@@ -22,6 +22,7 @@ _FINEST = 1.5  # pixels at 208
 _OUTSIDE = 0.012  # of the shorter side, around the object, where an edit may stay
 _MASK = 0.25  # alpha from which a pixel is the object's
 _SURE = 0.52  # correlation of edges from which a picture shows this view, see benchmarks.edit
+_STILL = 1 / 208  # of the shorter side: what is found moves by as much where nothing did, and moving blurs
 _STEP = 0.02  # the most that a step changes anything
 
 
@@ -71,7 +72,9 @@ def register(original: np.ndarray, edited: np.ndarray, alpha: np.ndarray) -> Pla
     scores = [_correlation(wanted, _moved(shown, p), near) for p in found]
     best = int(np.argmax(scores))
     p, sure = found[best], scores[best]
-    picture = edited if not p.any() else np.stack([_moved(edited[..., i], p) for i in range(3)], axis=-1)
+    if _displacement(p, alpha > _MASK) <= _STILL * min(near.shape):
+        p = np.zeros(4)
+    picture = edited if not p.any() else _resampled(edited, p)
     size = float(np.hypot(1 + p[0], p[1]))
     return Placed(
         picture.astype(np.float32),
@@ -127,6 +130,20 @@ def _places(p: np.ndarray, h: int, w: int) -> np.ndarray:
 
 def _moved(channel: np.ndarray, p: np.ndarray) -> np.ndarray:
     return map_coordinates(channel, _places(p, *channel.shape), order=1, mode="nearest")
+
+
+def _resampled(picture: np.ndarray, p: np.ndarray) -> np.ndarray:
+    """A picture put back; by cubics, since what is linear between pixels blurs."""
+    places = _places(p, *picture.shape[:2])
+    channels = [map_coordinates(picture[..., i], places, order=3, mode="nearest") for i in range(3)]
+    return np.clip(np.stack(channels, axis=-1), 0, 1)
+
+
+def _displacement(p: np.ndarray, mask: np.ndarray) -> float:
+    """How far the object's pixels move, in the mean square."""
+    h, w = mask.shape
+    moved = _places(p, h, w) - _places(np.zeros(4), h, w)
+    return float(np.sqrt((moved[:, mask] ** 2).sum(axis=0).mean())) if mask.any() else 0.0
 
 
 def _correlation(a: np.ndarray, b: np.ndarray, near: np.ndarray) -> float:

@@ -136,6 +136,7 @@ def _task(
         seeds=[view_seed(scene.seed, scene.names[row], round) for row in rows],
         strength=strength,
         round=round,
+        seed=scene.seed,
         anchor=anchor,
         points=[scene.points[row] for row in rows],
     )
