@@ -66,7 +66,9 @@ ROOMS = {
     ),
     "cameras": _backend("cameras/*", "cameras/cameras cameras/files"),
     "tiles": _backend("tiles/*", "tiles/tiles_render tiles/linear tiles/windows tiles/lite render/rasterize"),
-    "materials": _backend("materials/*", "materials/materials materials/colours materials/words"),
+    "materials": _backend(
+        "materials/*", "materials/materials materials/colours materials/words materials/kept_matches"
+    ),
     "render": _backend("render/*", "render/rasterize render/linear_torch render/screen_gradients gpu/engine"),
     "losses": _backend("losses/*", "losses/losses losses/losses_fast losses/geometry_losses"),
     "guidance": _backend(
