@@ -1,4 +1,4 @@
-"""Every material looks as it did: a ball from the front and from behind, point by point, kept in ``colours.png``.
+"""Every material looks as it did: a ball from both sides, point by point, kept in ``colours.png``.
 
 An artist who opens last year's prompt expects last year's gold. Where a material is changed on purpose,
 ``python -m tests.materials.test_colours`` paints the picture anew, and the change is there to be looked at.

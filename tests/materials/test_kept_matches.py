@@ -1,7 +1,7 @@
-"""Prompts find what they found: material, score, how and by which word, or which neighbours a refusal names.
+"""Prompts find what they found: material, score, how and by which word, or a refusal's neighbours.
 
-Kept in ``matches.json``. Where matching is changed on purpose, ``python -m tests.materials.test_kept_matches``
-writes the file anew.
+Kept in ``matches.json``. Where matching is changed on purpose,
+``python -m tests.materials.test_kept_matches`` writes the file anew.
 """
 
 from __future__ import annotations
@@ -30,13 +30,20 @@ rock stars made of stone; hot dog; tree house wooden; a lavva; goldd; woodn; mar
 stained glass; stained_glass; Stained-Glass windows; autumn leaves; leaves; leaf; berries; glasses; brushes
 covered in boxes; mosses; cacti; gases; buses; iris; moss's; dragon’s scales; dragon scales; zebras; stripes
 galactic; cindery; frozen; freezing; melted; melting; rusted; rusting; burned; burning; glowing; knitted
-knitting; woodly; icily; icing; iced; feathers; feathered; oily; watery; smoky; sparkling; fluffier; molten rock
+knitting; woodly; icily; icing; iced; feathers; feathered; oily; watery; smoky; sparkling; fluffier
 made to look like a very old thing; xyzzy; qwertz lava; red; shiny red; 12345; ½; a truck; truck of truck
 galaxy zebra; cosmic zebra; metallic; wooden metallic; tropical reef; mirror; jewel; bubble; hairy; toxic
 lavatory; blackboard; board; golden gate; silverware; bronze age statue; woodpecker; icebox; snowflake
 """.replace("\n", ";").split(";")
-OF_OBJECTS = [("snake made of lava", "snake"), ("a wooden chair", "chair"), ("gold", "gold bar"),
-              ("lava snake", "snake"), ("truck", "Truck"), ("the trucks", "truck"), ("old plants", "plants")]  # fmt: skip
+OF_OBJECTS = [
+    ("snake made of lava", "snake"),
+    ("a wooden chair", "chair"),
+    ("gold", "gold bar"),
+    ("lava snake", "snake"),
+    ("truck", "Truck"),
+    ("the trucks", "truck"),
+    ("old plants", "plants"),
+]
 
 
 def prompts() -> list[tuple[str, str | None]]:

@@ -96,7 +96,7 @@ ROOMS = {
     "worker": _backend(
         "worker/*", "worker/channel worker/report worker/server worker/stylize worker/hostile"
     ),
-    "command line": _backend("cli/*", "cli/cli cli/evaluate cli/streams cli/stylize_styles"),
+    "command line": _backend("cli/*", "cli/printed cli/cli cli/evaluate cli/streams cli/stylize_styles"),
     "client": _blender("jobs/client jobs/process jobs/pending jobs/writer", "worker/client"),
     "looks in Blender": _blender("scene/looks scene/animation", "blender/looks"),
     "objects in Blender": _blender(
