@@ -109,7 +109,9 @@ def test_a_key_is_the_same_for_as_long_as_values_are():
     ones = [np.ones((2, *shape), np.float32) for shape in ((3,), (4,), (3,), (), (1, 3))]
     gaussians = Gaussians(*ones)
     assert gaussians_npy.digest(gaussians) == "050dc86e6f1a1b0781916580bd4d984a"
-    assert gaussians_npy.digest(gaussians.subset(np.zeros(0, int))) != gaussians_npy.digest(gaussians.subset(np.zeros(1, int)))
+    assert gaussians_npy.digest(gaussians.subset(np.zeros(0, int))) != gaussians_npy.digest(
+        gaussians.subset(np.zeros(1, int))
+    )
     for name in ("means", "quats", "scales", "opacities", "sh", "group", "row"):
         given = getattr(gaussians, name)
         other = np.zeros(2, np.int32) if given is None else given * np.float32(2)

@@ -180,7 +180,12 @@ def test_kernels_are_kept_for_as_long_as_their_modules_are_the_same(settled, tmp
     where = "from ft2os import threads; import os; print(os.environ['NUMBA_CACHE_DIR'])"
     first = settled(where)
     assert settled(where) == first
-    for name, anew in (("looks.py", False), ("tiles/solve.py", False), ("tiles/sh.py", True), ("kernels.py", True)):
+    for name, anew in (
+        ("looks.py", False),
+        ("tiles/solve.py", False),
+        ("tiles/sh.py", True),
+        ("kernels.py", True),
+    ):
         with (tmp_path / "copy" / "ft2os" / name).open("a") as module:
             module.write("\n# another\n")
         now = settled(where)

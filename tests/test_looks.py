@@ -360,7 +360,9 @@ def test_the_name_of_a_looks_content_follows_it():
     assert len(names) == 1 + 12 + 6
     assert replace(look, name="Lava").digest() == look.digest()
     ones = [np.ones((1, *shape), np.float32) for shape in ((3,), (3,), (3,), (4,), (3,), ())]
-    assert Look(np.zeros(1, np.int32), *ones).digest() == "49916b87e535cf688f408110f289e0c4"  # point clouds of older files are named so
+    assert (
+        Look(np.zeros(1, np.int32), *ones).digest() == "49916b87e535cf688f408110f289e0c4"
+    )  # point clouds of older files are named so
     empty = moving(ball(9, 1), np.zeros(0, int))
     assert empty.digest() != replace(empty, sh=None).digest()
 

@@ -43,15 +43,16 @@ def _parted(word: str) -> tuple[str, str]:
 ROOMS = {
     "gaussians": _backend(
         "gaussians gaussians_npy looks npy sh transforms",
-        "transforms looks gaussians_npy formats/ply tiles/tiles_render",
+        "gaussians transforms looks gaussians_npy formats/ply tiles/tiles_render",
     ),
     "kernels": _backend(
-        "threads kernels kernel_cache warm", "threads tiles/kernel_cache tiles/tiles_render formats/light"
+        "threads kernels kernel_cache warm",
+        "threads kernels tiles/kernel_cache tiles/tiles_render formats/light",
     ),
     "device": _backend("device", "device gpu/pretended_cuda"),
     "files": _backend(
         "*",
-        "files process prompts protocol formats/budget formats/light formats/bad_files cli/streams"
+        "files budget gaussians process prompts protocol formats/budget formats/light formats/bad_files cli/streams"
         " worker/server",
     ),
     "packed formats": _backend(
