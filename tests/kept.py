@@ -37,7 +37,7 @@ def _told(case: Case) -> dict[str, list[float]]:
 
 
 def _numbers(value: object) -> list[float]:
-    """All of a few numbers; of many their mean, spread and limits, how many, and a sum that knows their order."""
+    """A few numbers as they are; of many mean, spread, limits, how many, and a sum that knows their order."""
     numbers = np.asarray(value, np.float64).ravel()
     if len(numbers) > 12:
         signs = np.cos(np.arange(len(numbers)) ** 1.3)

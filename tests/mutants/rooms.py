@@ -79,19 +79,29 @@ ROOMS = {
     ),
     "clip": _backend(
         "stylize/clip/*",
-        "stylize/clip_settings stylize/kept_looks stylize/clip_start stylize/clip_optimum"
-        " stylize/old_checkpoints stylize/clip_fast stylize/clip",
+        "stylize/kept_descriptions stylize/clip_settings stylize/clip_start stylize/kept_clip_parts"
+        " stylize/clip_parts stylize/clip_optimum stylize/old_checkpoints stylize/kept_looks"
+        " stylize/clip_fast stylize/clip",
     ),
-    "geometry": _backend("stylize/geometry/*", "stylize/kept_looks stylize/geometry"),
-    "forms": _backend("stylize/form/*", "stylize/kept_looks stylize/form"),
+    "geometry": _backend(
+        "stylize/geometry/*", "stylize/kept_shapes stylize/shape stylize/kept_looks stylize/geometry"
+    ),
+    "forms": _backend("stylize/form/*", "stylize/kept_shapes stylize/form stylize/kept_looks"),
     "image": _backend(
-        "stylize/image/* stylize/feature_match", "stylize/kept_looks stylize/image stylize/feature_match"
+        "stylize/image/* stylize/feature_match",
+        "stylize/kept_descriptions stylize/kept_painting stylize/feature_match stylize/image"
+        " stylize/kept_looks",
     ),
-    "material": _backend("stylize/material/* stylize/painting", "stylize/kept_looks stylize/material"),
+    "material": _backend(
+        "stylize/material/* stylize/painting",
+        "stylize/kept_descriptions stylize/kept_parts stylize/material stylize/kept_looks",
+    ),
     "stylize": _backend(
         "stylize/*",
-        "stylize/kept_looks stylize/split stylize/settings stylize/methods stylize/patience stylize/reporter"
-        " stylize/prepare stylize/memory stylize/units stylize/odd_objects stylize/material",
+        "stylize/kept_descriptions stylize/kept_parts stylize/history stylize/framing stylize/floaters"
+        " stylize/refit stylize/measure stylize/settings stylize/methods stylize/patience stylize/reporter"
+        " stylize/run stylize/units stylize/split stylize/prepare stylize/memory stylize/odd_objects"
+        " stylize/material stylize/kept_looks",
     ),
     "evaluate": _backend("evaluate/*", "evaluate/kept_report evaluate/measures evaluate/report"),
     "worker": _backend(

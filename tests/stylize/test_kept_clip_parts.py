@@ -62,12 +62,12 @@ def _judgement(request: StylizeRequest) -> Judgement:
     return Judgement(_judge(), Texts(request, settings, _judge()), settings)
 
 
-def _run(*, context: Gaussians | None = None, prompt: str = "russet", **overrides: object) -> dict[str, object]:
+def _run(
+    *, context: Gaussians | None = None, prompt: str = "russet", **overrides: object
+) -> dict[str, object]:
     request = _request(prompt, **overrides)
     told = []
-    result = fast.run(
-        load(request, CLIP.settings(request.preset, request.overrides), _judge()), told.append
-    )
+    result = fast.run(load(request, CLIP.settings(request.preset, request.overrides), _judge()), told.append)
     look, stats = result.look, result.stats
     arrays = {"dc": look.dc, "dc0": look.dc0, "opacities": look.opacities}
     arrays |= {f"target {name}": np.abs(array) for name, array in (look.target or {}).items()}
@@ -118,7 +118,12 @@ def _choice(prompt: str, **overrides: object) -> dict[str, object]:
     settings = CLIP.settings(request.preset, request.overrides)
     prepared = prepare(_object(), views=5, pixels=40, max_split_scale=0.1, limit=400)
     choice = start.choose(
-        start.Candidates(["lava", "ice"], "similar"), request, settings, _judgement(request), prepared, lambda _: None
+        start.Candidates(["lava", "ice"], "similar"),
+        request,
+        settings,
+        _judgement(request),
+        prepared,
+        lambda _: None,
     )
     assert choice.brush is not None
     return {
@@ -162,7 +167,9 @@ CASES: dict[str, kept.Case] = {
     "from the original": partial(_run, start="original", steps=5),
     "from the original, few views": partial(_run, start="original", steps=3, views=0, batch=3),
     "another shape": partial(_run, prompt="russet spiky gold", steps=4, geometry_steps=5),
-    "another shape, no form": partial(_run, start="original", geometry=0.5, steps=3, geometry_steps=6, crops=0.25),
+    "another shape, no form": partial(
+        _run, start="original", geometry=0.5, steps=3, geometry_steps=6, crops=0.25
+    ),
     "choice": partial(_choice, "russet"),
     "choice of a size": partial(_choice, "russet", scale=2.0, luminance_keep=0.4, candidates=2),
     "stages": _stages,

@@ -1,8 +1,8 @@
 """What the methods say of themselves is what it was: ``kept_descriptions.json``.
 
 A .blend stores the numbers of methods and presets and the values of controls, scripts name settings, and an
-artist who chose a preset expects its settings. Where they change on purpose,
-``python -m tests.stylize.test_kept_descriptions`` writes the file anew, and the change is there to be reviewed.
+artist who chose a preset expects its settings. Where they change on purpose, running this module writes the
+file anew, and the change is there to be reviewed.
 """
 
 from __future__ import annotations

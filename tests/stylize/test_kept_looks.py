@@ -83,6 +83,7 @@ def fingerprint(name: str, folder: Path) -> dict[str, list[float]]:
     prints = {key: _print(array) for key, array in _arrays(result.look).items()}
     figures = {key: result.stats[key] for key in (*STATS, *STEPS) if result.stats.get(key) is not None}
     figures["memory"] = result.stats["memory"]["needed"]
+    figures |= {f"term {name}": values for name, values in result.stats.get("terms", {}).items()}
     return prints | {key: np.atleast_1d(value).astype(float).tolist() for key, value in figures.items()}
 
 

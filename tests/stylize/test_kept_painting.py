@@ -57,7 +57,9 @@ def _strokes() -> dict[str, object]:
     rng = np.random.default_rng(3)
     points, normals = rng.normal(size=(60, 3)), rng.normal(size=(60, 3))
     normals /= np.linalg.norm(normals, axis=1, keepdims=True)
-    coarse, detail = paint.Strokes(_picture(), size=1.4, seed=2).at(points, normals, rng.uniform(0, 1, (60, 3)))
+    coarse, detail = paint.Strokes(_picture(), size=1.4, seed=2).at(
+        points, normals, rng.uniform(0, 1, (60, 3))
+    )
     return {"coarse": coarse, "detail": detail}
 
 

@@ -38,7 +38,9 @@ def _object() -> Gaussians:
     rng = np.random.default_rng(2)
     sizes = rng.uniform(0.4, 2.0, (len(whole), 1)) * rng.uniform(0.2, 1.0, (len(whole), 3))
     opacities = rng.choice([0.01, 0.1, 0.25, 0.6, 0.97], len(whole))
-    return whole.replace(scales=(whole.scales * sizes).astype(np.float32), opacities=opacities.astype(np.float32))
+    return whole.replace(
+        scales=(whole.scales * sizes).astype(np.float32), opacities=opacities.astype(np.float32)
+    )
 
 
 @cache

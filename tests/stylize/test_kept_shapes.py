@@ -151,7 +151,10 @@ def _deformed(**changes: object) -> dict[str, object]:
         "split": report.split,
         **{f"term {name}": values for name, values in report.terms.items()},
         **{f"target {name}": np.abs(array) for name, array in parts["target"].items()},
-        **{name: np.abs(parts[name]) for name in ("dc", "dc0", "sh", "means", "scales", "opacities", "parent")},
+        **{
+            name: np.abs(parts[name])
+            for name in ("dc", "dc0", "sh", "means", "scales", "opacities", "parent")
+        },
         "pictures": np.stack([pictures[0], pictures[-1]]),
     }
 
@@ -194,7 +197,13 @@ CASES: dict[str, kept.Case] = {
     "fields": _fields,
     "deformed": _deformed,
     "deformed otherwise": partial(
-        _deformed, background=(0.2, 0.4, 0.6), anchor=5.0, needle=30.0, coherence=0.2, densify=(0.3,), split_share=0.1
+        _deformed,
+        background=(0.2, 0.4, 0.6),
+        anchor=5.0,
+        needle=30.0,
+        coherence=0.2,
+        densify=(0.3,),
+        split_share=0.1,
     ),
     "coherence": _together,
     "long ones": _split_long,

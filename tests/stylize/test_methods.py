@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import subprocess
 import sys
 
@@ -9,6 +10,7 @@ import pytest
 
 from ft2os.errors import RequestError
 from ft2os.stylize import methods
+from ft2os.stylize.about import duration
 from ft2os.stylize.controls import LIGHT_AND_DARK, UNCHANGED, Factor, Named, Switch
 from ft2os.stylize.methods import METHODS
 from ft2os.stylize.settings import changed, described
@@ -124,3 +126,31 @@ def test_the_forms_that_settings_list_are_those_that_can_be_given():
     from ft2os.stylize.form_names import FORMS
 
     assert tuple(form.FORMS) == FORMS
+
+
+@pytest.mark.parametrize(
+    ("missing", "preset", "extra"),
+    [
+        (set(), "high", None),
+        ({"numba"}, "high", "lite"),
+        ({"torch"}, "standard", None),
+        ({"torch"}, "high", "engine"),
+        ({"torch", "scipy"}, "high", "engine"),
+    ],
+)
+def test_what_lacks_is_named_with_the_extra_that_brings_it(monkeypatch, missing, preset, extra):
+    find = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name in missing else find(name))
+    error = METHODS["material"].lacking(preset)
+    assert (error is None) == (extra is None)
+    if error:
+        assert f'pip install "ft2os[{extra}]"' in error.hint
+        assert all(name in error.message for name in missing)
+
+
+def test_times_are_said_in_seconds_up_to_a_minute_and_a_half():
+    assert [duration(seconds) for seconds in (6, 89, 90, 205)] == ["6 s", "89 s", "2 min", "3 min"]
+
+
+def test_all_presets_are_listed_once_in_order():
+    assert methods.presets() == ["draft", "standard", "high", "paper"]

@@ -85,7 +85,12 @@ def clock(monkeypatch):
 def test_the_remaining_time_goes_by_what_is_done_so_far(clock):
     seen = []
     report = Reporter(SHARES, seen.append, None)
-    for stage, share, at in (("look", 0.19, 11.0), ("look", 0.2, 11.0), ("look", 1.0, 12.0), ("paint", 0.5, 16.0)):
+    for stage, share, at in (
+        ("look", 0.19, 11.0),
+        ("look", 0.2, 11.0),
+        ("look", 1.0, 12.0),
+        ("paint", 0.5, 16.0),
+    ):
         clock[0] = at
         report(stage, share)
     assert seen[0].eta_s is None  # less than a twentieth is done: too early to say

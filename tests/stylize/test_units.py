@@ -86,7 +86,9 @@ def test_a_run_sees_the_same_pictures_in_its_own_units_and_its_look_comes_back()
         assert progress is not None
         assert inside.context is not None
         wanted = render(g, *stack(cameras), 40, 30).rgb
-        np.testing.assert_allclose(render(inside.target, *stack(inside.cameras), 40, 30).rgb, wanted, atol=0.02)
+        np.testing.assert_allclose(
+            render(inside.target, *stack(inside.cameras), 40, 30).rgb, wanted, atol=0.02
+        )
         ratio = np.ptp(inside.context.means[:, 1]) / np.ptp(inside.target.means[:, 1])
         assert ratio == pytest.approx(2, rel=1e-3)
         progress(Progress("half", 1, 2, partial=lambda: _copied(inside)))
