@@ -52,8 +52,8 @@ ROOMS = {
     "device": _backend("device", "device gpu/pretended_cuda"),
     "files": _backend(
         "*",
-        "files budget gaussians process prompts protocol formats/budget formats/light formats/bad_files cli/streams"
-        " worker/server",
+        "files budget gaussians process prompts protocol formats/budget formats/light formats/bad_files"
+        " cli/streams worker/server",
     ),
     "packed formats": _backend(
         "formats/archive formats/compressed_ply formats/ksplat formats/quantised formats/sog formats/splat"
