@@ -70,12 +70,14 @@ ROOMS = {
     "materials": _backend(
         "materials/*", "materials/materials materials/colours materials/words materials/kept_matches"
     ),
-    "render": _backend("render/*", "render/rasterize render/linear_torch render/screen_gradients gpu/engine"),
+    "render": _backend(
+        "render/*", "render/rasterize render/edges render/linear_torch render/screen_gradients gpu/engine"
+    ),
     "losses": _backend("losses/*", "losses/losses losses/losses_fast losses/geometry_losses"),
     "guidance": _backend(
         "guidance/*",
         "guidance/negatives guidance/clip_judge guidance/perceptual guidance/style_image guidance/text_cache"
-        " guidance/torchvision_shim",
+        " guidance/torchvision_shim guidance/weights",
     ),
     "clip": _backend(
         "stylize/clip/*",
