@@ -105,7 +105,10 @@ ROOMS = {
         " stylize/run stylize/units stylize/split stylize/prepare stylize/memory stylize/odd_objects"
         " stylize/material stylize/kept_looks",
     ),
-    "evaluate": _backend("evaluate/*", "evaluate/kept_report evaluate/measures evaluate/report"),
+    "evaluate": _backend(
+        "evaluate/*",
+        "evaluate/kept_page evaluate/edges evaluate/kept_report evaluate/measures evaluate/report",
+    ),
     "worker": _backend(
         "worker/*", "worker/channel worker/report worker/server worker/stylize worker/hostile"
     ),

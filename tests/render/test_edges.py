@@ -86,6 +86,18 @@ def test_the_named_engine_draws(pretended_gpu):
     drawn = rasterize(*on_gpu, *(x.cuda() for x in views()), *SIZE, sh_degree=1, engine="tiles")[0]
     assert drawn.is_cuda
     assert torch.equal(drawn.cpu(), rasterize(*p, *views(), *SIZE, sh_degree=1)[0])
+    named, meant = (
+        rasterize(*on_gpu, *(x.cuda() for x in views()), *SIZE, sh_degree=1, engine=engine)[0].cpu()
+        for engine in ("gsplat", None)
+    )
+    assert torch.equal(named, meant)
+    assert not torch.equal(named, drawn.cpu())
+
+
+def test_without_a_gpu_the_tiles_may_be_named():
+    p = pieces()
+    named, meant = (rasterize(*p, *views(), *SIZE, sh_degree=1, engine=e)[0] for e in ("tiles", None))
+    assert torch.equal(named, meant)
 
 
 def test_an_engine_that_is_not_here_is_said():
