@@ -58,12 +58,14 @@ ROOMS = {
     "packed formats": _backend(
         "formats/archive formats/compressed_ply formats/ksplat formats/quantised formats/sog formats/splat"
         " formats/spz formats/torch_file",
-        "formats/quantised formats/every_format formats/grouping formats/bad_files formats/odd_files"
+        "formats/every_byte formats/quantised formats/every_format formats/grouping formats/bad_files"
+        " formats/odd_files"
         " formats/budget formats/cross_check",
     ),
     "formats": _backend(
         "formats/*",
-        "formats/ply formats/grouping formats/aside formats/every_format formats/bad_files formats/odd_files",
+        "formats/columns formats/ply formats/grouping formats/aside formats/registry"
+        " formats/every_format formats/bad_files formats/odd_files",
     ),
     "cameras": _backend("cameras/*", "cameras/cameras cameras/files"),
     "tiles": _backend("tiles/*", "tiles/tiles_render tiles/linear tiles/windows tiles/lite render/rasterize"),
