@@ -112,7 +112,8 @@ ROOMS = {
         "evaluate/kept_page evaluate/edges evaluate/kept_report evaluate/measures evaluate/report",
     ),
     "worker": _backend(
-        "worker/*", "worker/channel worker/report worker/server worker/stylize worker/hostile"
+        "worker/*",
+        "worker/inside worker/store worker/channel worker/report worker/server worker/stylize worker/hostile",
     ),
     "command line": _backend("cli/*", "cli/printed cli/cli cli/evaluate cli/streams cli/stylize_styles"),
     "client": _blender("jobs/client jobs/process jobs/pending jobs/writer", "worker/client"),
