@@ -12,15 +12,16 @@ import torch.nn.functional as F  # noqa: E402
 
 from ft2os.cameras import orbit  # noqa: E402
 from ft2os.errors import CancelledError, FileError, MissingError, RequestError  # noqa: E402
-from ft2os.guidance import perceptual  # noqa: E402
+from ft2os.guidance import perceptual, style_image  # noqa: E402
 from ft2os.stylize import StylizeRequest, feature_match, stylize  # noqa: E402
 from ft2os.stylize.clip import augment, checkpoint, settings, views  # noqa: E402
 from ft2os.stylize.clip.about import CLIP  # noqa: E402
 from ft2os.stylize.clip.content import Regularizer  # noqa: E402
 from ft2os.stylize.clip.loaded import load  # noqa: E402
 from ft2os.stylize.clip.start import Candidates, likely_brush  # noqa: E402
+from ft2os.stylize.clip.style import Style  # noqa: E402
 from ft2os.stylize.clip.unfinished import Unfinished  # noqa: E402
-from tests import tiny_clip, tiny_vgg  # noqa: E402
+from tests import strokes, tiny_clip, tiny_vgg  # noqa: E402
 from tests.colour_judge import ColourJudge  # noqa: E402
 from tests.scenes import ball  # noqa: E402
 
@@ -216,6 +217,19 @@ def test_a_picture_is_as_far_from_its_original_as_vgg_says_at_the_reduced_size(v
         for each in (whole, at_32):
             each.keep(0, originals[:1])
         assert float(whole(images[:1], [0])) == float(at_32(images[:1], [0]))  # nothing to reduce
+
+
+def test_a_style_is_what_feature_matching_sees_at_192_pixels(vgg, tmp_path):
+    path = strokes.write(tmp_path / "stars.png")
+    generator = torch.Generator().manual_seed(0)
+    images, masks = torch.rand(2, 3, 96, 96, generator=generator), torch.zeros(2, 1, 96, 96)
+    masks[:, :, 20:70, 10:80] = 1
+    matcher = feature_match.Matcher(perceptual.load_vgg(), [style_image.load(path, 512)], seed=6)
+    small, inside = (F.interpolate(x, (192, 192), mode="bilinear", antialias=True) for x in (images, masks))
+    with torch.no_grad():
+        found, wanted = Style(path, 6, "cpu")(images, masks), matcher.matching_loss(small, inside)
+    assert found.item() == pytest.approx(wanted.item(), rel=1e-5)
+    assert 0 < found.item() < 2
 
 
 def test_without_torch_the_weights_are_said_to_be_out_of_reach(monkeypatch):

@@ -167,6 +167,8 @@ def test_a_material_beside_the_picture_is_painted_over_and_other_words_are_a_tit
     np.testing.assert_array_equal(words.look.dc, alone.look.dc)
     assert not np.array_equal(lava.look.dc, alone.look.dc)
     assert words.look.name == "my xylophone qwerty"
+    assert (alone.stats["material"], alone.stats["prompt_is"]) == (None, None)
+    assert alone.stats["style_image"] == "stars.png"
 
 
 def test_specks_keep_their_bits(picture):

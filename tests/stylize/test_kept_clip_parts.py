@@ -77,7 +77,7 @@ def _run(
         **{f"term {name}": values for name, values in stats["terms"].items()},
         "judged": [stats["judged_views"], stats["views"], stats["gaussians"], stats["geometry"]],
         "memory": [stats["memory"]["needed"]],
-        "steps": [told[0].step, told[-1].step, told[-1].total],
+        **{f"bar {step.stage}": [step.step, step.total] for step in told},
         "last picture": pictures[-1],
     }
 

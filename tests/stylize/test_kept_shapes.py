@@ -135,7 +135,7 @@ def _deformed(**changes: object) -> dict[str, object]:
     context = ball(30, 2, 2, centre=(0.6, 0.5, 1.2), radius=0.7)
     settings = Settings(**{"steps": 9, "batch": 3, **changes})
     views, rng = _views(), np.random.default_rng(6)
-    pictures: list[np.ndarray] = []
+    told = []
     report = deform(
         shape,
         views,
@@ -143,7 +143,7 @@ def _deformed(**changes: object) -> dict[str, object]:
         settings,
         rng,
         context=context,
-        on_progress=lambda step: pictures.append(step.images.numpy()),
+        on_progress=told.append,
     )
     parts = shape.look_parts()
     return {
@@ -155,7 +155,9 @@ def _deformed(**changes: object) -> dict[str, object]:
             name: np.abs(parts[name])
             for name in ("dc", "dc0", "sh", "means", "scales", "opacities", "parent")
         },
-        "pictures": np.stack([pictures[0], pictures[-1]]),
+        "pictures": np.stack([told[0].images.numpy(), told[-1].images.numpy()]),
+        "steps": [step.number for step in told],
+        "of": [told[-1].total, told[-1].loss],
     }
 
 

@@ -5,15 +5,18 @@ from __future__ import annotations
 import importlib.util
 import subprocess
 import sys
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from ft2os.errors import RequestError
-from ft2os.stylize import methods
+from ft2os.stylize import StylizeRequest, methods, stylize
 from ft2os.stylize.about import duration
 from ft2os.stylize.controls import LIGHT_AND_DARK, UNCHANGED, Factor, Named, Switch
 from ft2os.stylize.methods import METHODS
 from ft2os.stylize.settings import changed, described
+from tests.scenes import ball
 
 
 def test_the_descriptions_need_the_standard_library_and_numpy_only():
@@ -154,3 +157,35 @@ def test_times_are_said_in_seconds_up_to_a_minute_and_a_half():
 
 def test_all_presets_are_listed_once_in_order():
     assert methods.presets() == ["draft", "standard", "high", "paper"]
+
+
+@pytest.mark.parametrize(
+    ("seed", "refused"),
+    [(-1, "out of range"), (0, "prompt is empty"), (2**31 - 1, "prompt is empty"), (2**31, "out of range")],
+)
+def test_a_seed_is_what_blenders_integers_hold(seed, refused):
+    with pytest.raises(RequestError, match=refused):
+        stylize(StylizeRequest(ball(5), "", seed=seed))
+
+
+@pytest.mark.parametrize("preset", ["seed", "paper"])
+def test_a_run_goes_by_the_presets_present_name(monkeypatch, preset):
+    def run(request, settings, progress, cancelled):
+        raise RuntimeError(request.preset, type(settings).__name__)
+
+    monkeypatch.setitem(sys.modules, "ft2os.stylize.clip.run", SimpleNamespace(run=run))
+    with pytest.raises(RuntimeError) as caught:
+        stylize(StylizeRequest(ball(5), "lava", method="clip", preset=preset))
+    assert caught.value.args == ("paper", "PaperSettings")
+
+
+def test_an_object_without_gaussians_is_told():
+    with pytest.raises(RequestError, match="no Gaussians"):
+        StylizeRequest(ball(5).subset(np.zeros(5, bool)), "lava")
+
+
+def test_what_the_surroundings_lack_is_told_with_how_many():
+    broken = ball(5)
+    broken.opacities[[1, 3]] = 1.01
+    with pytest.raises(RequestError, match="2 of the surroundings' Gaussians"):
+        StylizeRequest(ball(5), "lava", context=broken)
