@@ -30,6 +30,7 @@ def test_bands_have_45_names_at_degree_3_and_are_known_by_them() -> None:
     for degree in range(5):
         names = columns.rest_names(degree)
         assert columns.degree_of(["x", *reversed(names)]) == degree
+        assert columns.degree_of(columns.rest_names(5)) is None
         if degree:
             assert columns.degree_of(names[1:]) is None
             assert columns.degree_of([*names[:-1], "f_rest_99"]) is None
