@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from plyfile import PlyData
 
+from ft2os.cameras import orbit, save_cameras
 from ft2os.errors import FileError, InvalidValuesError, MissingError, RequestError
 from ft2os.formats import columns, load_scene, ply_file, ply_write, registry, save_ply, save_scene
 from ft2os.formats.format import Format, begins_with
@@ -207,11 +208,13 @@ def test_what_lies_beside_a_training_and_what_is_nearer(tmp_path: Path) -> None:
     other = tmp_path / "elsewhere" / "iteration_7"
     other.mkdir(parents=True)
     write_ply(other / "a.ply", two_groups(4))
-    assert load_scene(other / "a.ply").labels == {}
+    alone = load_scene(other / "a.ply")
+    assert (alone.labels, alone.settings, alone.cameras) == ({}, {}, [])
 
 
 def test_what_is_done_meanwhile_is_told(tmp_path: Path) -> None:
     write_ply(tmp_path / "a.ply", ball(3))
+    save_cameras(tmp_path / "cameras.json", orbit(ball(9), 3))
     told: list[tuple] = []
     load_scene(tmp_path / "a.ply", progress=lambda *stage: told.append(stage))
     assert list(dict.fromkeys(told)) == [

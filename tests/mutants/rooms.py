@@ -68,7 +68,11 @@ ROOMS = {
         " formats/every_format formats/bad_files formats/odd_files",
     ),
     "cameras": _backend("cameras/*", "cameras/cameras cameras/files"),
-    "tiles": _backend("tiles/*", "tiles/tiles_render tiles/linear tiles/windows tiles/lite render/rasterize"),
+    "tiles": _backend(
+        "tiles/*",
+        "tiles/numbers tiles/tiles_render tiles/linear tiles/windows tiles/lite render/rasterize"
+        " render/screen_gradients kernels",
+    ),
     "materials": _backend(
         "materials/*", "materials/materials materials/colours materials/words materials/kept_matches"
     ),
