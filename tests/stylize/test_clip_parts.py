@@ -219,6 +219,18 @@ def test_a_picture_is_as_far_from_its_original_as_vgg_says_at_the_reduced_size(v
         assert float(whole(images[:1], [0])) == float(at_32(images[:1], [0]))  # nothing to reduce
 
 
+def test_originals_are_compared_at_160_pixels_by_the_fast_method(vgg):
+    found = loaded(request(regularisation=2.0))
+    known = Regularizer(found.settings, "cpu", 160)
+    first, then = torch.rand(2, 1, 3, 200, 200, generator=torch.Generator().manual_seed(0))
+    distances = []
+    for each in (found.regularizer, known):
+        each.keep(0, first)
+        with torch.no_grad():
+            distances.append(each(then, [0]).item())
+    assert distances[0] == distances[1] > 0
+
+
 def test_a_style_is_what_feature_matching_sees_at_192_pixels(vgg, tmp_path):
     path = strokes.write(tmp_path / "stars.png")
     generator = torch.Generator().manual_seed(0)
