@@ -471,14 +471,17 @@ def test_json_is_strict_and_readable(capsys):
 def test_ctrl_c_is_noticed_once_and_the_handler_put_back():
     import signal
 
-    before = signal.getsignal(signal.SIGINT)
-    with console.interruptible() as interrupted:
-        assert not interrupted()
-        signal.raise_signal(signal.SIGINT)
-        assert interrupted()
-        with pytest.raises(KeyboardInterrupt):
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background ignores it
+    try:
+        with console.interruptible() as interrupted:
+            assert not interrupted()
             signal.raise_signal(signal.SIGINT)
-    assert signal.getsignal(signal.SIGINT) is before
+            assert interrupted()
+            with pytest.raises(KeyboardInterrupt):
+                signal.raise_signal(signal.SIGINT)
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_off_the_main_thread_signals_are_left_alone():

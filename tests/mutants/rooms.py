@@ -120,10 +120,13 @@ ROOMS = {
         "worker/inside worker/store worker/channel worker/report worker/server worker/stylize worker/hostile",
     ),
     "command line": _backend("cli/*", "cli/printed cli/cli cli/evaluate cli/streams cli/stylize_styles"),
-    "client": _blender("jobs/client jobs/process jobs/pending jobs/writer", "worker/client"),
-    "looks in Blender": _blender("scene/looks scene/animation", "blender/looks"),
+    "client": _blender(
+        "jobs/client jobs/process jobs/pending jobs/writer", "worker/client_inside worker/client"
+    ),
+    "looks in Blender": _blender("scene/looks scene/animation", "blender/scene_edges blender/looks"),
     "objects in Blender": _blender(
-        "scene/build scene/objects scene/parts scene/axes", "blender/import blender/objects"
+        "scene/build scene/objects scene/parts scene/axes",
+        "blender/scene_edges blender/import blender/objects",
     ),
 }
 
