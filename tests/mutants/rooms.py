@@ -97,8 +97,8 @@ ROOMS = {
     "forms": _backend("stylize/form/*", "stylize/kept_shapes stylize/form stylize/kept_looks"),
     "image": _backend(
         "stylize/image/* stylize/feature_match",
-        "stylize/kept_descriptions stylize/kept_painting stylize/feature_match stylize/image"
-        " stylize/kept_looks",
+        "stylize/kept_descriptions stylize/kept_painting stylize/feature_match stylize/kept_looks"
+        " stylize/image",
     ),
     "material": _backend(
         "stylize/material/* stylize/painting",

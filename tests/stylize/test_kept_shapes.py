@@ -64,6 +64,15 @@ def _outside() -> dict[str, object]:
     }
 
 
+def _outside_of_few() -> dict[str, object]:
+    """So faint that none is solid: the four that show most are the outside."""
+    few = ball(7, seed=7, radius=0.3)
+    few = few.replace(opacities=np.full(7, 0.24, np.float32), scales=np.full_like(few.scales, 0.3))
+    made = prepare(few, views=3, pixels=48, max_split_scale=1.0, limit=7)
+    surface = surface_of(few, made.surface_views, made.frame.extent)
+    return {"rows": surface.rows, "points": surface.points, "colours": surface.colours}
+
+
 def _form(name: str, amount: float) -> dict[str, object]:
     made = form.give_form(_prepared(), name, amount, seed=5)
     arrays = ("means", "quats", "scales", "opacities", "sh")
@@ -192,6 +201,7 @@ def _spilled() -> dict[str, object]:
 
 CASES: dict[str, kept.Case] = {
     "surface": _outside,
+    "surface of few": _outside_of_few,
     **{name: partial(_form, name, 1.0) for name in form.FORMS},
     "more spikes": partial(_form, "spikes", 1.7),
     **{f"bare {name}": partial(_bare, name) for name in form.FORMS},
