@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import io
 import json
@@ -551,3 +552,48 @@ def test_a_short_codebook_ends_in_zeros_and_a_turn_without_a_tag_is_none(tmp_pat
     known = found.scales != 1
     np.testing.assert_allclose(found.scales[known], np.array([r["scales"] for r in rows])[known], rtol=1e-5)
     assert (found.quats == [1, 0, 0, 0]).all(axis=1).mean() > 0.9
+
+
+def test_order_does_not_depend_on_where_a_scene_lies() -> None:
+    means = np.random.default_rng(0).integers(0, 1 << 12, (2000, 3)).astype(np.float32)
+    far = compressed_ply.order(means + np.float32(1 << 16))
+    assert far.tolist() == compressed_ply.order(means).tolist() != list(range(2000))
+
+
+def test_what_a_byte_cannot_hold_is_held_at_its_ends(tmp_path: Path) -> None:
+    scene = ball(6, 1)
+    sh = scene.sh.copy()
+    sh[::2], sh[1::2] = 50, -50
+    for name, base, bands in (
+        ("a.splat", 0.5 / C0, None),
+        ("a.compressed.ply", 50, 4),
+        ("a.spz", 0.5 / 0.15, 1),
+    ):
+        save_scene(tmp_path / name, scene.replace(sh=sh))
+        found = load_scene(tmp_path / name).gaussians.sh
+        np.testing.assert_allclose(np.sort(found[:, 0, 0])[[0, -1]], [-base, base], rtol=1e-4)
+        if bands:
+            np.testing.assert_allclose(np.sort(found[:, 1:].ravel())[[0, -1]], [-bands, bands], atol=0.01)
+
+
+@pytest.mark.parametrize(
+    ("name", "place"),
+    [
+        ("a.ply", "ply_file.read_header"),
+        ("a.compressed.ply", "ply_file.read_header"),
+        ("a.splat", "splat.np.memmap"),
+        ("a.spz", "spz._streams"),
+        ("a.ksplat", "ksplat._read"),
+    ],
+)
+def test_a_disk_that_fails_while_reading_is_told(tmp_path: Path, monkeypatch, name: str, place: str) -> None:
+    def fails(*_: object) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    if name == "a.ksplat":
+        (tmp_path / name).write_bytes(ksplat_file(0, (0,), 0, 0.0, 0.0)[0])
+    else:
+        save_scene(tmp_path / name, ball(6))
+    monkeypatch.setattr(f"ft2os.formats.{place}", fails)
+    with pytest.raises(FileError, match=f"Cannot read .*{name}: input/output error"):
+        load_scene(tmp_path / name)
