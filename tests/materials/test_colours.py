@@ -1,7 +1,7 @@
 """Every material looks as it did: a ball from both sides, point by point, kept in ``colours/<name>.png``.
 
-An artist who opens last year's prompt expects last year's gold. Where a material is new or changed on purpose,
-``python -m tests.materials.test_colours`` paints the pictures anew, and the change is there to be looked at.
+An artist who opens last year's prompt expects last year's gold. Where a material is new or was changed
+on purpose, ``python -m tests.materials.test_colours`` paints the pictures anew, to be looked at in review.
 """
 
 from __future__ import annotations

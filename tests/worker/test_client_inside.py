@@ -189,7 +189,7 @@ class Process:
             os.close(self.said)
 
     def wait(self, timeout=None):
-        self.waited.append(timeout)
+        self.waited.append((timeout, threading.current_thread() is threading.main_thread()))
         if self.returncode is None and timeout is not None:
             raise subprocess.TimeoutExpired("x", timeout)
         return self.returncode
@@ -417,8 +417,10 @@ def test_why_it_ended_is_read_from_its_own_part_of_the_log(started):
 def test_closing_waits_a_little_and_then_kills(started):
     client, worker = greeted(started)
     client.close(1.5)
-    assert worker.waited[0] == 1.5
+    assert worker.waited[0] == (1.5, True)
+    assert (None, True) in worker.waited  # reaped before it returns
     assert worker.killed == 1
+    until(lambda: worker.stdout.closed)  # and no pipe is left open
     assert worker.heard.read() == b""  # its input was closed
     client.close()
     assert worker.killed == 1
