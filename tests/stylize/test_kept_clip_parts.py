@@ -16,7 +16,6 @@ torch = pytest.importorskip("torch")
 from ft2os.cameras import orbit  # noqa: E402
 from ft2os.cameras.camera import stack  # noqa: E402
 from ft2os.gaussians import Gaussians  # noqa: E402
-from ft2os.materials import MATERIALS  # noqa: E402
 from ft2os.stylize import StylizeRequest  # noqa: E402
 from ft2os.stylize.clip import augment, fast, start, views  # noqa: E402
 from ft2os.stylize.clip.about import CLIP  # noqa: E402
@@ -128,7 +127,7 @@ def _choice(prompt: str, **overrides: object) -> dict[str, object]:
     assert choice.brush is not None
     return {
         "scores": list(choice.scores.values()),
-        "material": [list(MATERIALS).index(choice.brush.material.name)],
+        "is lava": [choice.brush.material.name == "lava"],
         "figures": [choice.stats()["scale"], choice.stats()["luminance_keep"]],
     }
 
