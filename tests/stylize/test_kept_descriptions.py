@@ -78,7 +78,7 @@ def _plain(value: object) -> dict[str, object]:
     return json.loads(json.dumps(value, default=sorted))
 
 
-@pytest.mark.parametrize("name", ("material", "image", "clip"))  # a new one has nothing to keep yet
+@pytest.mark.parametrize("name", ["material", "image", "clip"])  # a new one has nothing to keep yet
 def test_a_method_is_what_it_was(name: str) -> None:
     assert told(METHODS[name]) == json.loads(KEPT.read_text("utf-8"))[name]
 
