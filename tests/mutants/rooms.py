@@ -77,7 +77,8 @@ ROOMS = {
         "materials/*", "materials/materials materials/colours materials/words materials/kept_matches"
     ),
     "render": _backend(
-        "render/*", "render/rasterize render/edges render/linear_torch render/screen_gradients gpu/engine"
+        "render/*",
+        "render/rasterize render/render_edges render/linear_torch render/screen_gradients gpu/engine",
     ),
     "losses": _backend("losses/*", "losses/losses losses/losses_fast losses/geometry_losses"),
     "guidance": _backend(
@@ -113,7 +114,7 @@ ROOMS = {
     ),
     "evaluate": _backend(
         "evaluate/*",
-        "evaluate/kept_page evaluate/edges evaluate/kept_report evaluate/measures evaluate/report",
+        "evaluate/kept_page evaluate/measure_edges evaluate/kept_report evaluate/measures evaluate/report",
     ),
     "worker": _backend(
         "worker/*",
