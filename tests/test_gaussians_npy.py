@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from ft2os import budget, gaussians_npy
+from ft2os import npy as npy_files
 from ft2os.errors import FileError
+from ft2os.gaussians import Gaussians
 from ft2os.looks import Look
 from tests.scenes import ball, two_groups
 
@@ -99,3 +102,42 @@ def test_a_place_that_cannot_be_written_is_an_error_in_words(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(FileError, match="Cannot write"):
         gaussians_npy.write(tmp_path / "file" / "a.npy", ball(3))
+
+
+def test_a_key_is_the_same_for_as_long_as_values_are():
+    """Blender keeps keys in its files, and the worker's cache is named by them."""
+    ones = [np.ones((2, *shape), np.float32) for shape in ((3,), (4,), (3,), (), (1, 3))]
+    gaussians = Gaussians(*ones)
+    assert gaussians_npy.digest(gaussians) == "050dc86e6f1a1b0781916580bd4d984a"
+    assert gaussians_npy.digest(gaussians.subset(np.zeros(0, int))) != gaussians_npy.digest(
+        gaussians.subset(np.zeros(1, int))
+    )
+    for name in ("means", "quats", "scales", "opacities", "sh", "group", "row"):
+        given = getattr(gaussians, name)
+        other = np.zeros(2, np.int32) if given is None else given * np.float32(2)
+        assert gaussians_npy.digest(gaussians.replace(**{name: other})) != gaussians_npy.digest(gaussians)
+
+
+def test_a_file_without_one_of_the_columns_is_refused(tmp_path):
+    rows = np.load(gaussians_npy.write(tmp_path / "a.npy", ball(5)))
+    for left_out in rows.dtype.names:
+        names = [name for name in rows.dtype.names if name != left_out]
+        part = np.empty(5, [(name, rows.dtype[name]) for name in names])
+        np.save(tmp_path / "b.npy", part)
+        with pytest.raises(FileError, match="other columns"):
+            gaussians_npy.read(tmp_path / "b.npy")
+
+
+def test_a_file_longer_than_a_block_is_read_whole(tmp_path, monkeypatch):
+    gaussians = ball(50, 1)
+    path = gaussians_npy.write(tmp_path / "a.npy", gaussians)
+    for block in (1, 700):  # less than a row, and some rows that are no divisor of 50
+        monkeypatch.setattr(npy_files, "_BLOCK", block)
+        np.testing.assert_array_equal(gaussians_npy.read(path).sh, gaussians.sh)
+
+
+def test_a_file_that_is_cut_while_it_is_read_is_refused():
+    rows = np.zeros(4, [("x", "<f4")])
+    columns = {"x": np.empty(4, np.float32)}
+    with pytest.raises(ValueError, match="shorter"):
+        npy_files._fill(columns, io.BytesIO(rows.tobytes()[:-4]), 4, rows.dtype)

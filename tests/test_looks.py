@@ -17,7 +17,7 @@ from ft2os.looks import FADE, Look, apply
 from ft2os.stylize import StylizeRequest, stylize
 from ft2os.stylize.split import split
 from ft2os.tiles import render
-from tests.scenes import ball
+from tests.scenes import ball, write_ply
 
 DEMO_SCENE = Path(__file__).parent.parent / "demo" / "scene" / "scene.ply"
 
@@ -225,3 +225,180 @@ def test_a_file_keeps_the_geometry_that_a_look_grows_into(tmp_path):
     assert kept.keys() == grown.keys()
     for name, array in grown.items():
         np.testing.assert_array_equal(kept[name], array)
+
+
+def sigmoid(x):
+    return 1 / (1 + np.exp(-x))
+
+
+def logit(x):
+    return np.log(x / (1 - x))
+
+
+def moving(g, rows) -> Look:
+    """A look with all that one may have, two Gaussians for each of some rows, of random values."""
+    rng = np.random.default_rng(7)
+    parent = np.repeat(rows, 2).astype(np.int32)
+
+    def random(*shape, low=-1.0, high=1.0):
+        return rng.uniform(low, high, (len(parent), *shape)).astype(np.float32)
+
+    def turned():
+        quats = random(4)
+        return quats / np.linalg.norm(quats, axis=1, keepdims=True)
+
+    def geometry():
+        return {
+            "means": random(3),
+            "quats": turned(),
+            "scales": random(3, low=0.1),
+            "opacities": random(low=0.1, high=0.9),
+        }
+
+    return Look(parent, random(3), random(3), **geometry(), target=geometry(), sh=random(3, 3))
+
+
+@pytest.mark.parametrize("strength", [0.05, 0.3, 1.0])
+def test_every_value_is_blended_in_its_own_way(strength):
+    """Places and colours linearly, sizes by their logarithm, opacities by their logit, below FADE thinned."""
+    g, s = ball(9, 1).replace(group=np.arange(9, dtype=np.int32)), strength
+    look = moving(g, np.array([1, 4, 5]))
+    shown, to = apply(g, look, s), look.target
+    own = shown.subset(np.arange(len(shown) - 6, len(shown)))
+    np.testing.assert_allclose(own.means, (1 - s) * look.means + s * to["means"], atol=1e-6)
+    np.testing.assert_allclose(own.scales, look.scales ** (1 - s) * to["scales"] ** s, rtol=1e-5)
+    np.testing.assert_allclose(own.sh[:, 0], (1 - s) * look.dc0 + s * look.dc, atol=1e-6)
+    bands = g.sh[look.parent, 1:]
+    np.testing.assert_allclose(own.sh[:, 1:], (1 - s) * bands + s * look.sh, atol=1e-6)
+    flip = np.sign((look.quats * to["quats"]).sum(axis=1, keepdims=True))
+    quats = (1 - s) * look.quats + s * flip * to["quats"]
+    np.testing.assert_allclose(own.quats, quats / np.linalg.norm(quats, axis=1)[:, None], atol=1e-6)
+    whole = sigmoid((1 - s) * logit(look.opacities) + s * logit(to["opacities"]))
+    a = min(s / FADE, 1)
+    gain = 1 / a if a == 1 else (1 - np.sqrt(1 - 2 * a * (1 - a) * whole)) / (a * (1 - a) * whole)
+    np.testing.assert_allclose(own.opacities, a * gain * whole, rtol=1e-5)
+    assert own.group.tolist() == [1, 1, 4, 4, 5, 5]
+    assert len(shown) == 6 + (9 if s < FADE else 6)
+
+
+def test_a_thinned_pair_covers_what_the_whole_did():
+    """With a and 1 − a the shares of one opacity o, c their gain: c − ½·a·(1 − a)·o·c² = 1."""
+    g = ball(4).replace(opacities=np.float32([0.1, 0.5, 0.9, 0.99]))
+    look = look_for(g, np.arange(4), tau=10.0)
+    a = 0.25
+    shown = apply(g, look, a * FADE).opacities
+    for share, found in ((1 - a, shown[:4]), (a, shown[4:])):
+        gain = found / (share * g.opacities)
+        np.testing.assert_allclose(gain - 0.5 * a * (1 - a) * g.opacities * gain**2, 1, atol=1e-5)
+
+
+@pytest.mark.parametrize(("strength", "as_if"), [(-0.5, 0.0), (1.7, 1.0)])
+def test_a_strength_beyond_its_ends_is_that_end(strength, as_if):
+    g = ball(9, 1)
+    look = moving(g, np.array([1, 4]))
+    one, other = apply(g, look, strength), apply(g, look, as_if)
+    np.testing.assert_array_equal(one.sh, other.sh)
+    np.testing.assert_array_equal(one.means, other.means)
+
+
+def test_a_look_of_nothing_changes_nothing():
+    g = ball(9, 1)
+    assert apply(g, moving(g, np.zeros(0, int)), 1.0) is g
+
+
+@pytest.mark.parametrize(("degree", "bands"), [(0, 3), (1, 8), (2, 3), (2, 0)])
+def test_a_look_keeps_to_the_bands_that_both_have(degree, bands):
+    g = ball(9, degree)
+    shine = np.random.default_rng(0).uniform(0.1, 1, (18, bands, 3)).astype(np.float32)
+    look = replace(moving(g, np.arange(9)), sh=shine if bands else None)
+    shown = apply(g, look, 1.0).sh[:, 1:]
+    width = min(bands, (degree + 1) ** 2 - 1)
+    np.testing.assert_array_equal(shown[:, :width], shine[:, :width])
+    assert not shown[:, width:].any()
+
+
+def test_rows_of_a_look_belong_to_no_row_of_the_file(tmp_path):
+    write_ply(tmp_path / "a.ply", ball(9, 1))
+    g = load_scene(tmp_path / "a.ply").gaussians
+    shown = apply(g, moving(g, np.array([2, 3])), 1.0)
+    assert shown.row.tolist() == [0, 1, 4, 5, 6, 7, 8, -1, -1, -1, -1]
+    assert shown.source is g.source
+    assert apply(ball(9, 1), moving(g, np.array([2, 3])), 0.1).row is None
+
+
+@pytest.mark.parametrize("row", [-1, 9])
+def test_rows_just_beyond_the_object_are_refused(row):
+    g = ball(9, 1)
+    look = moving(g, np.array([0, 8]))
+    assert len(apply(g, look, 1.0)) == 11
+    with pytest.raises(RequestError, match="another object"):
+        apply(g, replace(look, parent=np.int32([0, 0, row, 8])), 0.5)
+
+
+def test_a_file_keeps_all_that_a_look_may_have(tmp_path):
+    look = replace(moving(ball(9, 1), np.array([2, 3])), method="clip", stats={"a": [1, None]})
+    look.save(tmp_path / "a.npy")
+    back = Look.load(tmp_path / "a.npy")
+    assert back.columns().keys() == look.columns().keys()
+    for name, column in look.columns().items():
+        np.testing.assert_array_equal(back.columns()[name], column)
+        assert back.columns()[name].dtype == (np.int32 if name == "parent" else np.float32)
+    assert (back.method, back.stats) == ("clip", {"a": [1, None]})
+    assert back.digest() == look.digest()
+    (tmp_path / "a.json").unlink()
+    assert (Look.load(tmp_path / "a.npy").name, Look.load(tmp_path / "a.npy").stats) == ("", {})
+
+
+def test_the_name_of_a_looks_content_follows_it():
+    look = moving(ball(9, 1), np.array([2, 3]))
+    names = {look.digest()}
+    for name, column in look.columns().items():
+        changed = look.columns() | {name: column + np.ones(1, column.dtype)}
+        names.add(Look.of(changed).digest())
+        if name in ("dc0", "sh") or name.startswith("target_"):
+            names.add(Look.of({k: v for k, v in look.columns().items() if k != name}).digest())
+    assert len(names) == 1 + 12 + 6
+    assert replace(look, name="Lava").digest() == look.digest()
+    ones = [np.ones((1, *shape), np.float32) for shape in ((3,), (3,), (3,), (4,), (3,), ())]
+    assert (
+        Look(np.zeros(1, np.int32), *ones).digest() == "49916b87e535cf688f408110f289e0c4"
+    )  # point clouds of older files are named so
+    empty = moving(ball(9, 1), np.zeros(0, int))
+    assert empty.digest() != replace(empty, sh=None).digest()
+
+
+@pytest.mark.parametrize(
+    ("name", "shape"),
+    [
+        ("parent", (4, 1)),
+        ("dc", (4, 2)),
+        ("dc0", (4, 4)),
+        ("means", (4,)),
+        ("quats", (4, 3)),
+        ("scales", (4, 1)),
+        ("opacities", (4, 1)),
+        ("sh", (4, 3)),
+        ("sh", (4, 3, 4)),
+        ("target_means", (4, 2)),
+        ("target_opacities", (4, 1)),
+        ("target_quats", (4, 5)),
+    ],
+)
+def test_columns_of_another_width_are_no_look(tmp_path, name, shape):
+    look = moving(ball(9, 1), np.array([2, 3]))
+    columns = look.columns() | {name: np.zeros(shape, np.int32 if name == "parent" else np.float32)}
+    rows = np.zeros(4, [(n, v.dtype, v.shape[1:]) for n, v in columns.items()])
+    np.save(tmp_path / "a.npy", rows)
+    with pytest.raises(FileError, match="not a look"):
+        Look.load(tmp_path / "a.npy")
+
+
+def test_parents_that_are_no_whole_numbers_are_no_look(tmp_path):
+    columns = moving(ball(9, 1), np.array([2, 3])).columns()
+    types = [(n, "<f4" if n == "parent" else v.dtype, v.shape[1:]) for n, v in columns.items()]
+    np.save(tmp_path / "a.npy", np.zeros(4, types))
+    with pytest.raises(FileError, match="not a look"):
+        Look.load(tmp_path / "a.npy")
+    np.save(tmp_path / "a.npy", np.zeros(4, [*types[1:], ("parent", "<i4"), ("more", "<f4")]))
+    with pytest.raises(FileError, match="not a look"):
+        Look.load(tmp_path / "a.npy")

@@ -44,3 +44,11 @@ def test_matching_takes_no_longer_than_reading(prompt: str) -> None:
     with contextlib.suppress(RequestError):
         match(prompt)
     assert time.process_time() - started < 5
+
+
+def test_a_prompt_may_be_as_long_as_it_says_and_loses_its_blanks() -> None:
+    assert prompts.checked("  old gold\n") == "old gold"
+    assert prompts.checked("x" * 500) == "x" * 500
+    with pytest.raises(RequestError, match="The name has 501 characters; 500 are the limit"):
+        prompts.checked("x" * 501, "name")
+    assert prompts.plain("a\udcff") == "a?"

@@ -124,3 +124,58 @@ def test_what_has_no_exact_answer_is_refused(linear, word):
     with pytest.raises(RequestError, match=word) as caught:
         transforms.apply(ball(5), matrix)
     assert caught.value.hint
+
+
+def test_what_is_moved_only_keeps_all_other_bits():
+    gaussians, matrix = ball(10, 2), np.eye(4)
+    matrix[:3, 3] = [1, -2, 0.5]
+    moved = transforms.apply(gaussians, matrix)
+    np.testing.assert_array_equal(moved.means, gaussians.means + np.float32([1, -2, 0.5]))
+    for name in ("quats", "scales", "opacities", "sh"):
+        assert getattr(moved, name) is getattr(gaussians, name)
+
+
+def test_a_quarter_turn_by_hand():
+    """About z, doubled and moved: x goes to y, and a quaternion is multiplied from the left."""
+    matrix = np.array([[0, -2, 0, 1], [2, 0, 0, 2], [0, 0, 2, 3], [0, 0, 0, 1]])
+    gaussians = ball(1).replace(
+        means=np.float32([[1, 0, 5]]), quats=np.float32([[1, 0, 0, 0]]), scales=np.float32([[0.1, 0.2, 0.3]])
+    )
+    turned = transforms.apply(gaussians, matrix.tolist())
+    np.testing.assert_allclose(turned.means, [[1, 4, 13]], atol=1e-6)
+    np.testing.assert_allclose(turned.quats, [[np.sqrt(0.5), 0, 0, np.sqrt(0.5)]], atol=1e-6)
+    np.testing.assert_allclose(turned.scales, [[0.2, 0.4, 0.6]], atol=1e-6)
+    assert {turned.means.dtype, turned.quats.dtype, turned.scales.dtype} == {np.dtype(np.float32)}
+    turn, scale, place = transforms.decompose(matrix)
+    np.testing.assert_allclose(turn, [[0, -1, 0], [1, 0, 0], [0, 0, 1]], atol=1e-12)
+    assert scale == pytest.approx(2, abs=1e-12)
+    assert place.tolist() == [1, 2, 3]
+
+
+@pytest.mark.parametrize("axis", [(1, 0, 0), (0, 1, 0), (0, 0, 1), (0.6, 0, 0.8), (0.48, -0.6, 0.64)])
+@pytest.mark.parametrize("degrees", [10, 120, 179, -75])
+def test_a_quaternion_and_its_matrix_are_one_turn(axis, degrees):
+    """Rodrigues' formula: R = cos·I + sin·[k]× + (1 − cos)·k·kᵀ; q = (cos ½, sin ½ · k)."""
+    k, angle = np.array(axis), np.radians(degrees)
+    cross = np.array([[0, -k[2], k[1]], [k[2], 0, -k[0]], [-k[1], k[0], 0]])
+    matrix = np.cos(angle) * np.eye(3) + np.sin(angle) * cross + (1 - np.cos(angle)) * np.outer(k, k)
+    quat = np.array([np.cos(angle / 2), *(np.sin(angle / 2) * k)])
+    np.testing.assert_allclose(transforms.rotation_matrices(quat[None]), matrix[None], atol=1e-12)
+    np.testing.assert_allclose(transforms.quat_from_rotation(matrix), quat, atol=1e-12)  # w ≥ 0
+
+
+@pytest.mark.parametrize("band", range(1, 5))
+def test_a_turned_band_is_turned_exactly(band):
+    matrix = transforms.band_rotation(rotation(band), band)
+    assert matrix.shape == (2 * band + 1, 2 * band + 1)
+    np.testing.assert_allclose(matrix @ matrix.T, np.eye(2 * band + 1), atol=1e-12)
+
+
+@pytest.mark.parametrize(("stretch", "taken"), [(0.9e-3, True), (1.1e-3, False)])
+def test_a_thousandth_is_the_most_that_axes_may_differ(stretch, taken):
+    matrix = np.diag([3, 3, 3 * (1 + stretch), 1])
+    if taken:
+        assert transforms.decompose(matrix)[1] == pytest.approx(3, rel=1e-3)
+    else:
+        with pytest.raises(RequestError, match="stretched"):
+            transforms.decompose(matrix)

@@ -47,9 +47,9 @@ def read_rows(path: str | Path) -> dict[str, np.ndarray]:
 def _header(stream: BinaryIO) -> tuple[int, np.dtype]:
     """How many rows of which type follow."""
     try:
-        version = np.lib.format.read_magic(stream)
-        parse = {1: np.lib.format.read_array_header_1_0, 2: np.lib.format.read_array_header_2_0}
-        shape, _, dtype = parse[version[0]](stream)
+        if np.lib.format.read_magic(stream) != (1, 0):  # the later ones are for longer headers than ours
+            raise ValueError("it is of another version")
+        shape, _, dtype = np.lib.format.read_array_header_1_0(stream)
     except Exception as error:  # a damaged header makes numpy raise about anything
         raise ValueError(f"its header is damaged ({error})") from error
     if dtype.hasobject or not dtype.names or not dtype.itemsize or [type(n) for n in shape] != [int]:

@@ -18,9 +18,9 @@ def compile_all() -> float:
     compile_kernels()
     from ft2os.materials import MATERIALS
 
-    points = np.linspace(-0.5, 0.5, 24, dtype=np.float32).reshape(8, 3)
+    points = np.zeros((1, 3), np.float32)
     for material in MATERIALS.values():
-        material.colour(points, points[:, 1] + 0.5, points[:, 0])
+        material.colour(points, points[:, 1], points[:, 0])
     from ft2os.stylize.edit.flow import flow, warp
 
     picture = np.zeros((8, 8, 3), np.float32)

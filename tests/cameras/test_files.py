@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import logging
 import struct
+import sys
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from ft2os.cameras import Camera, load_cameras, look_at, save_cameras
+from ft2os.cameras import Camera, load_cameras, look_at, nerfstudio, save_cameras
+from ft2os.cameras.files import find_cameras
 from ft2os.errors import FileError, Ft2osError, RequestError
 from ft2os.formats import load_scene
 from ft2os.transforms import quat_from_rotation
@@ -241,3 +243,210 @@ def test_a_text_of_remarks_without_end_is_refused(tmp_path):
         (tmp_path / name).write_bytes(b"#\n" * 100_000)
     with pytest.raises(FileError, match="lines"):
         load_cameras(tmp_path)
+
+
+IDENTITY = np.eye(4).tolist()
+
+
+def transforms(folder: Path, **data) -> list[Camera]:
+    (folder / "transforms.json").write_text(json.dumps(data))
+    return load_cameras(folder / "transforms.json")
+
+
+@pytest.mark.parametrize(
+    ("lens", "fx", "fy"),
+    [
+        ({"fl_x": 50, "fl_y": 60}, 50, 60),
+        ({"fl_x": 50}, 50, 50),
+        ({"fl_y": 60}, 60, 60),
+        ({"camera_angle_x": 2 * np.arctan(0.25), "camera_angle_y": 2 * np.arctan(0.5)}, 200, 80),
+        ({"fl_x": 50, "camera_angle_x": 1.0, "camera_angle_y": 2 * np.arctan(0.5)}, 50, 80),
+    ],
+)
+def test_focal_lengths_are_given_in_many_ways(tmp_path, lens, fx, fy):
+    frame = {"file_path": "far\\a.png", "transform_matrix": IDENTITY}
+    (camera,) = transforms(tmp_path, w=100, h=80, frames=[frame], **lens)
+    np.testing.assert_allclose(camera.K, [[fx, 0, 50], [0, fy, 40], [0, 0, 1]], rtol=1e-6)
+    assert (camera.name, camera.width, camera.height) == ("a", 100, 80)
+    (own,) = transforms(tmp_path, w=9, h=9, frames=[frame | {"w": 100, "h": 80, "cx": 7, "cy": 8}], **lens)
+    np.testing.assert_allclose(own.K[:2, 2], [7, 8])
+    assert (own.width, own.height) == (100, 80)
+
+
+def test_poses_have_three_rows_or_four(tmp_path):
+    three = [[0, 0, 1, 1], [1, 0, 0, 2], [0, 1, 0, 3]]
+    made = [
+        transforms(tmp_path, w=9, h=9, fl_x=9, frames=[{"transform_matrix": rows}])[0]
+        for rows in (three, [*three, [0, 0, 0, 1]])
+    ]
+    np.testing.assert_array_equal(made[0].viewmat, made[1].viewmat)
+    np.testing.assert_allclose(made[0].position, [1, 2, 3], atol=1e-6)
+    assert made[0].viewmat[3].tolist() == [0, 0, 0, 1]
+    own = {"transform": [[1, 0, 0, 1], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]], "scale": 2}
+    (tmp_path / "dataparser_transforms.json").write_text(json.dumps(own))
+    (moved,) = transforms(tmp_path, w=9, h=9, fl_x=9, frames=[{"transform_matrix": three}])
+    np.testing.assert_allclose(moved.position, [4, 4, 6], atol=1e-6)
+
+
+def test_sizes_that_are_missing_are_the_pictures(tmp_path, monkeypatch):
+    image = pytest.importorskip("PIL.Image")
+    image.new("RGB", (31, 17)).save(tmp_path / "a.png")
+    frame = {"file_path": "a", "transform_matrix": IDENTITY}
+    (camera,) = transforms(tmp_path, fl_x=9, frames=[frame])
+    assert (camera.width, camera.height, camera.photo) == (31, 17, tmp_path / "a.png")
+    assert nerfstudio.read(tmp_path / "transforms.json", lambda photo: (5, 4))[0].width == 5
+    assert load_cameras(tmp_path / "transforms.json", lambda photo: (5, 4))[0].height == 4
+    for w, h in (("w", 9), ("h", 9)):
+        assert transforms(tmp_path, fl_x=9, frames=[frame], **{w: h})[0].width == 31
+    with pytest.raises(FileError, match="size of the pictures"):
+        nerfstudio.read(tmp_path / "transforms.json")
+    with pytest.raises(FileError, match="size of the pictures"):
+        transforms(tmp_path, fl_x=9, frames=[frame | {"file_path": "b"}])
+    (tmp_path / "a.png").write_text("no picture")
+    with pytest.raises(FileError, match=r"a\.png is no picture"):
+        transforms(tmp_path, fl_x=9, frames=[frame])
+    monkeypatch.setitem(sys.modules, "PIL", None)
+    with pytest.raises(FileError, match="size of the pictures"):
+        transforms(tmp_path, fl_x=9, frames=[frame])
+
+
+def test_what_nerfstudio_reads_back(tmp_path):
+    save_cameras(tmp_path / "a_TRANSFORMS.json", [*views()[:1], replace(views()[1], name="")])
+    data = json.loads((tmp_path / "a_TRANSFORMS.json").read_text())
+    first, second = data["frames"]
+    assert (data["camera_model"], first["file_path"], second["file_path"]) == ("OPENCV", "left", "00001")
+    assert {k: first[k] for k in ("w", "h", "fl_x", "fl_y", "cx", "cy")} == {
+        "w": 320, "h": 240, "fl_x": 310.5, "fl_y": 300, "cx": 170.25, "cy": 111,
+    }  # fmt: skip
+    pose = np.array(first["transform_matrix"])
+    np.testing.assert_allclose(pose[:3, 3], EYES[0], atol=1e-5)
+    forward = np.array((0.1, 0.2, -0.3)) - EYES[0]
+    np.testing.assert_allclose(-pose[:3, 2], forward / np.linalg.norm(forward), atol=1e-5)
+    assert pose[:3, 1] @ (0, -1, 0) > 0  # up
+    assert (data["frames"], len(load_cameras(tmp_path / "a_TRANSFORMS.json"))) == ([first, second], 2)
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        ({"k1": 0.1}, "k1"),
+        ({"p2": 0.1, "k4": 1}, "k4, p2"),
+        ({"camera_model": "OPENCV_FISHEYE"}, "OPENCV_FISHEYE"),
+        ({"camera_model": "OPENCV", "k1": 0.0}, ""),
+    ],
+)
+def test_what_bends_in_transforms_is_named(tmp_path, caplog, data, said):
+    frames = [{"transform_matrix": IDENTITY}, {"transform_matrix": IDENTITY}]
+    transforms(tmp_path, w=9, h=9, fl_x=9, frames=frames, **data)
+    assert (f"({said})" in caplog.text) if said else not caplog.text
+    caplog.clear()
+    transforms(tmp_path, w=9, h=9, fl_x=9, frames=[frames[0], frames[1] | {"k3": 1}])
+    assert "(k3)" in caplog.text
+
+
+def test_every_kind_of_file_can_be_stopped_and_holds_some_cameras(tmp_path):
+    save_cameras(tmp_path / "cameras.json", views())
+    save_cameras(tmp_path / "transforms.json", views())
+    write_colmap(tmp_path / "bin", views(), True)
+    write_colmap(tmp_path / "txt", views(), False)
+    for name in ("cameras.json", "transforms.json", "bin", "txt", "bin/images.bin", "txt/cameras.txt"):
+        beats: list[int] = []
+        assert len(load_cameras(tmp_path / name, beat=lambda beats=beats: beats.append(1))) == 3
+        assert len(beats) >= 3 * (2 if name[:3] in ("bin", "txt") else 1)
+    (tmp_path / "cameras.json").write_text("[]")
+    with pytest.raises(FileError, match="holds no cameras"):
+        load_cameras(tmp_path / "cameras.json")
+    with pytest.raises(FileError, match="no COLMAP model"):
+        load_cameras(tmp_path)
+    with pytest.raises(RequestError, match="no cameras to write"):
+        save_cameras(tmp_path / "c.json", [])
+
+
+def test_cameras_beside_a_scene_are_looked_for_in_turn(tmp_path):
+    assert find_cameras(tmp_path) is None
+    for folder in ("colmap/sparse/0", "sparse", "sparse/0"):
+        (tmp_path / folder).mkdir(parents=True, exist_ok=True)
+        for name in ("cameras.txt", "images.txt"):
+            assert find_cameras(tmp_path) != tmp_path / folder
+            (tmp_path / folder / name).touch()
+        assert find_cameras(tmp_path) == tmp_path / folder
+    for name in ("transforms.json", "cameras.json"):
+        (tmp_path / name).touch()
+        assert find_cameras(tmp_path) == tmp_path / name
+
+
+MODEL_NUMBERS = {  # as COLMAP's text lists them: how many numbers, and whether the second is cx
+    "SIMPLE_PINHOLE": (3, True), "PINHOLE": (4, False), "SIMPLE_RADIAL": (4, True), "RADIAL": (5, True),
+    "OPENCV": (8, False), "OPENCV_FISHEYE": (8, False), "FULL_OPENCV": (12, False), "FOV": (5, False),
+    "SIMPLE_RADIAL_FISHEYE": (4, True), "RADIAL_FISHEYE": (5, True), "THIN_PRISM_FISHEYE": (12, False),
+    "RAD_TAN_THIN_PRISM_FISHEYE": (16, False), "SIMPLE_DIVISION": (4, True), "DIVISION": (5, False),
+    "SIMPLE_FISHEYE": (3, True), "FISHEYE": (4, False), "EUCM": (6, False),
+}  # fmt: skip
+
+
+def one_image(folder: Path, lens: str, image: str = "1 1 0 0 0 0.5 1.5 2.5 7 far/a b.png\n\n") -> Camera:
+    (folder / "cameras.txt").write_text(lens)
+    (folder / "images.txt").write_text(image)
+    (camera,) = load_cameras(folder)
+    return camera
+
+
+@pytest.mark.parametrize("number", range(len(MODEL_NUMBERS)))
+@pytest.mark.parametrize("bent", [False, True])
+def test_every_lens_of_colmap(tmp_path, caplog, number, bent):
+    name, (count, single) = list(MODEL_NUMBERS.items())[number]
+    own = 3 if single else 4
+    values = [30.0, *([] if single else [40.0]), 5.0, 6.0] + [0.5 if bent else 0.0] * (count - own)
+    found = one_image(tmp_path, f"# x\n\n7 {name} 20 10 {' '.join(map(str, values))}\n")
+    np.testing.assert_array_equal(found.K, [[30, 0, 5], [0, 30 if single else 40, 6], [0, 0, 1]])
+    assert (found.width, found.height, found.name) == (20, 10, "a b")
+    np.testing.assert_allclose(found.viewmat[:3], np.eye(4)[:3] + [[0, 0, 0, v] for v in (0.5, 1.5, 2.5)])
+    always = "FISHEYE" in name or name in ("FOV", "EUCM")
+    assert (f"{name} bends" in caplog.text) == (always or (bent and count > own))
+    (tmp_path / "cameras.txt").unlink()
+    (tmp_path / "images.txt").unlink()
+    lens = struct.pack(f"<QIiQQ{count}d", 1, 7, number, 20, 10, *values)
+    (tmp_path / "cameras.bin").write_bytes(lens)
+    image = struct.pack("<QI7dI", 1, 1, 2, 0, 0, 0, 0.5, 1.5, 2.5, 7) + b"a.png\0" + struct.pack("<Q", 0)
+    (tmp_path / "images.bin").write_bytes(image)
+    (again,) = load_cameras(tmp_path)
+    np.testing.assert_array_equal(again.K, found.K)
+    np.testing.assert_array_equal(again.viewmat, found.viewmat)
+
+
+@pytest.mark.parametrize(
+    ("lens", "image", "words"),
+    [
+        ("7 PINHOLE 20 10 30 40 5\n", None, "has 3 parameters, not 4"),
+        ("7 WIDE 20 10 30 40 5 6\n", None, "WIDE is unknown"),
+        ("8 PINHOLE 20 10 30 40 5 6\n", None, "there is no camera 7"),
+        ("7 PINHOLE 20 10 30 40 5 6\n", "1 1 0 0 0 0 0 0 7\n", "damaged"),
+        ("7 PINHOLE 20 10 30 40 5 6\n", "1 0 0 0 0 0 0 0 7 a\n", "NaN"),
+    ],
+)
+def test_a_text_model_that_is_none(tmp_path, lens, image, words):
+    with pytest.raises(FileError, match=words):
+        one_image(tmp_path, lens, image or "1 1 0 0 0 0 0 0 7 a\n\n")
+
+
+@pytest.mark.parametrize(("at", "value", "words"), [(12, -1, "-1 is unknown"), (12, 17, "17 is unknown")])
+def test_a_binary_model_that_is_none(tmp_path, at, value, words):
+    write_colmap(tmp_path / "a", views(), True)
+    data = bytearray((tmp_path / "a" / "cameras.bin").read_bytes())
+    struct.pack_into("<i", data, at, value)
+    (tmp_path / "a" / "cameras.bin").write_bytes(data)
+    with pytest.raises(FileError, match=words):
+        load_cameras(tmp_path / "a")
+    endless = struct.pack("<QI7dI", 1, 1, 1, 0, 0, 0, 0, 0, 0, 5) + b"a" * 5000
+    write_colmap(tmp_path / "b", views(), True)
+    (tmp_path / "b" / "images.bin").write_bytes(endless + b"\0" + bytes(8))
+    with pytest.raises(FileError, match="name has no end"):
+        load_cameras(tmp_path / "b")
+
+
+def test_a_line_of_many_features_is_passed_over(tmp_path):
+    lens = "7 PINHOLE 20 10 30 40 5 6\n"
+    image = "# x\n1 1 0 0 0 0 0 0 7 a\n" + "1.5 2.5 -1 " * 20_000 + "\n2 1 0 0 0 0 0 0 7 b\n1 2 3\n"
+    (tmp_path / "cameras.txt").write_text(lens)
+    (tmp_path / "images.txt").write_text(image)
+    assert [camera.name for camera in load_cameras(tmp_path)] == ["a", "b"]

@@ -170,6 +170,7 @@ def test_what_cannot_be_is_said_before_anything_is_made(scene, tmp_path, more, s
 def press_ctrl_c(monkeypatch, stage: str, times: int = 1) -> None:
     """Have SIGINT sent when the bar first shows a stage, as an impatient hand would."""
     left = [times]
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background ignores it
 
     def report(shown: str, step: int, total: int, note: str = "") -> None:
         while shown == stage and left[0]:

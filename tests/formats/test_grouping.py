@@ -12,8 +12,10 @@ import numpy as np
 import pytest
 
 from ft2os.errors import FileError
+from ft2os.formats import archive as zips
 from ft2os.formats import grouping, load_scene, save_ply
 from ft2os.formats.torch_file import read_tensors
+from tests.scenes import ball, write_ply
 
 
 def test_a_real_folder(data_dir: Path, tmp_path: Path) -> None:
@@ -163,3 +165,199 @@ def test_no_random_damage_escapes_as_anything_but_a_file_error(tmp_path: Path) -
             data[at] = rng.integers(0, 256)
         with suppress(FileError):
             read_w(checkpoint(tmp_path / "c.pth", bytes(data)))
+
+
+@pytest.mark.parametrize("protocol", [2, 3, 4, 5])
+def test_reads_every_type_and_protocol_that_torch_writes(tmp_path: Path, protocol: int) -> None:
+    torch = pytest.importorskip("torch")
+    kinds = (torch.float64, torch.int64, torch.int32, torch.float16, torch.float32)
+    state = {str(kind): torch.arange(300).to(kind).reshape(2, 150) for kind in kinds}
+    state |= {
+        "one": torch.ones(1, 1, 1, 1, 1, 1, 1, 2),
+        "none": torch.ones(0, 3),
+        "number": torch.tensor(5.0),
+    }
+    state |= {"row": torch.arange(4.0)[None].T[:1], "flag": True, "word": "x", "count": 5, "wide": 2**40}
+    torch.save(state, tmp_path / "c.pth", pickle_protocol=protocol)
+    read = read_tensors(tmp_path / "c.pth", tuple(state))
+    assert list(read) == [*map(str, kinds), "one", "none", "number", "row"]
+    for name, array in read.items():
+        np.testing.assert_array_equal(array, state[name].numpy())
+        assert array.dtype == state[name].numpy().dtype
+
+
+def test_a_tensor_has_eight_axes_at_most_and_lies_in_one_piece(tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch")
+    for wrong, words in (
+        (torch.ones(*(1,) * 9), "too many axes"),
+        (torch.arange(6.0).reshape(2, 3).T, "not contiguous"),
+        (torch.ones(3, dtype=torch.bfloat16), "BFloat16Storage, which no state_dict needs"),
+    ):
+        torch.save({"w": wrong}, tmp_path / "c.pth")
+        with pytest.raises(FileError, match=words):
+            read_w(tmp_path / "c.pth")
+
+
+def test_a_checkpoint_of_a_big_endian_machine_is_refused(tmp_path: Path) -> None:
+    for order in (b"little", b"big"):
+        path = checkpoint(tmp_path / f"{order.decode()}.pth", tensor())
+        with zipfile.ZipFile(path, "a") as archive:
+            archive.writestr("archive/byteorder", order)
+    assert read_w(tmp_path / "little.pth")["w"].tolist() == [0] * 4
+    with pytest.raises(FileError, match="big-endian"):
+        read_w(tmp_path / "big.pth")
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (b"\x80\x02K\x05.", "not a state_dict"),
+        (b"\x80\x02}", "before seeing STOP"),
+        (b"\x80\x02}\x87.", "stack is empty"),
+        (b"\x80\x02]b.", "more than tensors"),
+        (b"\x80\x02}K\x01K\x02s.", "not a name"),
+        (b"\x80\x02K\x01K\x01K\x02s.", "not a dictionary"),
+        (b"\x80\x02}(K\x01K\x01K\x02u.", "not a dictionary"),
+        (b"\x80\x02ccollections\nOrderedDict\nX\x01\x00\x00\x00a\x85R.", "more than a state_dict"),
+        (b"\x80\x02K\x01)R.", "not a function"),
+        (b"\x80\x02ccollections\nOrderedDict\nK\x01R.", "not a function"),
+        (b"\x80\x02ctorch\nFloatStorage\n)R.", "more than a state_dict"),
+        (b"\x80\x02ctorch\nload\n.", "torch.load"),
+        (b"\x80\x02cos\nFloatStorage\n.", "os.FloatStorage"),
+        (b"\x80\x04K\x01K\x02\x93.", "no name"),
+        (b"\x80\x04\x8c\x01aK\x02\x93.", "no name"),
+        (b"\x80\x02(K\x01ctorch\nFloatStorage\nX\x01\x00\x00\x000K\x01K\x04tQ.", "unknown kind"),
+    ],
+)
+def test_a_pickle_that_is_none_is_told_by_what_is_wrong(tmp_path: Path, data: bytes, words: str) -> None:
+    with pytest.raises(FileError, match=words):
+        read_w(checkpoint(tmp_path / "c.pth", data))
+
+
+def test_a_storage_is_as_large_as_its_tensors_need(tmp_path: Path) -> None:
+    for numbers, words in (
+        ({"count": 3}, "not as large as it says"),
+        ({"shape": (5,)}, "larger than its storage"),
+        ({"offset": 1}, "larger than its storage"),
+        ({"key": "a/b"}, "without a name"),
+        ({"key": "7"}, "."),
+        ({"shape": (2, 2)}, "too many axes"),
+        ({"shape": (-1,)}, "makes no sense"),
+    ):
+        with pytest.raises(FileError, match=words):
+            read_w(checkpoint(tmp_path / "c.pth", tensor(**numbers)))
+    part = read_w(
+        checkpoint(tmp_path / "c.pth", tensor(offset=1, shape=(3,)), np.arange(4, dtype="<f4").tobytes())
+    )
+    assert part["w"].tolist() == [1, 2, 3]
+
+
+def test_a_checkpoint_holds_one_pickle_of_a_kind_that_is_read(tmp_path: Path) -> None:
+    for name in ("b", "archive/more"):
+        path = checkpoint(tmp_path / "c.pth", tensor())
+        with zipfile.ZipFile(path, "a") as archive:
+            archive.writestr(f"{name}/data.pkl", b"")
+        with pytest.raises(FileError, match=r"no data\.pkl"):
+            read_w(path)
+    with zipfile.ZipFile(tmp_path / "c.pth", "w", zipfile.ZIP_BZIP2) as archive:
+        archive.writestr("archive/data.pkl", tensor())
+    with pytest.raises(FileError, match="unusual way"):
+        read_w(tmp_path / "c.pth")
+    whole = b"\x80\x02}" + b"." * ((64 << 10) - 3)
+    assert read_w(checkpoint(tmp_path / "c.pth", whole)) == {}
+    with pytest.raises(FileError, match="claims 65,537 bytes"):
+        read_w(checkpoint(tmp_path / "c.pth", whole + b"."))
+    with checkpoint(tmp_path / "c.pth", whole).open("ab") as stream:
+        stream.truncate((16 << 20) + 1)
+    with pytest.raises(FileError, match="16,777,217 bytes"):
+        read_w(tmp_path / "c.pth")
+
+
+def test_a_file_in_a_zip_is_read_up_to_its_bound(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a", bytes(3 << 20))
+    with zips.opened(tmp_path / "a.zip") as archive:
+        assert zips.read(archive, "a", 3 << 20) == bytes(3 << 20)
+        with pytest.raises(ValueError, match="claims 3,145,728 bytes"):
+            zips.read(archive, "a", (3 << 20) - 1)
+    with zipfile.ZipFile(tmp_path / "b.zip", "w") as archive:
+        for i in range(12_000):
+            archive.writestr(f"{i:050d}", b"")
+    with pytest.raises(ValueError, match="list of files is too long"), zips.opened(tmp_path / "b.zip"):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("weight", "bias", "taken"),
+    [
+        ((4096, 16, 1, 1), (4096,), True),
+        ((4097, 16, 1, 1), (4097,), False),
+        ((3, 16), (3,), True),
+        ((16, 3), (3,), False),
+        ((3, 17, 1, 1), (3,), False),
+        ((3, 16, 2, 1), (3,), False),
+    ],
+)
+def test_a_classifier_is_a_convolution_of_16_features(tmp_path: Path, weight, bias, taken) -> None:
+    torch = pytest.importorskip("torch")
+    state = {"weight": torch.rand(*weight, dtype=torch.float64), "bias": torch.rand(*bias)}
+    torch.save(state, tmp_path / "c.pth")
+    if taken:
+        found = grouping.read_classifier(tmp_path / "c.pth")
+        np.testing.assert_array_equal(found[0], state["weight"].reshape(bias[0], 16).float())
+        np.testing.assert_array_equal(found[1], state["bias"])
+        assert (found[0].dtype, found[1].dtype) == (np.float32, np.float32)
+    else:
+        with pytest.raises(FileError, match="not Gaussian Grouping's"):
+            grouping.read_classifier(tmp_path / "c.pth")
+    for name in state:
+        torch.save(state | {name: state[name] * float("nan")}, tmp_path / "nan.pth")
+        torch.save({k: v for k, v in state.items() if k != name}, tmp_path / "half.pth")
+        for path, words in (("nan.pth", "NaN" if taken else "not Gaussian"), ("half.pth", "not Gaussian")):
+            with pytest.raises(FileError, match=words):
+                grouping.read_classifier(tmp_path / path)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("Other(a=1)", "not a Namespace"),
+        ("5", "not a Namespace"),
+        ("Namespace(5)", "without names"),
+        ("Namespace(**{})", "without names"),
+    ],
+)
+def test_settings_are_a_namespace_of_names(tmp_path: Path, text: str, words: str) -> None:
+    (tmp_path / "cfg_args").write_text(text)
+    with pytest.raises(FileError, match=words):
+        grouping.read_cfg_args(tmp_path / "cfg_args")
+    (tmp_path / "cfg_args").write_text("\n Namespace() ")
+    assert grouping.read_cfg_args(tmp_path / "cfg_args") == {}
+
+
+def test_a_scene_is_grouped_by_the_classifier_beside_it(tmp_path: Path) -> None:
+    """Also where some of its rows are left out: each row of the file keeps its own."""
+    torch = pytest.importorskip("torch")
+    identity = np.zeros((6, 16), np.float32)
+    identity[range(6), [2, 1, 0, 2, 1, 0]] = 20
+    identity[4] = 0  # nothing certain
+    scene = ball(6).replace(identity=identity)
+    opacity = np.float32([0, np.nan, 0, 0, 0, 0])
+    write_ply(tmp_path / "a.ply", scene, change={"opacity": opacity})
+    assert load_scene(tmp_path / "a.ply", drop_invalid=True).gaussians.group is None
+    torch.save({"weight": torch.eye(3, 16), "bias": torch.zeros(3)}, tmp_path / "classifier.pth")
+    found = load_scene(tmp_path / "a.ply", drop_invalid=True)
+    assert found.gaussians.group.tolist() == [2, 0, 2, -1, 0]
+    assert found.gaussians.source.group.tolist() == [2, -1, 0, 2, -1, 0]
+    assert found.format == "gaussian-grouping"
+    own = np.array([7, 7, 7, 7, 7, 7], np.int32)
+    write_ply(tmp_path / "a.ply", scene.replace(group=own))
+    assert load_scene(tmp_path / "a.ply").gaussians.group.tolist() == [7] * 6  # the file knows better
+
+
+def test_beats_come_before_each_part(monkeypatch) -> None:
+    monkeypatch.setattr(grouping, "_LOGITS", 12)
+    beats: list[int] = []
+    weight, bias = np.eye(3, 16, dtype=np.float32), np.zeros(3, np.float32)
+    found = grouping.classify(np.zeros((9, 16), np.float32), weight, bias, lambda: beats.append(1))
+    assert (len(beats), found.dtype) == (3, np.int32)

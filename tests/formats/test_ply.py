@@ -11,7 +11,7 @@ from plyfile import PlyData, PlyElement
 
 from ft2os.formats import load_scene, save_ply
 from ft2os.gaussians import concatenate, with_degree
-from tests.scenes import LABELS, ball, two_groups, write_ply
+from tests.scenes import LABELS, ball, raw_columns, two_groups, write_ply
 
 
 def assert_same(a, b, atol: float = 1e-6) -> None:
@@ -214,3 +214,31 @@ def test_labels_of_another_scene_in_the_folder_are_not_overwritten(tmp_path: Pat
     save_ply(tmp_path / "out.ply", read, labels=LABELS)
     assert json.loads((tmp_path / "labels.json").read_text()) == {"3": "cow"}
     assert load_scene(tmp_path / "out.ply").labels == LABELS
+
+
+def test_numbers_of_more_bits_than_ours_stay_in_rows_that_change(tmp_path: Path) -> None:
+    made = ball(6)
+    raw = raw_columns(made)
+    doubles = {n: raw[n].astype(np.float64) * (1 + 1e-12) for n in ("x", "scale_0", "f_dc_1")}
+    before = write_ply(tmp_path / "a.ply", made, change=doubles)
+    read = load_scene(tmp_path / "a.ply").gaussians
+    scales, means, sh = read.scales.copy(), read.means.copy(), read.sh.copy()
+    scales[2, 1] *= 2
+    means[2, 2] += 1
+    sh[2, 0, 0] += 1
+    save_ply(tmp_path / "b.ply", read.replace(scales=scales, means=means, sh=sh))
+    after = PlyData.read(str(tmp_path / "b.ply"))["vertex"].data
+    for name in doubles:
+        np.testing.assert_array_equal(after[name], before[name])
+    assert after["scale_1"][2] != before["scale_1"][2]
+
+
+def test_a_new_row_has_its_own_rotation_and_not_the_raw_one_of_another(tmp_path: Path) -> None:
+    made = ball(3)
+    write_ply(tmp_path / "a.ply", made, change={f"rot_{i}": 3 * made.quats[:, i] for i in range(4)})
+    read = load_scene(tmp_path / "a.ply").gaussians
+    new = ball(1).replace(quats=read.quats[:1])
+    save_ply(tmp_path / "b.ply", concatenate([read, new]))
+    after = PlyData.read(str(tmp_path / "b.ply"))["vertex"].data
+    lengths = np.sqrt(sum(after[f"rot_{i}"] ** 2 for i in range(4)))
+    np.testing.assert_allclose(lengths, [3, 3, 3, 1], rtol=1e-5)

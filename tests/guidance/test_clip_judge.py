@@ -256,3 +256,75 @@ def test_nothing_asks_the_network_before_it_is_allowed(nowhere, monkeypatch):
     monkeypatch.setattr(weights, "hub_reachable", lambda: False)
     with pytest.raises(MissingError, match="the hub does not answer"):
         clip_judge.load("ViT-B-32", "openai")
+
+
+def test_pictures_are_resized_bicubically_and_without_moire(folder):
+    judge = clip_judge.load(str(folder))
+    images = torch.rand(1, 3, 80, 80, generator=torch.Generator().manual_seed(2))
+    small = torch.nn.functional.interpolate(images, (32, 32), mode="bicubic", antialias=True)
+    torch.testing.assert_close(judge.embed_images(images), judge.embed_images(small))
+    wide = torch.rand(1, 3, 32, 40, generator=torch.Generator().manual_seed(2))
+    assert judge.embed_images(wide).shape == (1, 16)
+
+
+def test_a_judge_at_another_precision_counts_its_own_bytes(folder):
+    judge = clip_judge.load(str(folder))
+    own = judge.bytes_per_picture
+    half = judge.using("bf16")
+    assert half.bytes_per_picture == kept_bytes(half.embed_images, 32) != own
+    assert judge.bytes_per_picture == own
+    assert half.model is judge.model
+    assert half.name == judge.name
+
+
+def test_a_size_given_by_both_sides_is_one_number(folder, monkeypatch):
+    judge = clip_judge.load(str(folder))
+    for size in (48, (48, 48), [48, 48]):
+        monkeypatch.setattr(judge.model.visual, "image_size", size)
+        assert judge.image_size == 48
+
+
+def test_texts_are_used_raw_and_repeated_ones_come_twice(folder):
+    judge = clip_judge.load(str(folder))
+    tokens = judge._tokenizer(["a b", "c"])
+    with torch.no_grad():
+        own = judge.model.encode_text(tokens, normalize=True)
+    torch.testing.assert_close(judge.embed_texts(["c", "a b", "c"]), own[[1, 0, 1]], rtol=1e-5, atol=1e-6)
+
+
+def test_random_weights_leave_the_runs_own_random_numbers_alone(tmp_path):
+    tiny_clip.register(tmp_path, "calm")
+    torch.manual_seed(5)
+    expected = torch.rand(2)
+    torch.manual_seed(5)
+    judge = clip_judge.load("calm", clip_judge.RANDOM)
+    assert torch.equal(torch.rand(2), expected)
+    import open_clip
+
+    torch.manual_seed(0)
+    assert torch.equal(judge.model.visual.proj, open_clip.create_model("calm").visual.proj)
+    assert not judge.model.training
+    assert not any(p.requires_grad for p in judge.model.parameters())
+
+
+def test_a_precision_is_a_type_of_numbers():
+    network = torch.nn.Linear(2, 2)
+    kinds = {p: FrozenNetwork(network, network, p).dtype("cpu") for p in ("fp32", "bf16", "fp16")}
+    assert kinds == {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}
+    assert FrozenNetwork(network, network).precision == "auto"
+    pictures = torch.rand(3, 2)
+    assert FrozenNetwork(network, network, "bf16")(pictures).dtype == torch.float32
+    with torch.no_grad():
+        assert FrozenNetwork(network, network, "fp16")(pictures).dtype == torch.float32
+
+
+def test_remembered_texts_move_with_the_judge(folder, gpu):
+    judge = clip_judge.load(str(folder))
+    plain = judge.embed_texts(["moved"])
+    try:
+        assert judge.to(gpu) is judge
+        assert judge.embed_texts(["moved"]).is_cuda
+        assert judge.device.type == "cuda"
+        torch.testing.assert_close(judge.embed_texts(["moved", "new"])[:1].cpu(), plain)
+    finally:
+        judge.to("cpu")

@@ -52,3 +52,28 @@ def test_as_many_words_are_drawn_as_are_wanted_none_twice():
     assert drawn.shape == (3, 8)
     assert len(set(drawn.argmax(dim=1).tolist())) == 3
     assert len(bank.draw(20, np.random.default_rng(0))) == 8  # all that there are
+
+
+KEPT_DRAW = [
+    "startles",
+    "significant",
+    "pays",
+    "lean",
+    "dismal",
+    "another",
+    "adjective",
+    "encoded",
+    "concerto",
+    "bandwagon",
+]
+
+
+def test_the_usual_numbers_are_the_papers_and_the_banks():
+    """Which words a seed draws is kept: a run that is repeated is the same run."""
+    assert negatives.draw("lava", seed=0) == KEPT_DRAW
+    assert len(negatives.Bank.words()) == 512
+    assert len(negatives.Bank.words(20_000)) == 10_000
+    torch = pytest.importorskip("torch")
+    bank = negatives.Bank(tuple(map(str, range(30))), torch.eye(30))
+    assert len(bank.without(torch.arange(30.0)).texts) == 28  # a twentieth, rounded up
+    assert bank.without(torch.arange(30.0)).texts[-1] == "27"

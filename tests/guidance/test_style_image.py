@@ -196,3 +196,126 @@ def test_the_largest_picture_that_is_taken_stays_small_in_memory(tmp_path):
     found = cost(code, tmp_path / "large.png", imports="from ft2os.guidance import style_image")
     assert found.kind == "", found.error
     assert found.extra < 1000 * MB
+
+
+def test_pictures_may_have_any_kind_of_numbers(tmp_path):
+    """16 bits of 65535; 32 bits and floats of their largest, or of 1 where that is less; NaN and ∞ are 0."""
+    ramp = np.tile(np.linspace(0, 1, 40, dtype=np.float32), (40, 1))
+    odd = ramp.copy()
+    odd[0, :3] = np.nan, np.inf, -np.inf
+    cases = {
+        "small.tif": (ramp * 0.5, ramp * 0.5),
+        "large.tif": (ramp * 8, ramp),
+        "odd.tif": (odd, np.where(np.isfinite(odd), odd, 0)),
+        "below.tif": (ramp - 0.5, np.clip(ramp - 0.5, 0, 1)),
+        "whole.tif": ((ramp * 1000).astype(np.int32), (ramp * 1000).astype(np.int32) / 1000),
+    }
+    for name, (written, expected) in cases.items():
+        found = style_image.load(saved(tmp_path / name, Image.fromarray(written)))
+        assert found.shape == (40, 40, 3)
+        np.testing.assert_allclose(found, np.repeat(expected[..., None], 3, 2), atol=1e-5, err_msg=name)
+
+
+def test_a_colour_profile_is_followed(tmp_path):
+    """Red and green exchanged by a profile: what is saved as red is shown as green."""
+    from PIL import ImageCms
+
+    plain = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    at = {kind: plain.index(kind) for kind in (b"rXYZ", b"gXYZ")}
+    swapped = bytearray(plain)
+    swapped[at[b"rXYZ"] : at[b"rXYZ"] + 4], swapped[at[b"gXYZ"] : at[b"gXYZ"] + 4] = b"gXYZ", b"rXYZ"
+    picture = Image.new("RGB", (40, 40), (255, 0, 0))
+    assert style_image.load(saved(tmp_path / "a.png", picture, icc_profile=plain))[5, 5].argmax() == 0
+    assert (
+        style_image.load(saved(tmp_path / "b.png", picture, icc_profile=bytes(swapped)))[5, 5].argmax() == 1
+    )
+    grey = Image.new("L", (40, 40), 100)  # a profile for colours says nothing of grey
+    found = style_image.load(saved(tmp_path / "c.png", grey, icc_profile=bytes(swapped)))
+    np.testing.assert_allclose(found, 100 / 255, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("size", "largest", "shape"),
+    [
+        ((64, 40), 64, (40, 64)),
+        ((65, 40), 64, (39, 64)),
+        ((900, 40), 100, (32, 100)),  # no side falls below what holds a stroke
+        ((40, 900), 100, (100, 32)),
+        ((1000, 1000), 200, (200, 200)),  # more than twice: reduced first
+        ((401, 399), 100, (100, 100)),
+    ],
+)
+def test_sizes_come_down_to_the_largest(tmp_path, size, largest, shape):
+    found = style_image.load(saved(tmp_path / "a.png", halves(*size)), largest)
+    assert found.shape == (*shape, 3)
+    assert found.dtype == np.float32
+    assert 0 <= found.min() <= found.max() <= 1
+
+
+def test_what_is_brought_down_is_smoothed_channel_by_channel(tmp_path):
+    rng = np.random.default_rng(0)
+    noise = rng.integers(0, 256, (300, 300, 3)).astype(np.uint8)
+    found = style_image.load(saved(tmp_path / "a.png", Image.fromarray(noise)), 150)
+    want = np.asarray(Image.fromarray(noise).resize((150, 150), Image.Resampling.LANCZOS)) / 255
+    assert np.abs(found - want).mean() < 0.004
+
+
+def test_pictures_of_the_smallest_size_are_taken_and_of_less_not(tmp_path):
+    assert style_image.load(saved(tmp_path / "a.png", halves(32, 32))).shape == (32, 32, 3)
+    for size in ((31, 40), (40, 31)):
+        with pytest.raises(FileError, match="only"):
+            style_image.load(saved(tmp_path / "b.png", halves(*size)))
+
+
+def test_the_opaque_part_needs_the_smallest_size_on_each_side(tmp_path):
+    def of(width, height, alpha=255):
+        picture = np.zeros((90, 90, 4), np.uint8)
+        picture[10 : 10 + height, 20 : 20 + width] = (*RED, alpha)
+        return saved(tmp_path / "a.png", Image.fromarray(picture))
+
+    assert style_image.load(of(32, 33)).shape == (33, 32, 3)
+    for size in ((31, 40), (40, 31)):
+        with pytest.raises(FileError, match="transparent"):
+            style_image.load(of(*size))
+    assert style_image.load(of(40, 40, alpha=129)).shape == (40, 40, 3)
+    with pytest.raises(FileError, match="transparent"):
+        style_image.load(of(40, 40, alpha=127))
+
+
+def test_half_transparent_parts_lie_halfway_to_the_mean(tmp_path):
+    picture = np.zeros((40, 80, 4), np.uint8)
+    picture[..., 3] = 255
+    picture[:, 40:, 0] = 200
+    picture[:, 60:, 3] = 153  # six tenths
+    found = style_image.load(saved(tmp_path / "a.png", Image.fromarray(picture)))
+    mean = 100 / 255
+    assert found[20, 10, 0] == pytest.approx(0, abs=1e-6)
+    assert found[20, 50, 0] == pytest.approx(200 / 255, abs=1e-4)
+    assert found[20, 70, 0] == pytest.approx(mean + 0.6 * (200 / 255 - mean), abs=1e-4)
+
+
+def test_a_palette_with_a_clear_colour_is_transparent_there(tmp_path):
+    picture = Image.new("P", (80, 80), 0)
+    picture.putpalette([0, 255, 0, *RED])
+    picture.paste(1, (20, 10, 70, 60))
+    found = style_image.load(saved(tmp_path / "a.png", picture, transparency=0))
+    assert found.shape == (50, 50, 3)
+    np.testing.assert_allclose(found[25, 25] * 255, RED, atol=1)
+
+
+def test_more_pixels_than_the_limit_are_refused_by_their_number(tmp_path, monkeypatch):
+    path = saved(tmp_path / "a.png", halves(100, 80))
+    monkeypatch.setattr(style_image, "MAX_PIXELS", 8000)
+    assert style_image.load(path).shape == (80, 100, 3)
+    monkeypatch.setattr(style_image, "MAX_PIXELS", 7999)
+    with pytest.raises(FileError, match="100 × 80"):
+        style_image.load(path)
+    monkeypatch.setattr(style_image, "MAX_BYTES", 10)
+    with pytest.raises(FileError):
+        style_image.load(path)
+
+
+@pytest.mark.parametrize(("width", "reduced"), [(399, 399), (400, 200), (900, 225)])
+def test_a_huge_picture_is_reduced_before_it_becomes_floats(width, reduced):
+    for size in ((width, 40), (40, width)):
+        assert max(style_image._reduced(Image.new("RGB", size), 100).size) == reduced

@@ -56,3 +56,18 @@ def test_the_gradients_are_the_differences():
     assert torch.autograd.gradcheck(lambda s: needle_loss(s, longest), scales)
     assert torch.autograd.gradcheck(lambda m, o: anchor_loss(m, start, o, solid, 1.7), (means, opacities))
     assert torch.autograd.gradcheck(lambda i: spill_loss(i, originals, outside), images)
+
+
+def test_needle_of_nothing_costs_nothing():
+    assert needle_loss(torch.zeros(2, 3), torch.zeros(2)).item() == 0.0
+
+
+def test_spill_counts_a_single_pixel_of_one_channel_in_full_and_needs_no_gradient_of_the_original():
+    images, originals = torch.full((1, 1, 2, 2), 0.75), torch.zeros(1, 1, 2, 2, requires_grad=True)
+    outside = torch.zeros(1, 1, 2, 2)
+    outside[0, 0, 1, 0] = 1
+    loss = spill_loss(images.requires_grad_(), originals, outside)
+    loss.backward()
+    assert loss.item() == 0.75
+    assert originals.grad is None
+    assert images.grad.tolist() == [[[[0.0, 0.0], [1.0, 0.0]]]]

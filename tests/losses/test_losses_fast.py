@@ -111,3 +111,30 @@ def test_a_crops_gradient_goes_to_the_pixels_that_it_shows():
     assert not image.grad[0].any()
     assert image.grad[1, :, :7, :7].min() > 0.5
     assert not image.grad[1, :, 9:, 9:].any()
+
+
+def test_structure_is_the_correlation_of_windows_weighed_by_the_originals_spread():
+    """Written out window by window: 9 pixels wide, 4 apart, variances over a floor of 2e-4."""
+    rng = np.random.default_rng(3)
+    now, then = rng.random((2, 2, 3, 21, 17))
+    then[0, :, :9, :9] = 0.5  # an even window, which has no say
+    got = structure_loss(torch.tensor(now), torch.tensor(then))
+    top = bottom = 0.0
+    for image in range(2):
+        a, b = ((x[image] * np.reshape([0.299, 0.587, 0.114], (3, 1, 1))).sum(0) for x in (now, then))
+        for y in range(0, 21 - 8, 4):
+            for x in range(0, 17 - 8, 4):
+                p, q = (v[y : y + 9, x : x + 9] for v in (a, b))
+                shared = ((p - p.mean()) * (q - q.mean())).mean()
+                weight = q.std()
+                top += weight * (shared + 2e-4) / np.sqrt((p.var() + 2e-4) * (q.var() + 2e-4))
+                bottom += weight
+    assert float(got) == pytest.approx(1 - top / bottom, rel=1e-6)
+    even = torch.full((1, 3, 24, 24), 0.5)
+    assert float(structure_loss(even, even)) == pytest.approx(1.0, abs=1e-2)
+
+
+def test_structure_gives_no_gradient_to_the_original():
+    original = torch.rand(1, 3, 18, 18, requires_grad=True)
+    structure_loss(torch.rand(1, 3, 18, 18, requires_grad=True), original).backward()
+    assert original.grad is None

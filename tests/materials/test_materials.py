@@ -47,6 +47,51 @@ def test_two_materials_of_one_name_are_a_mistake() -> None:
     assert MATERIALS["gold"] is gold
 
 
+def test_a_material_says_only_what_it_does_otherwise(monkeypatch) -> None:
+    monkeypatch.setattr("ft2os.materials.material.MATERIALS", {})
+    plain = register("toy", "Toy", "a, b c ")
+    plain(MATERIALS["gold"].paint)
+    from ft2os.materials.material import MATERIALS as registered
+
+    toy = registered["toy"]
+    assert (toy.words, toy.detail_gain, toy.luminance_keep, toy.emissive, toy.scale) == (
+        ("a", "b c"), 0.8, 0.5, False, 1.0,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["gold", "lava", "zebra"])
+def test_detail_beyond_what_an_object_has_changes_nothing_more(name: str, surface) -> None:
+    points, height, detail = surface
+    material = MATERIALS[name]
+    dark, bright = (material.colour(points, height, 0 * detail + d) for d in (-0.6, 3.0))
+    np.testing.assert_array_equal(material.colour(points, height, 0 * detail - 2), dark)
+    np.testing.assert_allclose(material.colour(points, height, 0 * detail + 9), bright, atol=1e-5)
+    assert (material.colour(points, height, 0 * detail - 0.5) != dark).any()
+
+
+def test_bright_detail_levels_off_below_three_tenths() -> None:
+    """A grey that ignores detail shows the gain alone: exp(1.2 · 0.8 · 0.28 · tanh(detail / 0.28))."""
+    from ft2os.materials.material import Material
+
+    grey = Material("grey", "Grey", (), lambda s: np.full((len(s.p), 3), 0.4), 0.8, 0.5, False, 1.0)
+    detail = np.array([-0.9, -0.3, 0.0, 0.14, 0.5])
+    points = np.zeros((5, 3))
+    gain = np.exp(0.96 * np.array([-0.6, -0.3, 0, 0.28 * np.tanh(0.5), 0.28 * np.tanh(0.5 / 0.28)]))
+    found = grey.colour(points, detail * 0, detail)
+    np.testing.assert_allclose(found, np.repeat(0.4 * gain[:, None], 3, axis=1), atol=1e-5)
+
+
+def test_normals_turn_what_faces_the_light(surface) -> None:
+    points, height, detail = surface
+    outward = points / np.linalg.norm(points, axis=1, keepdims=True)
+    leather = MATERIALS["leather"]
+    plain = leather.colour(points, height, 0 * detail)
+    np.testing.assert_allclose(leather.colour(points, height, 0 * detail, normals=outward), plain, atol=0.02)
+    light = np.tile(np.float32([-0.45, -0.78, -0.43]), (len(points), 1))
+    to, away = (leather.colour(points, height, 0 * detail, normals=way * light).mean() for way in (1, -1))
+    assert to > away + 0.05
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_colours_are_repeatable_pointwise_and_never_clipped(name: str, surface) -> None:
     points, height, detail = surface
@@ -165,6 +210,42 @@ def test_the_contact_sheet_is_written(tmp_path) -> None:
     sheet.main([str(tmp_path / "sheet.png"), "lava", "ice"])
     assert (tmp_path / "sheet.png").stat().st_size > 10_000
     assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_sheet_shows_each_material_with_a_face() -> None:
+    """Eyes and mouth darker than the cheek between them, a bright spot above on the left, grey around."""
+    page = sheet.sheet(["snow", "gold", "snow"], columns=2, size=60)
+    assert (page.shape, page.dtype) == ((120, 120, 3), np.uint8)
+    snow = page[:60, :60].astype(float).mean(axis=2)
+    np.testing.assert_array_equal(page[60:, :60], page[:60, :60])
+    assert (page[60:, 60:] == page[0, 0]).all()
+    assert page[0, 0].tolist() == [107] * 3
+    assert not np.array_equal(page[:60, 60:], page[:60, :60])
+
+    def at(x: float, y: float) -> float:
+        column, row = (int((v / 1.04 + 1) * 30) for v in (x, y))
+        return snow[row - 1 : row + 2, column - 1 : column + 2].mean()
+
+    cheek = at(0.0, 0.05)
+    assert at(-0.3, -0.15) < 0.75 * cheek
+    assert at(0.3, -0.15) < 0.75 * cheek
+    assert at(0.0, 0.41) < 0.75 * cheek  # the mouth, an arc around (0, 0.05)
+    assert at(0.0, -0.31) > 0.85 * cheek  # which is open above
+    assert at(-0.35, -0.55) > cheek
+    assert at(0.75, 0.0) > 0.6 * cheek
+
+
+def test_a_ball_is_seen_from_the_front() -> None:
+    points, detail, mask = sheet.ball(100)
+    assert mask.mean() == pytest.approx(np.pi / 4 / 1.04**2, abs=0.005)
+    np.testing.assert_allclose(np.linalg.norm(points, axis=1), 0.5, atol=1e-6)
+    assert points[:, 2].max() < 0
+    assert (detail.min(), detail.max()) == (pytest.approx(-0.45, abs=0.02), pytest.approx(0.25, abs=0.01))
+    rim = np.hypot(points[:, 0], points[:, 1]) * 2
+    side = (np.abs(points[:, 1]) < 0.1) & (points[:, 0] > 0)
+    assert rim[side][detail[side].argmin()] in (pytest.approx(0.82, abs=0.02), pytest.approx(0.33, abs=0.05))
+    assert detail[side & (np.abs(rim - 0.82) < 0.006)].max() < -0.2
+    assert detail[side & (np.abs(rim - 0.75) < 0.01)].min() > -0.01
 
 
 def test_noise_may_be_asked_for_from_several_threads_at_once():

@@ -6,6 +6,7 @@ import random
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.mutants.alike import changes_nothing
 from tests.mutants.operators import Edit, edits
 from tests.mutants.rooms import ROOMS, files_of
 
@@ -45,6 +46,10 @@ def draw(root: Path, count: int, seed: int) -> list[Drawn]:
 def _by_rule(root: Path, name: str) -> dict[str, list[Drawn]]:
     found: dict[str, list[Drawn]] = {}
     for file in files_of(root, name):
-        for edit in edits((root / file).read_text("utf-8")):
+        source = (root / file).read_text("utf-8")
+        lines = source.splitlines()
+        for edit in edits(source):
+            if changes_nothing(file, lines[source.encode()[: edit.start].count(b"\n")]):
+                continue
             found.setdefault(edit.rule, []).append(Drawn(file, edit, ROOMS[name].tests))
     return found

@@ -21,6 +21,7 @@ _COUNTED: dict[type[ast.operator], type[ast.operator]] = {
 _SWAPPED = {"min": "max", "minimum": "maximum", "amin": "amax", "argmin": "argmax", "any": "all"}
 _SWAPPED |= {other: name for name, other in _SWAPPED.items()}
 _LARGE = 8  # from here one more is no mistake that anyone would notice, and twice as many is
+_TINY = 1e-6
 _LOGGED = ("log", "logging", "warnings")
 
 
@@ -63,11 +64,20 @@ def _live(node: ast.AST) -> Iterator[ast.AST]:
         if name in ("annotation", "returns", "decorator_list", "type_comment"):
             continue
         for child in value if isinstance(value, list) else [value]:
-            if not isinstance(child, ast.AST) or _is_text(child):
+            if not isinstance(child, ast.AST) or _is_text(child) or _is_the_rest(child):
                 continue
             yield child
             if not isinstance(child, ast.Raise):  # its words are nobody's behaviour, its absence is
                 yield from _live(child)
+
+
+def _is_the_rest(node: ast.AST) -> bool:
+    """-1, the last or whatever is left: to numpy's ``reshape`` every other negative number says the same."""
+    return isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub) and _is_one(node.operand)
+
+
+def _is_one(node: ast.AST) -> bool:
+    return isinstance(node, ast.Constant) and type(node.value) is int and node.value == 1
 
 
 def _is_text(node: ast.AST) -> bool:
@@ -103,7 +113,8 @@ def _mistakes(node: ast.AST) -> Iterator[tuple[str, str]]:
     elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
         yield "dropped not", f"({ast.unparse(node.operand)})"
     elif isinstance(node, ast.Constant) and type(node.value) in (int, float, bool):
-        yield "constant", _constant(node.value)
+        if not _guards(node.value):
+            yield "constant", _constant(node.value)
     elif isinstance(node, ast.Call):
         yield from _swapped(node)
     elif isinstance(node, ast.Return) and node.value is not None and not _is_none(node.value):
@@ -117,6 +128,11 @@ def _other(node: ast.expr, **changed: object) -> str:
     for name, value in changed.items():
         setattr(twin, name, value)
     return f"({ast.unparse(twin)})"
+
+
+def _guards(value: float | bool) -> bool:
+    """Whether a number is so small that it only keeps something else from being zero."""
+    return isinstance(value, float) and 0 < value <= _TINY
 
 
 def _constant(value: float | bool) -> str:

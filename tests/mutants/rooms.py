@@ -43,62 +43,91 @@ def _parted(word: str) -> tuple[str, str]:
 ROOMS = {
     "gaussians": _backend(
         "gaussians gaussians_npy looks npy sh transforms",
-        "transforms looks gaussians_npy formats/ply tiles/tiles_render",
+        "gaussians transforms looks gaussians_npy formats/ply tiles/tiles_render",
     ),
     "kernels": _backend(
-        "threads kernels kernel_cache warm", "threads tiles/kernel_cache tiles/tiles_render formats/light"
+        "threads kernels kernel_cache warm",
+        "threads kernels tiles/kernel_cache tiles/tiles_render formats/light",
     ),
     "device": _backend("device", "device gpu/pretended_cuda"),
     "files": _backend(
         "*",
-        "files process prompts protocol formats/budget formats/light formats/bad_files cli/streams"
-        " worker/server",
+        "files budget gaussians process prompts protocol formats/budget formats/light formats/bad_files"
+        " cli/streams worker/server",
     ),
     "packed formats": _backend(
         "formats/archive formats/compressed_ply formats/ksplat formats/quantised formats/sog formats/splat"
         " formats/spz formats/torch_file",
-        "formats/quantised formats/every_format formats/grouping formats/bad_files formats/odd_files"
+        "formats/every_byte formats/quantised formats/every_format formats/grouping formats/bad_files"
+        " formats/odd_files"
         " formats/budget formats/cross_check",
     ),
     "formats": _backend(
         "formats/*",
-        "formats/ply formats/grouping formats/aside formats/every_format formats/bad_files formats/odd_files",
+        "formats/columns formats/ply formats/grouping formats/aside formats/registry"
+        " formats/every_format formats/bad_files formats/odd_files",
     ),
     "cameras": _backend("cameras/*", "cameras/cameras cameras/files"),
-    "tiles": _backend("tiles/*", "tiles/tiles_render tiles/linear tiles/windows tiles/lite render/rasterize"),
-    "materials": _backend("materials/*", "materials/materials materials/colours materials/words"),
-    "render": _backend("render/*", "render/rasterize render/linear_torch render/screen_gradients gpu/engine"),
+    "tiles": _backend(
+        "tiles/*",
+        "tiles/numbers tiles/tiles_render tiles/linear tiles/windows tiles/lite render/rasterize"
+        " render/screen_gradients kernels",
+    ),
+    "materials": _backend(
+        "materials/*", "materials/materials materials/colours materials/words materials/kept_matches"
+    ),
+    "render": _backend(
+        "render/*",
+        "render/rasterize render/render_edges render/linear_torch render/screen_gradients gpu/engine",
+    ),
     "losses": _backend("losses/*", "losses/losses losses/losses_fast losses/geometry_losses"),
     "guidance": _backend(
         "guidance/*",
         "guidance/negatives guidance/clip_judge guidance/perceptual guidance/style_image guidance/text_cache"
-        " guidance/torchvision_shim",
+        " guidance/torchvision_shim guidance/weights",
     ),
     "clip": _backend(
         "stylize/clip/*",
-        "stylize/clip_settings stylize/kept_looks stylize/clip_start stylize/clip_optimum"
-        " stylize/old_checkpoints stylize/clip_fast stylize/clip",
+        "stylize/kept_descriptions stylize/clip_settings stylize/clip_start stylize/kept_clip_parts"
+        " stylize/clip_parts stylize/clip_optimum stylize/old_checkpoints stylize/kept_looks"
+        " stylize/clip_fast stylize/clip",
     ),
-    "geometry": _backend("stylize/geometry/*", "stylize/kept_looks stylize/geometry"),
-    "forms": _backend("stylize/form/*", "stylize/kept_looks stylize/form"),
+    "geometry": _backend(
+        "stylize/geometry/*", "stylize/kept_shapes stylize/shape stylize/kept_looks stylize/geometry"
+    ),
+    "forms": _backend("stylize/form/*", "stylize/kept_shapes stylize/form stylize/kept_looks"),
     "image": _backend(
-        "stylize/image/* stylize/feature_match", "stylize/kept_looks stylize/image stylize/feature_match"
+        "stylize/image/* stylize/feature_match",
+        "stylize/kept_descriptions stylize/kept_painting stylize/feature_match stylize/kept_looks"
+        " stylize/image",
     ),
-    "material": _backend("stylize/material/* stylize/painting", "stylize/kept_looks stylize/material"),
+    "material": _backend(
+        "stylize/material/* stylize/painting",
+        "stylize/kept_descriptions stylize/kept_parts stylize/material stylize/kept_looks",
+    ),
     "stylize": _backend(
         "stylize/*",
-        "stylize/kept_looks stylize/split stylize/settings stylize/methods stylize/patience stylize/reporter"
-        " stylize/prepare stylize/memory stylize/units stylize/odd_objects stylize/material",
+        "stylize/kept_descriptions stylize/kept_parts stylize/history stylize/framing stylize/floaters"
+        " stylize/refit stylize/measure stylize/settings stylize/methods stylize/patience stylize/reporter"
+        " stylize/run stylize/units stylize/split stylize/prepare stylize/memory stylize/odd_objects"
+        " stylize/material stylize/kept_looks",
     ),
-    "evaluate": _backend("evaluate/*", "evaluate/kept_report evaluate/measures evaluate/report"),
+    "evaluate": _backend(
+        "evaluate/*",
+        "evaluate/kept_page evaluate/measure_edges evaluate/kept_report evaluate/measures evaluate/report",
+    ),
     "worker": _backend(
-        "worker/*", "worker/channel worker/report worker/server worker/stylize worker/hostile"
+        "worker/*",
+        "worker/inside worker/store worker/channel worker/report worker/server worker/stylize worker/hostile",
     ),
-    "command line": _backend("cli/*", "cli/cli cli/evaluate cli/streams cli/stylize_styles"),
-    "client": _blender("jobs/client jobs/process jobs/pending jobs/writer", "worker/client"),
-    "looks in Blender": _blender("scene/looks scene/animation", "blender/looks"),
+    "command line": _backend("cli/*", "cli/printed cli/cli cli/evaluate cli/streams cli/stylize_styles"),
+    "client": _blender(
+        "jobs/client jobs/process jobs/pending jobs/writer", "worker/client_inside worker/client"
+    ),
+    "looks in Blender": _blender("scene/looks scene/animation", "blender/scene_edges blender/looks"),
     "objects in Blender": _blender(
-        "scene/build scene/objects scene/parts scene/axes", "blender/import blender/objects"
+        "scene/build scene/objects scene/parts scene/axes",
+        "blender/scene_edges blender/import blender/objects",
     ),
 }
 

@@ -11,6 +11,7 @@ import pytest
 
 from tests.conftest import ROOT
 from tests.mutants import judge
+from tests.mutants.alike import ALIKE
 from tests.mutants.drawn import draw
 from tests.mutants.listed import all_listed
 from tests.mutants.mutant import Mutant
@@ -51,6 +52,12 @@ def test_every_module_of_the_backend_is_in_a_room_whose_tests_exist():
     assert modules <= set(taken)
     assert len(taken) == len(set(taken))
     assert not [test for room in ROOMS.values() for test in room.tests if not (ROOT / test).is_file()]
+
+
+def test_every_line_where_nothing_is_drawn_is_there():
+    for file, texts in ALIKE.items():
+        source = (ROOT / file).read_text("utf-8")
+        assert not [text for text in texts if text not in source], file
 
 
 def test_the_same_seed_draws_the_same_mutants_from_all_rooms():

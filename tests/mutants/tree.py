@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import sysconfig
@@ -131,7 +132,7 @@ class Tree:
 def _run(command: list[str], folder: Path, env: dict[str, str], timeout: float | None) -> tuple[int, str]:
     process = subprocess.Popen(
         command, cwd=folder, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-        start_new_session=True,
+        start_new_session=True, preexec_fn=_heed_ctrl_c,
     )  # fmt: skip
     try:
         output, _ = process.communicate(timeout=timeout)
@@ -140,6 +141,11 @@ def _run(command: list[str], folder: Path, env: dict[str, str], timeout: float |
         process.communicate()
         raise
     return process.returncode, output
+
+
+def _heed_ctrl_c() -> None:
+    """A shell starts what it puts into the background deaf to Ctrl-C, and its tests would fail."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def _remove_all_but(folder: Path, wanted: set[str]) -> None:

@@ -1,5 +1,6 @@
 """The paper's CLIP method with a small judge of random weights: its mechanics, not its taste."""
 
+import dataclasses
 import importlib
 
 import numpy as np
@@ -14,7 +15,7 @@ from ft2os.errors import CancelledError, MissingError, RequestError  # noqa: E40
 from ft2os.gaussians import concatenate  # noqa: E402
 from ft2os.guidance import clip_judge, perceptual  # noqa: E402
 from ft2os.render import rasterize  # noqa: E402
-from ft2os.stylize import StylizeRequest, stylize  # noqa: E402
+from ft2os.stylize import StylizeRequest, memory, stylize  # noqa: E402
 from ft2os.stylize.clip.about import CLIP  # noqa: E402
 from ft2os.stylize.clip.views import object_views, schedule  # noqa: E402
 from ft2os.tiles import render  # noqa: E402
@@ -237,6 +238,44 @@ def test_the_same_seed_gives_the_same_look_and_another_seed_another(make):
     assert first.dc.tobytes() == again.dc.tobytes()
     assert first.target["means"].tobytes() == again.target["means"].tobytes()
     assert first.dc.tobytes() != other.dc.tobytes()
+
+
+def test_the_figures_say_what_ran(make, target, vgg):
+    stats = stylize(make(steps=4, batch=2, outliers=True, freeze=["scale", "opacity"], temperature=0.5)).stats
+    assert (stats["method"], stats["preset"], stats["loss"], stats["temperature"]) == (
+        "clip",
+        "paper",
+        "contrastive",
+        0.5,
+    )
+    assert stats["frozen"] == ["opacity", "scale"]
+    assert (stats["batch"], stats["views"], stats["steps"]) == (2, VIEWS, 4)
+    assert stats["judged_views"] == 2 + 2 + 1 + 2  # the epochs' last batches are smaller
+    assert stats["gaussians"] + stats["outliers"] == len(target)
+    assert stats["outliers"] > 0
+    assert (stats["loss_first"], stats["loss_last"]) == (stats["losses"][0], stats["losses"][3])
+    assert stats["stages"].keys() == {"prepare", "views", "stylize"}
+    assert sum(stats["stages"].values()) == pytest.approx(stats["seconds"], abs=0.01)
+    assert stylize(make(steps=1, loss="similarity")).stats["negatives"] == []
+
+
+def test_the_memory_is_that_of_the_rasterizer_the_judge_and_every_number_that_moves(make, vgg, target):
+    judge = clip_judge.load(make().overrides["model"])
+    job = memory.Job(
+        len(target), 0, 32, per_picture=judge.bytes_per_picture, moved=3 * 4 + 11, rasterized=True
+    )
+    assert stylize(make(steps=1)).stats["memory"]["needed"] == job.bytes(3)
+    content = dataclasses.replace(job, per_picture=job.per_picture + memory.VGG_PIXEL * 32**2)
+    assert stylize(make(steps=1, regularisation=1.0)).stats["memory"]["needed"] == content.bytes(3)
+
+
+def test_pictures_are_shown_of_the_first_step_and_the_last(make):
+    seen = []
+    stylize(make(steps=6), progress=seen.append)
+    steps = [p for p in seen if p.loss is not None]
+    assert steps[0].preview is not None
+    assert steps[-1].preview is not None
+    assert seen[0].stage == "views"
 
 
 def test_progress_tells_every_step_and_its_loss(make):

@@ -81,6 +81,8 @@ def test_the_figures_are_there_and_are_json(make):
     assert all(len(values) == 4 for values in stats["terms"].values())
     assert stats["judged_views"] == 4 * 4
     assert stats["start"]["from"] == "lava"
+    assert (stats["source"], stats["target"]) == ("object", "lava")
+    assert (stats["geometry"], stats["form"]) == (0.0, None)
     assert 0 < sum(stats["stages"].values()) <= stats["seconds"] + 0.01  # each is rounded
 
 

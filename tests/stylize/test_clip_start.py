@@ -63,6 +63,21 @@ def test_where_nothing_is_nearer_than_everyday_words_the_original_is_the_start()
     assert _candidates("xyzzy", "xyzzy", "e")[0] == []  # everything is as near: it could be chance
 
 
+def test_a_word_that_is_only_similar_brings_what_clip_hears_as_well():
+    title = MATERIALS["lava"].title.lower()
+    names, how = _candidates("galactic", "galactic", title)
+    similar, _ = _candidates("galactic", "no such word")
+    assert how == "similar"
+    assert names[:2] == [similar[0], "lava"]
+    assert similar[0] != "lava"
+    assert len(names) <= start._FEW
+
+
+def test_a_form_alone_keeps_the_objects_own_colours():
+    assert _candidates("spiky") == ([], "original")
+    assert _candidates("spiky", start_form="none")[1] == "ranked"
+
+
 def test_an_override_settles_it():
     assert _candidates("lava", start="original") == ([], "original")
     assert _candidates("xyzzy", start="gold") == (["gold"], "asked")

@@ -7,6 +7,7 @@ import sys
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from ft2os import looks
 from ft2os.colour import LUMA
@@ -167,6 +168,25 @@ def test_a_material_beside_the_picture_is_painted_over_and_other_words_are_a_tit
     np.testing.assert_array_equal(words.look.dc, alone.look.dc)
     assert not np.array_equal(lava.look.dc, alone.look.dc)
     assert words.look.name == "my xylophone qwerty"
+    assert (alone.stats["material"], alone.stats["prompt_is"]) == (None, None)
+    assert alone.stats["style_image"] == "stars.png"
+
+
+@pytest.mark.parametrize(("longer", "painted_with"), [(1300, 512), (400, 380)])
+def test_a_large_picture_is_painted_with_at_512_pixels_and_without_its_rim(
+    tmp_path, monkeypatch, longer, painted_with
+):
+    waves = np.sin(np.arange(longer) / 9)[None, :, None] * np.ones((longer, 1, 3))
+    Image.fromarray((127 + 120 * waves).astype(np.uint8)).save(tmp_path / "waves.png")
+    shapes, real = [], paint.paint
+
+    def watched(prepared, small, *more, **settings):
+        shapes.append(small.shape)
+        return real(prepared, small, *more, **settings)
+
+    monkeypatch.setattr(paint, "paint", watched)
+    stylize(asked(ball(100), tmp_path / "waves.png"))
+    assert shapes == [(painted_with, painted_with, 3)]
 
 
 def test_specks_keep_their_bits(picture):

@@ -17,7 +17,7 @@ import pytest
 from ft2os import process
 from ft2os.gaussians import Gaussians, concatenate
 from ft2os.looks import Look
-from ft2os.stylize import StylizeRequest, stylize
+from ft2os.stylize import Progress, StylizeRequest, stylize
 from tests import strokes, tiny_clip, tiny_vgg
 from tests.scenes import ball
 
@@ -79,10 +79,15 @@ def fingerprint(name: str, folder: Path) -> dict[str, list[float]]:
         overrides=overrides,
         style_image=picture,
     )
-    result = stylize(request)
+    told: list[Progress] = []
+    result = stylize(request, progress=told.append)
     prints = {key: _print(array) for key, array in _arrays(result.look).items()}
     figures = {key: result.stats[key] for key in (*STATS, *STEPS) if result.stats.get(key) is not None}
     figures["memory"] = result.stats["memory"]["needed"]
+    figures |= {f"term {name}": values for name, values in result.stats.get("terms", {}).items()}
+    if method != "clip":  # whose stages depend on the words that are known already
+        figures |= {f"bar {step.stage}": step.step for step in told}
+        prints["last picture"] = _print(told[-1].preview)
     return prints | {key: np.atleast_1d(value).astype(float).tolist() for key, value in figures.items()}
 
 

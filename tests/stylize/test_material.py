@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from contextlib import nullcontext
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,6 +15,9 @@ from ft2os.gaussians import concatenate
 from ft2os.looks import apply
 from ft2os.stylize import StylizeRequest, stylize
 from ft2os.stylize.floaters import keep_connected
+from ft2os.stylize.methods import METHODS
+from ft2os.stylize.painting import tone_of
+from ft2os.stylize.prepare import prepare
 from tests.scenes import ball
 
 SMALL = {"views": 5, "pixels": 64, "limit": 3000}
@@ -106,6 +111,27 @@ def test_what_does_not_exist_is_refused():
         stylize(request(ball(50), "xylophone qwerty"))
     with pytest.raises(RequestError):
         stylize(request(ball(50), wrong=1))
+
+
+@pytest.mark.parametrize(
+    ("prompt", "object_name", "known"),
+    [
+        ("lava", None, True),
+        ("spiky", None, True),  # a form alone keeps the object's own colours
+        ("spiky ice", None, True),
+        ("xylophone qwerty", None, False),
+        ("spiky qwxz", None, False),
+        ("spiky robot", "robot", True),
+    ],
+)
+def test_words_that_say_nothing_are_told_before_any_work(prompt, object_name, known):
+    with nullcontext() if known else pytest.raises(UnknownPromptError):
+        METHODS["material"].check_words(prompt, object_name)
+
+
+def test_where_nothing_is_seen_light_and_dark_are_middling():
+    (view,) = prepare(ball(50), views=1, pixels=48, max_split_scale=1.0, limit=1).surface_views[:1]
+    assert tone_of([replace(view, mask=np.zeros_like(view.mask))]) == (0.5, 0.1)
 
 
 def test_fine_brings_the_texture_nearer_to_the_material(data_dir, monkeypatch):

@@ -5,12 +5,14 @@ import logging
 import re
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
 from ft2os import process
 from ft2os.errors import RequestError
-from ft2os.stylize.memory import Job, fit_batch
+from ft2os.stylize.memory import Job, check_views, fit_batch
+from ft2os.stylize.methods import METHODS
 from tests.conftest import ROOT
 
 MEGABYTE = 1_000_000
@@ -173,3 +175,58 @@ def test_a_clip_run_with_less_memory_lowers_its_batch_and_gives_the_same_kind_of
     assert wanted["needed"] - each < lowered.stats["memory"]["needed"] < wanted["needed"]
     assert lowered.look.dc.shape == plain.look.dc.shape
     assert len(lowered.stats["losses"]) == len(plain.stats["losses"]) == 2
+
+
+WIDE = Job(gaussians=200_000, views=40, pixels=208, judged_views=30, judged_pixels=280)
+
+
+@pytest.mark.parametrize(
+    ("job", "fits", "advice"),
+    [
+        (WIDE, {"judged_views": 9}, "Choose 9 views for the judge instead of 30,"),
+        (WIDE, {"judged_views": 6, "views": 17}, "Choose 17 views instead of 40,"),
+        (
+            Job(1000, 6, 208, per_picture=400 * MEGABYTE),
+            {"per_picture": 200 * MEGABYTE},
+            "Choose a smaller judge",
+        ),
+        (
+            replace(WIDE, judged_views=0),
+            {"views": 6, "pixels": 150},
+            "Choose 6 views of 150 pixels instead of 40 of 208.",
+        ),
+        (
+            replace(WIDE, judged_views=0),
+            {"views": 6, "pixels": 96, "gaussians": 5000},
+            "Choose 6 views of 96 pixels and a limit of 5000 Gaussians.",
+        ),
+    ],
+)
+def test_the_advice_is_the_largest_that_fits(room, job, fits, advice):
+    room(replace(job, **fits).bytes(1))
+    with pytest.raises(RequestError) as caught:
+        fit_batch(4, job)
+    assert caught.value.hint.startswith(advice)
+    assert "of memory" in caught.value.message
+
+
+def test_sizes_are_said_in_megabytes_and_from_a_thousand_of_them_in_gigabytes(room):
+    job = Job(1, 0, 16, fixed=1500 * MEGABYTE)
+    room(999 * MEGABYTE)
+    with pytest.raises(RequestError, match=r"about 1\.5 GB .* and 999 MB may be used"):
+        fit_batch(1, job)
+
+
+def test_views_of_too_many_layers_are_refused_by_their_weights(room):
+    room(16 * MEGABYTE)  # sixteen bytes each
+    check_views(MEGABYTE)
+    with pytest.raises(RequestError, match="very many faint"):
+        check_views(MEGABYTE + 1)
+
+
+def test_so_many_gaussians_come_of_an_object_and_what_grows():
+    settings = METHODS["material"].settings("standard", {"limit": 10_000, "views": 7, "pixels": 33})
+    assert Job.of_prepared(100, settings, moved=3) == Job(10_000, 7, 33, moved=3)
+    assert Job.of_prepared(100, settings, grown=500).gaussians == 10_500
+    assert Job.of_prepared(8000, settings).gaussians == 16_000
+    assert Job.of_prepared(100_000, settings).gaussians == 160_000

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import importlib.util
 import subprocess
 import sys
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from ft2os.errors import RequestError
-from ft2os.stylize import methods
+from ft2os.stylize import StylizeRequest, methods, stylize
+from ft2os.stylize.about import duration
 from ft2os.stylize.controls import LIGHT_AND_DARK, UNCHANGED, Entry, Factor, Menu, Named, Switch, Text
 from ft2os.stylize.methods import METHODS
 from ft2os.stylize.settings import changed, described
+from tests.scenes import ball
 
 
 def test_the_descriptions_need_the_standard_library_and_numpy_only():
@@ -163,3 +168,63 @@ def test_the_forms_that_settings_list_are_those_that_can_be_given():
     from ft2os.stylize.form_names import FORMS
 
     assert tuple(form.FORMS) == FORMS
+
+
+@pytest.mark.parametrize(
+    ("missing", "preset", "extra"),
+    [
+        (set(), "high", None),
+        ({"numba"}, "high", "lite"),
+        ({"torch"}, "standard", None),
+        ({"torch"}, "high", "engine"),
+        ({"torch", "scipy"}, "high", "engine"),
+    ],
+)
+def test_what_lacks_is_named_with_the_extra_that_brings_it(monkeypatch, missing, preset, extra):
+    find = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name in missing else find(name))
+    error = METHODS["material"].lacking(preset)
+    assert (error is None) == (extra is None)
+    if error:
+        assert f'pip install "ft2os[{extra}]"' in error.hint
+        assert all(name in error.message for name in missing)
+
+
+def test_times_are_said_in_seconds_up_to_a_minute_and_a_half():
+    assert [duration(seconds) for seconds in (6, 89, 90, 205)] == ["6 s", "89 s", "2 min", "3 min"]
+
+
+def test_all_presets_are_listed_once_in_order():
+    assert methods.presets() == ["draft", "standard", "high", "paper"]
+
+
+@pytest.mark.parametrize(
+    ("seed", "refused"),
+    [(-1, "out of range"), (0, "prompt is empty"), (2**31 - 1, "prompt is empty"), (2**31, "out of range")],
+)
+def test_a_seed_is_what_blenders_integers_hold(seed, refused):
+    with pytest.raises(RequestError, match=refused):
+        stylize(StylizeRequest(ball(5), "", seed=seed))
+
+
+@pytest.mark.parametrize("preset", ["seed", "paper"])
+def test_a_run_goes_by_the_presets_present_name(monkeypatch, preset):
+    def run(request, settings, progress, cancelled):
+        raise RuntimeError(request.preset, type(settings).__name__)
+
+    monkeypatch.setitem(sys.modules, "ft2os.stylize.clip.run", SimpleNamespace(run=run))
+    with pytest.raises(RuntimeError) as caught:
+        stylize(StylizeRequest(ball(5), "lava", method="clip", preset=preset))
+    assert caught.value.args == ("paper", "PaperSettings")
+
+
+def test_an_object_without_gaussians_is_told():
+    with pytest.raises(RequestError, match="no Gaussians"):
+        StylizeRequest(ball(5).subset(np.zeros(5, bool)), "lava")
+
+
+def test_what_the_surroundings_lack_is_told_with_how_many():
+    broken = ball(5)
+    broken.opacities[[1, 3]] = 1.01
+    with pytest.raises(RequestError, match="2 of the surroundings' Gaussians"):
+        StylizeRequest(ball(5), "lava", context=broken)

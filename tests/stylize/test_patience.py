@@ -8,7 +8,7 @@ import pytest
 
 from ft2os.errors import CancelledError
 from ft2os.stylize import StylizeRequest, stylize
-from ft2os.stylize.patience import patiently
+from ft2os.stylize.patience import patiently, until_cancelled
 from tests.scenes import ball
 
 
@@ -60,3 +60,29 @@ def test_a_stage_without_an_end_can_be_cancelled(monkeypatch) -> None:
     with pytest.raises(CancelledError):
         stylize(StylizeRequest(ball(50), "lava"), cancelled=cancelled)
     never.set()
+
+
+def test_who_waits_is_asked_again_and_again_and_told_how_far_it_is() -> None:
+    shares: list[float] = []
+    asked, go_on = threading.Event(), threading.Event()
+
+    def work(on_progress) -> str:
+        on_progress(0.25)
+        asked.set()
+        assert go_on.wait(10)
+        return "done"
+
+    def look(share: float) -> None:
+        shares.append(share)
+        if asked.is_set() and share == 0.25 and shares.count(0.25) > 1:
+            go_on.set()
+
+    assert patiently(work, look) == "done"
+    assert shares == sorted(shares)
+
+
+def test_before_a_run_begins_a_cancel_is_heeded_too() -> None:
+    assert until_cancelled(lambda: 5, None) == 5
+    assert until_cancelled(lambda: 5, lambda: False) == 5
+    with pytest.raises(CancelledError):
+        until_cancelled(lambda: threading.Event().wait(20), lambda: True)

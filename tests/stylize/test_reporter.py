@@ -73,3 +73,45 @@ def test_asking_for_the_times_in_the_middle_of_a_stage_loses_none_of_it():
     assert set(last["stages"]) == {"look", "paint"}
     assert last["stages"]["look"] >= first["stages"]["look"]
     assert sum(last["stages"].values()) <= last["seconds"] + 0.002  # each is rounded
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    now = [10.0]
+    monkeypatch.setattr("ft2os.stylize.report.time.perf_counter", lambda: now[0])
+    return now
+
+
+def test_the_remaining_time_goes_by_what_is_done_so_far(clock):
+    seen = []
+    report = Reporter(SHARES, seen.append, None)
+    for stage, share, at in (
+        ("look", 0.19, 11.0),
+        ("look", 0.2, 11.0),
+        ("look", 1.0, 12.0),
+        ("paint", 0.5, 16.0),
+    ):
+        clock[0] = at
+        report(stage, share)
+    assert seen[0].eta_s is None  # less than a twentieth is done: too early to say
+    assert [p.eta_s for p in seen[1:]] == pytest.approx([19.0, 6.0, 3.6])
+
+
+def test_a_picture_is_due_nine_tenths_of_a_second_after_the_last(clock):
+    seen = []
+    report = Reporter(SHARES, seen.append, None)
+    for at in (10.0, 10.85, 10.95, 11.8, 11.9):
+        clock[0] = at
+        report("look", 0.1, preview=lambda: PICTURE)
+    assert [p.preview is not None for p in seen] == [True, False, True, False, True]
+
+
+def test_a_step_tells_its_loss_and_terms_and_counts_up_to_what_it_was_told():
+    seen = []
+    report = Reporter(SHARES, seen.append, None, steps=8)
+    report.result = lambda: "so far"
+    report("paint", 1 / 3, loss=0.25, metrics={"nce": 0.5})
+    report("done", 1.0)  # a stage of no length ends the run
+    assert (seen[0].step, seen[0].total, seen[0].loss, seen[0].metrics) == (4, 8, 0.25, {"nce": 0.5})
+    assert seen[0].partial() == "so far"
+    assert (seen[1].step, seen[1].loss, seen[1].metrics) == (8, None, {})

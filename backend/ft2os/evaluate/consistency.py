@@ -57,10 +57,10 @@ def measure(before: Gaussians, after: Gaussians, cameras: Sequence[Camera], tick
             for name, error in measured.items():
                 sums[name].append(error)
     means = {name: float(np.mean(values)) if values else None for name, values in sums.items()}
-    first, last, pairs = means["before"], means["after"], len(sums["before"])
+    pairs = len(sums["before"])
     return {
         **means,
-        "excess": None if first is None or last is None else last - first,
+        "excess": float(np.mean(sums["after"]) - np.mean(sums["before"])) if pairs else None,
         "pairs": pairs,
         "turn_deg": TURN_DEG,
         "reason": None if pairs else "no view shows enough of the object to compare it with a neighbour",

@@ -154,7 +154,7 @@ def deactivate(gaussians: Gaussians, raw: np.ndarray, out: np.ndarray) -> None:
     g = gaussians
     known = g.row >= 0 if g.row is not None else np.zeros(len(g), bool)
     same_sh = degree_of(names_of(raw)) == g.degree
-    rest = g.sh[:, 1:].transpose(0, 2, 1).reshape(len(g), -1) if g.degree else np.empty((len(g), 0))
+    rest = g.sh[:, 1:].transpose(0, 2, 1).reshape(len(g), len(rest_names(g.degree)))
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         _put(out, POSITION, g.means, raw, known)
         _put(out, DC, g.sh[:, 0], raw, known)

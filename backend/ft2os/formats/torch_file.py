@@ -120,16 +120,14 @@ class _Reader:
 
     def run(self, data: bytes) -> object:
         """The object that the pickle describes."""
-        for opcode, argument, _ in pickletools.genops(data):
-            if opcode.name == "STOP":
-                return self.stack.pop()
+        for opcode, argument, _ in pickletools.genops(data):  # which ends with STOP or raises
             self.step(opcode.name, argument)
-        raise ValueError("the pickle has no end")
+        return self.stack.pop()
 
     def step(self, name: str, argument: Any) -> None:
         """One opcode."""
         stack = self.stack
-        if name in ("PROTO", "FRAME"):
+        if name in ("PROTO", "FRAME", "STOP"):
             return
         if name in _CONSTANTS:
             stack.append(_CONSTANTS[name]())

@@ -46,10 +46,10 @@ class Material:
     title: str
     words: tuple[str, ...]
     paint: Paint
-    detail_gain: float = 0.8
-    luminance_keep: float = 0.5
-    emissive: bool = False
-    scale: float = 1.0
+    detail_gain: float
+    luminance_keep: float
+    emissive: bool
+    scale: float
 
     def colour(
         self,

@@ -17,7 +17,7 @@ from ft2os.colour import to_uint8
 from ft2os.files import replacing
 from ft2os.materials import MATERIALS, Material
 
-_log = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 
 def ball(size: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -52,7 +52,7 @@ def sheet(names: list[str], columns: int = 7, size: int = 224) -> np.ndarray:
         start = time.perf_counter()
         r, c = divmod(k, columns)
         page[r * size : (r + 1) * size, c * size : (c + 1) * size] = tile(MATERIALS[name], size)
-        _log.info("%-14s %.0f ms", name, 1000 * (time.perf_counter() - start))
+        log.info("%-14s %.0f ms", name, 1000 * (time.perf_counter() - start))
     return to_uint8(page)
 
 

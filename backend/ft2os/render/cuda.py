@@ -18,7 +18,7 @@ from ft2os.errors import MissingError
 from ft2os.render.screen_gradients import ScreenGradients
 from ft2os.tiles.layout import TILE
 
-_log = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 
 def _gsplat() -> ModuleType:
@@ -44,7 +44,7 @@ def _gsplat() -> ModuleType:
 @lru_cache(maxsize=1)
 def _lacking() -> str | None:
     """Why there are no kernels, asked once: a failing compiler takes as long each time."""
-    _log.info("gsplat compiles its CUDA kernels at first use; this can take several minutes, once.")
+    log.info("gsplat compiles its CUDA kernels at first use; this can take several minutes, once.")
     try:
         import gsplat  # pyright: ignore[reportMissingImports]  only where there is a GPU
 
@@ -53,7 +53,7 @@ def _lacking() -> str | None:
     except Exception as error:  # the errors of compilers, linkers and loaders share no class
         if lacks_memory(error):
             raise
-        _log.warning("gsplat's kernels cannot be used", exc_info=True)
+        log.warning("gsplat's kernels cannot be used", exc_info=True)
         return (str(error).strip() or type(error).__name__).splitlines()[0]
     return None
 
