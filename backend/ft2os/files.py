@@ -157,21 +157,13 @@ def replacing(path: str | Path) -> Iterator[Path]:
     """
     path = Path(path)
     target = _output(path)
-    temporary = target.with_name(f".{secrets.token_hex(8)}.part")
-    new_folders = []
-    try:
-        new_folders = [folder for folder in target.parents if not folder.exists()]  # nearest first
-        target.parent.mkdir(parents=True, exist_ok=True)
-        yield temporary
-        os.replace(temporary, target)
-        new_folders = []
-    except OSError as error:
-        raise write_error(path, error) from error
-    finally:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
-            for folder in new_folders:
-                folder.rmdir()
+    with _beside(path, target) as temporary:
+        try:
+            yield temporary
+            os.replace(temporary, target)
+        finally:
+            with suppress(OSError):
+                temporary.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -186,19 +178,29 @@ def new_folder(path: str | Path) -> Iterator[Path]:
     path = Path(path)
     check_new_folder(path)
     target = Path(os.path.realpath(path))
-    temporary = target.with_name(f".{secrets.token_hex(8)}.part")
-    new_folders = [folder for folder in target.parents if not folder.exists()]  # nearest first
+    with _beside(path, target) as temporary:
+        try:
+            temporary.mkdir()
+            yield temporary
+            with suppress(FileNotFoundError):
+                target.rmdir()  # an empty one, which not every system replaces
+            os.rename(temporary, target)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+
+
+@contextmanager
+def _beside(path: Path, target: Path) -> Iterator[Path]:
+    """A name beside ``target``, whose folders are made, and gone again where what is done with it fails."""
+    new_folders: list[Path] = []
     try:
-        temporary.mkdir(parents=True)
-        yield temporary
-        with suppress(FileNotFoundError):
-            target.rmdir()  # an empty one, which not every system replaces
-        os.rename(temporary, target)
+        new_folders = [folder for folder in target.parents if not folder.exists()]  # nearest first
+        target.parent.mkdir(parents=True, exist_ok=True)
+        yield target.with_name(f".{secrets.token_hex(8)}.part")
         new_folders = []
     except OSError as error:
         raise write_error(path, error) from error
     finally:
-        shutil.rmtree(temporary, ignore_errors=True)
         with suppress(OSError):
             for folder in new_folders:
                 folder.rmdir()

@@ -268,7 +268,7 @@ def test_the_doctor_looks_into_everything():
     checks = {check.name: check for check in doctor.examine()}
     assert list(checks) == [
         "ft2os", "python", "core", "lite", "engine", "cuda", "diffusion", "device", "kernels",
-        "CLIP weights", "VGG weights", "temporary files", "cache",
+        "CLIP weights", "VGG weights", "editors", "temporary files", "cache",
     ]  # fmt: skip
     assert checks["core"].value.startswith(f"numpy {np.__version__}, plyfile ")
     assert checks["kernels"].state == doctor.OK

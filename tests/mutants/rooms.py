@@ -81,6 +81,11 @@ ROOMS = {
         "render/rasterize render/render_edges render/linear_torch render/screen_gradients gpu/engine",
     ),
     "losses": _backend("losses/*", "losses/losses losses/losses_fast losses/geometry_losses"),
+    "editors": _backend(
+        "guidance/editors/* guidance/picture_file",
+        "guidance/editors/door guidance/editors/view_folder guidance/editors/comfyui guidance/editors/fetch"
+        " guidance/editors/load guidance/editors/model guidance/editors/agreement guidance/editors/reward",
+    ),
     "guidance": _backend(
         "guidance/*",
         "guidance/negatives guidance/clip_judge guidance/perceptual guidance/style_image guidance/text_cache"

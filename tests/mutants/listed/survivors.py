@@ -24,8 +24,8 @@ MUTANTS = [
     ),
     Mutant(  # a stylization is begun in the middle of another one
         "backend/ft2os/worker/server.py",
-        'LONG = ("stylize",)',
-        "LONG = ()",
+        'LONG = ("stylize", "views")',
+        'LONG = ("views",)',
         ("tests/worker/test_stylize.py", "tests/worker/test_server.py"),
     ),
 ]
