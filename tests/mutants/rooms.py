@@ -106,6 +106,11 @@ ROOMS = {
         "stylize/kept_descriptions stylize/kept_painting stylize/feature_match stylize/kept_looks"
         " stylize/image",
     ),
+    "edit": _backend(
+        "stylize/edit/*",
+        "stylize/edit/kept stylize/edit/schedule stylize/edit/instruction stylize/edit/register"
+        " stylize/edit/flow stylize/edit/consensus stylize/edit/paper_fit stylize/edit/edit",
+    ),
     "material": _backend(
         "stylize/material/* stylize/painting",
         "stylize/kept_descriptions stylize/kept_parts stylize/material stylize/kept_looks",

@@ -53,8 +53,8 @@ MUTANTS = [
     ),
     Mutant(
         "backend/ft2os/files.py",
-        "            for folder in new_folders:\n                folder.rmdir()\n",
-        "",
+        "for folder in new_folders:\n                folder.rmdir()",
+        "pass",
         ("tests/test_files.py",),
     ),
     Mutant(
