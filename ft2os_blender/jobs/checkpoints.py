@@ -1,7 +1,8 @@
 """Checkpoints of long runs: where they are, which request they belong to, and when they go.
 
 A run that was cancelled, or whose backend died, leaves two files in the extension's folder: the state that
-the worker wrote, and beside it the request, because only the very same request can go on from it.
+the worker wrote, and beside it the request, because only the very same request can go on from it. A run of
+edits also keeps these, as pictures in a folder.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import functools
 import json
 import re
+import shutil
 import time
 import uuid
 from pathlib import Path
@@ -20,7 +22,7 @@ from ft2os.strict_json import read_json
 from .manager import user_folder
 
 STALE_S = 14 * 86400  # an older run is not resumed
-_STATE, _REQUEST = ".safetensors", ".json"
+_STATE, _REQUEST, _EDITS = ".safetensors", ".json", ".edits"
 _NAME = re.compile(r"[0-9a-f]{32}")
 _NEEDED = {"prompt": str, "method": str, "preset": str, "seed": int}  # what every request has
 _FURTHER = ("object_name", "overrides", "style_image", "cameras")  # which the backend checks
@@ -29,8 +31,8 @@ _FURTHER = ("object_name", "overrides", "style_image", "cameras")  # which the b
 def new() -> str:
     """A name for the checkpoint of a run that begins; the stale ones of others go."""
     for old in user_folder("checkpoints").iterdir():
-        if old.suffix in (_STATE, _REQUEST) and old.stat().st_mtime < time.time() - STALE_S:
-            old.unlink(missing_ok=True)
+        if old.suffix in (_STATE, _REQUEST, _EDITS) and old.stat().st_mtime < time.time() - STALE_S:
+            _remove(old)
     return uuid.uuid4().hex
 
 
@@ -92,6 +94,16 @@ def request(name: str) -> dict:
 
 
 def drop(name: str) -> None:
-    """Remove both files, if they are there."""
-    for suffix in (_STATE, _REQUEST) if is_name(name) else ():
-        path(name).with_suffix(suffix).unlink(missing_ok=True)
+    """Remove what is there of a run."""
+    if is_name(name):
+        state = path(name)
+        for old in (state, state.with_suffix(_REQUEST), state.with_name(f"{state.name}{_EDITS}")):
+            _remove(old)
+
+
+def _remove(old: Path) -> None:
+    """Remove a file, or the folder of the edits that a run has made until then."""
+    if old.is_dir():
+        shutil.rmtree(old, ignore_errors=True)
+    else:
+        old.unlink(missing_ok=True)

@@ -120,14 +120,20 @@ def test_only_methods_with_checkpoints_are_given_one(pair):
 def test_stale_checkpoints_go(pair):
     checkpoints = room("jobs.checkpoints")
     old, young = checkpoints.path("0" * 32), checkpoints.path("1" * 32)
-    for path in (old, young):
+    edits = [path.with_name(f"{path.name}.edits") for path in (old, young)]  # of the method edit
+    for path, beside in zip((old, young), edits):
         path.write_bytes(b"")
-    os.utime(old, (1, 1))
+        (beside / "round_0").mkdir(parents=True)
+    for path in (old, edits[0]):
+        os.utime(path, (1, 1))
     checkpoints.new()
     assert not old.exists()
+    assert not edits[0].exists()
     assert young.exists()
+    assert edits[1].exists()
     checkpoints.drop("1" * 32)
     assert not young.exists()
+    assert not edits[1].exists()
 
 
 def stage() -> str:

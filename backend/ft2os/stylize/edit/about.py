@@ -32,7 +32,7 @@ class Editing:
     )
     edits: str = text(
         "",
-        "A folder that keeps the edits; a run that is resumed goes on from them.",
+        "A folder that keeps the edits, each run's in its own; the same run again goes on from them.",
         example="edits",
         control=controls.KEEP_EDITS,
     )

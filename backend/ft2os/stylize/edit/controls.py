@@ -47,7 +47,7 @@ FROM_MATERIAL = Box(
 KEEP_EDITS = Text(
     "keep_edits",
     "Keep Edits",
-    "A folder that keeps every edit as a picture; correct one by hand, and Go On uses it",
+    "A folder that keeps every edit as a picture; correct one by hand, and the same run uses it",
     path="folder",
     place=1,
 )

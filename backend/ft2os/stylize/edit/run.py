@@ -68,7 +68,7 @@ def run(
         raise RequestError("The prompt is empty.", "Say what the object should become, for example: lava.")
     editor = editors.find(settings.editor, _options(settings))
     try:
-        edits = Edits(_folder(request, settings), _digest(request, settings, editor, told), request.resume)
+        edits = _edits(request, settings, _digest(request, settings, editor, told))
         strengths = _strengths(settings, editor)
         stages = _stages(settings, strengths)
         this = Run(request, stages, progress, cancelled, lambda path: _mark(path, edits))
@@ -178,18 +178,20 @@ def _fitted(cameras: Sequence[Camera] | None, pixels: int) -> list[Camera]:
     return [fitted(camera) for camera in cameras or ()]
 
 
-def _folder(request: StylizeRequest, settings: Editing) -> Path | None:
-    """Where the edits are kept: the folder that is asked for, or one beside the checkpoint.
+def _edits(request: StylizeRequest, settings: Editing, digest: str) -> Edits:
+    """Where the edits are kept: in the folder that is asked for, else beside the checkpoint, or nowhere.
 
+    A folder that is asked for has one of its own for each run, and a run that finds its own goes on from it.
     A folder of views keeps its edits itself.
     """
     if editors.cameras_of(settings.editor) is not None:
-        return None
+        return Edits(None, digest, resume=False)
     if settings.edits:
-        return Path(settings.edits).expanduser()
+        return Edits(Path(settings.edits).expanduser() / f"run_{digest[:8]}", digest, resume=True)
     if request.checkpoint is None:
-        return None
-    return request.checkpoint.with_name(f"{request.checkpoint.name}.edits")
+        return Edits(None, digest, resume=False)
+    beside = request.checkpoint.with_name(f"{request.checkpoint.name}.edits")
+    return Edits(beside, digest, request.resume)
 
 
 def _mark(path: Path, edits: Edits) -> None:
