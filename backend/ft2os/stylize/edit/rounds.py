@@ -102,7 +102,8 @@ def edit_round(
         for row, answer in zip(some, answers):
             if answer is not None:
                 done[row] = edits.put(round, scene.names[row], answer)
-        anchor = next((done[row] for row in some if done[row] is not None), anchor)
+        if anchor is None:
+            anchor = next((done[row] for row in some if done[row] is not None), None)
         tick((before + len(some)) / len(rows), done)
     return done
 
