@@ -55,6 +55,26 @@ def test_a_correction_by_hand_is_used_and_what_followed_from_the_old_one_is_edit
     np.testing.assert_array_equal(once_more.get(1, "view_001", SIZE), by_hand.astype(np.float32) / 255)
 
 
+def test_what_was_corrected_by_hand_in_a_later_round_stays_beside_an_earlier_correction(tmp_path):
+    filled(tmp_path, 2)
+    by_hand = np.full((*SIZE, 3), 200, np.uint8)
+    for name in ("round_0/view_001", "round_1/view_000"):
+        Image.fromarray(by_hand).save(tmp_path / f"{name}.png")
+    again = Edits(tmp_path, "run", resume=True)
+    np.testing.assert_array_equal(again.get(1, "view_000", SIZE), by_hand.astype(np.float32) / 255)
+    assert again.get(1, "view_001", SIZE) is None
+
+
+def test_what_is_transparent_in_a_correction_is_the_grey_behind_the_object(tmp_path):
+    filled(tmp_path, 1)
+    by_hand = np.zeros((80, 96, 4), np.uint8)
+    by_hand[:, :48] = 255
+    Image.fromarray(by_hand).save(tmp_path / "round_0/view_000.png")
+    corrected = Edits(tmp_path, "run", resume=True).get(0, "view_000", SIZE)
+    np.testing.assert_allclose(corrected[:, 2:20], 1.0, atol=0.01)
+    np.testing.assert_allclose(corrected[:, 28:-2], 0.5, atol=0.01)
+
+
 def test_a_correction_of_another_size_is_brought_to_the_views(tmp_path):
     filled(tmp_path, 1)
     Image.new("RGB", (96, 80), (255, 0, 0)).save(tmp_path / "round_0/view_000.png")
@@ -91,6 +111,16 @@ def test_a_new_run_takes_the_place_of_the_old_one(tmp_path):
     filled(tmp_path)
     assert Edits(tmp_path, "run", resume=False).get(0, "view_000", SIZE) is None
     assert not list(tmp_path.glob("round_*"))
+    Edits(tmp_path, "another", resume=False)  # cancelled before its first edit, it can go on all the same
+    Edits(tmp_path, "another", resume=True)
+
+
+def test_a_folder_that_cannot_be_made_is_refused_before_anything_is_edited(tmp_path):
+    (tmp_path / "file").write_text("no folder")
+    with pytest.raises(FileError):
+        Edits(tmp_path / "file/edits", "run", resume=True)
+    assert Edits(tmp_path / "new/edits", "run", resume=True).get(0, "view_000", SIZE) is None
+    assert not (tmp_path / "new").exists()
 
 
 @pytest.mark.parametrize(
@@ -121,3 +151,13 @@ def test_removed_leaves_nothing_and_no_one_elses(tmp_path):
     (folder / "notes.txt").write_text("mine")
     edits.remove()
     assert [path.name for path in folder.iterdir()] == ["notes.txt"]
+
+
+def test_a_picture_that_cannot_be_removed_is_no_error_once_the_look_is_there(tmp_path, monkeypatch):
+    edits = filled(tmp_path, 1)
+
+    def held(path, *args, **kwargs):
+        raise PermissionError(13, "another program shows it", str(path))
+
+    monkeypatch.setattr("shutil.rmtree", held)
+    edits.remove()

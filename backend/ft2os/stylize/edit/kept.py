@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,8 @@ from PIL import Image
 
 from ft2os.colour import to_uint8
 from ft2os.errors import FileError, RequestError
-from ft2os.files import replacing
-from ft2os.guidance import style_image
+from ft2os.files import check_writable, replacing
+from ft2os.guidance import picture_file
 from ft2os.guidance.editors import door
 from ft2os.strict_json import read_json
 
@@ -44,6 +45,8 @@ class Edits:
     ------
     RequestError
         If the folder holds something else, or edits of another run that should go on.
+    FileError
+        If nothing can be written there, or its index is damaged.
     """
 
     def __init__(self, folder: Path | None, digest: str, resume: bool) -> None:
@@ -51,6 +54,7 @@ class Edits:
         self._written: dict[str, str] = {}
         if folder is None:
             return
+        check_writable(folder / INDEX)
         index = _index(folder)
         if resume and index:
             if index.get("digest") != digest:
@@ -68,7 +72,8 @@ class Edits:
         key = _key(round, name)
         if self._folder is None or key not in self._written:
             return None
-        return door.resized(style_image.load(self._path(key), largest=_LARGEST), size)
+        found = picture_file.over_grey(*picture_file.read(self._path(key), _LARGEST))
+        return door.resized(found, size)
 
     def put(self, round: int, name: str, picture: np.ndarray) -> np.ndarray:
         """Keep an edit [H, W, 3]; what it is to the fit, with the colours that a PNG holds."""
@@ -76,7 +81,6 @@ class Edits:
         if self._folder is not None:
             key = _key(round, name)
             path = self._path(key)
-            path.parent.mkdir(parents=True, exist_ok=True)
             with replacing(path) as temporary:
                 Image.fromarray(exact).save(temporary, "PNG", compress_level=1)
             self._written[key] = _sum(path)
@@ -84,13 +88,12 @@ class Edits:
         return exact.astype(np.float32) / 255
 
     def remove(self) -> None:
-        """Remove what this run has kept."""
+        """Remove what this run has kept, as far as nobody holds it: the look that came of it counts more."""
         if self._folder is None:
             return
-        self._clear()
-        (self._folder / INDEX).unlink(missing_ok=True)
-        if self._folder.is_dir() and not any(self._folder.iterdir()):
-            self._folder.rmdir()
+        with suppress(OSError):
+            self._clear()
+            self._folder.rmdir()  # unless something else is in it
 
     def _drop_outdated(self) -> None:
         """Forget what is gone, and every later round's edits where one was changed by hand."""
@@ -98,7 +101,8 @@ class Edits:
         by_hand = [key for key, now in present.items() if now != self._written[key]]
         lost = [key for key in self._written if key not in present]
         first = min((_round(key) for key in (*by_hand, *lost)), default=None)
-        stale = [key for key in present if first is not None and _round(key) > first]
+        later = [key for key in present if first is not None and _round(key) > first]
+        stale = [key for key in later if key not in by_hand]
         for key in stale:
             self._path(key).unlink()
             del present[key]
@@ -115,12 +119,12 @@ class Edits:
             )
         for rounds in self._folder.glob("round_*"):
             shutil.rmtree(rounds)
+        (self._folder / INDEX).unlink(missing_ok=True)
         self._written = {}
 
     def _write(self) -> None:
         assert self._folder is not None
         text = json.dumps({"version": _VERSION, "digest": self.digest, "edits": self._written}, indent=1)
-        self._folder.mkdir(parents=True, exist_ok=True)
         with replacing(self._folder / INDEX) as temporary:
             temporary.write_text(text, "utf-8")
 
