@@ -14,6 +14,7 @@ from ft2os.cameras.camera import stack
 from ft2os.cameras.orbit import orbit
 from ft2os.errors import CancelledError, RequestError
 from ft2os.stylize import StylizeRequest, stylize
+from ft2os.stylize.edit import consensus
 from ft2os.stylize.edit.artist_views import write_views
 from ft2os.tiles import render
 from tests.scenes import ball
@@ -114,6 +115,20 @@ class TestModel:
         np.testing.assert_array_equal(again.look.dc, whole.look.dc)
         other = stylize(replace(request(model, **self.FREE), seed=5))
         assert np.abs(other.look.dc - whole.look.dc).max() > 0.01
+
+    def test_a_later_round_is_corrected_as_far_as_the_first_disagreed(self, model, monkeypatch):
+        hows, found = [], []
+
+        def fit(views, edited, start, how, tick):
+            hows.append(how)
+            found.append(real(views, edited, start, how, tick))
+            return found[-1]
+
+        real = consensus.fit
+        monkeypatch.setattr(consensus, "fit", fit)
+        stylize(request(model, **self.FREE))
+        assert found[0].disagreement > 0.5  # random weights agree about nothing
+        assert [how.disagreement for how in hows] == [0.0, found[0].disagreement]
 
     def test_a_run_that_was_cancelled_goes_on_to_the_same_bits(self, model, whole, tmp_path):
         started = replace(request(model, **self.FREE), checkpoint=tmp_path / "run")

@@ -133,6 +133,7 @@ class Session:
         fitted = self._run.staged(
             stage, lambda on_progress: consensus.fit(views, placed.pictures, colours, how, on_progress)
         )
+        self._disagreement = fitted.disagreement
         self._facts[-1]["agreement"] = round(float(np.mean(fitted.agreement)), 3)
         self._run.show(stage, 1.0, self._prepared, lambda: fitted.colours)
         return fitted
