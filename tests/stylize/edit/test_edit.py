@@ -12,7 +12,9 @@ from PIL import Image
 from ft2os import looks
 from ft2os.cameras.camera import stack
 from ft2os.cameras.orbit import orbit
-from ft2os.errors import CancelledError, RequestError
+from ft2os.errors import CancelledError, MissingError, RequestError
+from ft2os.guidance import editors
+from ft2os.guidance.editors import Flags
 from ft2os.stylize import StylizeRequest, stylize
 from ft2os.stylize.edit import consensus
 from ft2os.stylize.edit.artist_views import write_views
@@ -40,6 +42,29 @@ def paint_green(folder: Path) -> None:
         mask = np.asarray(Image.open(path.parent / "masks" / path.name))[..., None] / 255
         green = np.stack([0.2 * picture[..., 0], 0.4 * picture[..., 1] + 120, 0.2 * picture[..., 2]], -1)
         Image.fromarray((picture * (1 - mask) + green * mask).astype(np.uint8)).save(path)
+
+
+class Black:
+    """An editor whose pictures are all black."""
+
+    name, title, flags = "comfyui", "Black", Flags()
+
+    def edit(self, task, tick):
+        return [np.zeros((64, 64, 3), np.float32) for _ in task.names]
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+class Noise(Black):
+    """An editor that notes the views that it edits."""
+
+    def __init__(self, edited: list[str]) -> None:
+        self.edited = edited
+
+    def edit(self, task, tick):
+        self.edited += task.names
+        return [np.random.default_rng(seed).random((64, 64, 3), np.float32) for seed in task.seeds]
 
 
 @pytest.fixture
@@ -156,6 +181,13 @@ class TestModel:
         corrected = stylize(request(model, **kept))
         np.testing.assert_allclose(np.median(seen(TARGET, corrected.look), axis=0), [1, 0, 0], atol=0.05)
 
+    def test_another_end_uses_the_edits_that_are_kept(self, model, tmp_path):
+        kept = {**self.FREE, "strengths": [1.0], "edits": str(tmp_path)}
+        first = stylize(request(model, **kept))
+        crisp = stylize(request(model, **kept, detail_bands=True))
+        assert len(list(tmp_path.iterdir())) == 1
+        assert np.abs(first.look.dc - crisp.look.dc).max() > 0
+
     def test_another_seed_keeps_its_edits_beside(self, model, tmp_path):
         kept = {**self.FREE, "edits": str(tmp_path)}
         for seed in (0, 1):
@@ -188,6 +220,14 @@ class TestModel:
         assert len(sheets) >= 3
         assert empty[0] > empty[-1]
 
+    def test_a_start_from_the_material_is_kept_a_part_of(self, model):
+        """At full strength the editor begins from noise alone: what it starts from makes no difference."""
+        one = {**self.FREE, "strengths": [1.0], "editor_steps": 4}
+        started = stylize(request(model, **one, start="material"))
+        assert started.stats["material"] == "lava"
+        assert started.stats["rounds"][0]["strength"] < 1
+        assert np.abs(started.look.dc - stylize(request(model, **one)).look.dc).max() > 0.01
+
     def test_the_papers_loop_edits_each_view_as_often_as_it_says(self, model, tmp_path):
         pytest.importorskip("lpips")
         small = {"editor_steps": 2, "editor_pixels": 32, "epochs": 4, "renewals": 2, "batch": 4, "lpips": 0.0}
@@ -198,6 +238,34 @@ class TestModel:
         assert len(result.stats["losses"]) == 4 * 2
         again = stylize(run)  # from the edits that are kept
         np.testing.assert_array_equal(again.look.dc, result.look.dc)
+
+
+def test_the_papers_loop_says_so_where_no_edit_can_be_used(monkeypatch):
+    """One view at a time, the door takes each broken edit for a gap."""
+    pytest.importorskip("torch")
+    monkeypatch.setattr(editors, "find", lambda name, options: Black())
+    small = {"epochs": 2, "renewals": 1, "lpips": 0.0, "schedule": "one_view"}
+    with pytest.raises(RequestError, match=r"None of \d+ edits by Black"):
+        stylize(replace(request("comfyui", **small), preset="paper"))
+
+
+def test_what_the_polish_lacks_is_said_before_anything_is_edited(monkeypatch):
+    pytest.importorskip("torch")
+    monkeypatch.setattr(editors, "find", lambda name, options: pytest.fail("the editor was looked for"))
+    monkeypatch.setattr("ft2os.guidance.perceptual.find_features", lambda names: None)
+    with pytest.raises(MissingError, match=r"AlexNet|lpips"):
+        stylize(request("comfyui", polish=5))
+
+
+def test_a_workflow_that_was_changed_edits_anew(monkeypatch, tmp_path):
+    edited = []
+    monkeypatch.setattr(editors, "find", lambda name, options: Noise(edited))
+    flow, kept = tmp_path / "flow.json", {"edits": str(tmp_path / "edits"), "register": False}
+    for text in ("{}", "{}", "{ }"):
+        flow.write_text(text)
+        stylize(request("comfyui", workflow=str(flow), **kept))
+    assert len(edited) > 0
+    assert len(edited) == 2 * len(set(edited))  # the second run found all it needs
 
 
 def test_words_are_needed_unless_a_folder_edits(folder):

@@ -82,7 +82,8 @@ class Settings(Editing, Preparation):
     start: str = one_of(
         "object",
         ("object", "material"),
-        "What the first round edits: the object, or the prompt's material.",
+        "What the first round edits: the object, or the prompt's material, which no round then changes "
+        "by more than strength 0.8.",
         control=controls.FROM_MATERIAL,
     )
     register: bool = flag(True, "Put shifted and zoomed edits back, and leave out what is not the object.")

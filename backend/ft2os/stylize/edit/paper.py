@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ft2os.cameras.camera import Camera
+from ft2os.errors import RequestError
 from ft2os.gaussians import Gaussians
 from ft2os.guidance.editors import Editor
 from ft2os.stylize.edit import rounds
@@ -62,6 +63,7 @@ class Loop:
         self._prepared, self._scene = prepared, scene
         self._wanted = list(scene.views.originals)
         self._share = 0.0
+        self._tried = self._came = 0  # edits
         self._trainer = Trainer(
             scene.views,
             prepared.own_colours,
@@ -71,7 +73,13 @@ class Loop:
         )
 
     def run(self) -> np.ndarray:
-        """Colours [M, 3] after all steps."""
+        """Colours [M, 3] after all steps.
+
+        Raises
+        ------
+        RequestError
+            If of no view a usable edit came back.
+        """
         settings, views = self._settings, len(self._scene.views)
         rng = np.random.default_rng(self._run.request.seed)
         steps = list(plan(settings.schedule, views, settings.batch, settings.epochs, settings.renewals, rng))
@@ -105,6 +113,17 @@ class Loop:
             if edit is not None:
                 self._wanted[row] = edit
         self._run.save()
+        self._count(len(step.edited), sum(fresh[row] is not None for row in step.edited))
+
+    def _count(self, tried: int, came: int) -> None:
+        """Note how many edits came back; without any, the object would only be trained to stay as it is."""
+        self._tried, self._came = self._tried + tried, self._came + came
+        self._run.facts["edits"] = {"tried": self._tried, "used": self._came}
+        if not self._came and self._tried >= len(self._scene.views):
+            raise RequestError(
+                f"None of {self._tried} edits by {self._editor.title} can be used.",
+                "Change the words or the settings, or choose another editor.",
+            )
 
     def _tick(self, _: float, so_far: Sequence[np.ndarray | None]) -> None:
         sheet = [edit if edit is not None else old for edit, old in zip(so_far, self._wanted)]

@@ -6,14 +6,34 @@ LPIPS does not mind where grain lies, so it brings back crispness that a mean of
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib.util import find_spec
 
 import numpy as np
 
+from ft2os.errors import MissingError
 from ft2os.stylize.edit.consensus import Tick
 from ft2os.stylize.edit.paper_fit import PaperSettings, paper
 from ft2os.stylize.edit.views import EditViews
 
 _RATE = 0.01
+
+
+def check() -> None:
+    """Refuse before the first edit, which may take minutes, what the last step would lack.
+
+    Raises
+    ------
+    MissingError
+        If torch, the package lpips or AlexNet's weights are not here.
+    """
+    if find_spec("torch") is None:
+        raise MissingError(
+            "The polish needs torch, which is not installed.",
+            "Install the engine: pip install 'ft2os[engine]', or leave polish at 0.",
+        )
+    from ft2os.guidance.lpips_distance import load_lpips
+
+    load_lpips()
 
 
 def lpips_polish(

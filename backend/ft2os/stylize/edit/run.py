@@ -23,8 +23,9 @@ from ft2os.guidance import editors
 from ft2os.guidance.editors import Editor, Options
 from ft2os.materials import match
 from ft2os.stylize import form, memory, painting, prepare
-from ft2os.stylize.edit import paper
+from ft2os.stylize.edit import paper, polish
 from ft2os.stylize.edit.about import Editing, PaperSettings, Settings
+from ft2os.stylize.edit.controls import COMFYUI
 from ft2os.stylize.edit.instruction import instruction
 from ft2os.stylize.edit.kept import Edits
 from ft2os.stylize.edit.rounds import Scene
@@ -36,6 +37,7 @@ from ft2os.stylize.run import Run
 
 _ROUND = {"edit": 400, "place": 20, "fit": 80}
 """How long a round's parts take beside the other stages; of the edits a guess, since editors differ."""
+_FROM_MATERIAL = 0.8  # an edit at 1 keeps nothing of what it starts from; the paper's are from .70 to .98
 
 
 def complete(request: StylizeRequest, settings: Editing) -> StylizeRequest:
@@ -66,6 +68,8 @@ def run(
     told = settings.instruction.strip() or instruction(request.prompt, request.object_name)
     if not told and not editors.cameras_of(settings.editor):
         raise RequestError("The prompt is empty.", "Say what the object should become, for example: lava.")
+    if isinstance(settings, Settings) and settings.polish:
+        polish.check()
     editor = editors.find(settings.editor, _options(settings))
     try:
         edits = _edits(request, settings, _digest(request, settings, editor, told))
@@ -81,6 +85,8 @@ def run(
             colours = paper.Loop(this, settings, editor, edits, prepared, scene).run()
         else:
             start = _start(this, settings, prepared)
+            if start is not None and editor.flags.strength:
+                strengths = [min(strength, _FROM_MATERIAL) for strength in strengths]
             colours = Session(this, settings, editor, edits, prepared, scene).run(strengths, start)
     finally:
         editor.close()
@@ -201,16 +207,22 @@ def _mark(path: Path, edits: Edits) -> None:
 
 
 def _digest(request: StylizeRequest, settings: Editing, editor: Editor, told: str) -> str:
-    """Of everything that decides the edits."""
+    """Of everything that decides the edits; what only follows them may change between two runs."""
     state = hashlib.sha256()
     for name in ("means", "quats", "scales", "opacities", "sh"):
         state.update(np.ascontiguousarray(getattr(request.target, name)).data)
-    facts = asdict(replace(settings, edits="")) | {
+    after = ("edits", "address", "detail_bands", "polish")
+    facts = {name: value for name, value in asdict(settings).items() if name not in after} | {
         "prompt": request.prompt,
         "told": told,
         "object_name": request.object_name,
         "seed": request.seed,
         "editor": editor.name,
     }
+    if isinstance(settings, PaperSettings):
+        seen_by = request.cameras or ()
+        facts["cameras"] = [[c.viewmat.tolist(), c.K.tolist(), c.width, c.height] for c in seen_by]
     state.update(json.dumps(facts, sort_keys=True).encode())
+    if settings.workflow and editor.name == COMFYUI:  # the editor has read it a moment ago
+        state.update(Path(settings.workflow).expanduser().read_bytes())
     return state.hexdigest()
