@@ -13,7 +13,7 @@ PIL = pytest.importorskip("PIL")
 from PIL import Image  # noqa: E402
 
 from ft2os.errors import FileError  # noqa: E402
-from ft2os.guidance import style_image  # noqa: E402
+from ft2os.guidance import picture_file, style_image  # noqa: E402
 
 RED, BLUE = (200, 30, 20), (10, 40, 220)
 
@@ -305,12 +305,12 @@ def test_a_palette_with_a_clear_colour_is_transparent_there(tmp_path):
 
 def test_more_pixels_than_the_limit_are_refused_by_their_number(tmp_path, monkeypatch):
     path = saved(tmp_path / "a.png", halves(100, 80))
-    monkeypatch.setattr(style_image, "MAX_PIXELS", 8000)
+    monkeypatch.setattr(picture_file, "MAX_PIXELS", 8000)
     assert style_image.load(path).shape == (80, 100, 3)
-    monkeypatch.setattr(style_image, "MAX_PIXELS", 7999)
+    monkeypatch.setattr(picture_file, "MAX_PIXELS", 7999)
     with pytest.raises(FileError, match="100 × 80"):
         style_image.load(path)
-    monkeypatch.setattr(style_image, "MAX_BYTES", 10)
+    monkeypatch.setattr(picture_file, "MAX_BYTES", 10)
     with pytest.raises(FileError):
         style_image.load(path)
 
@@ -318,4 +318,4 @@ def test_more_pixels_than_the_limit_are_refused_by_their_number(tmp_path, monkey
 @pytest.mark.parametrize(("width", "reduced"), [(399, 399), (400, 200), (900, 225)])
 def test_a_huge_picture_is_reduced_before_it_becomes_floats(width, reduced):
     for size in ((width, 40), (40, width)):
-        assert max(style_image._reduced(Image.new("RGB", size), 100).size) == reduced
+        assert max(picture_file._reduced(Image.new("RGB", size), 100).size) == reduced
