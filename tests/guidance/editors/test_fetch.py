@@ -74,7 +74,11 @@ class Answers(BaseHTTPRequestHandler):
         if content is None:
             return self._send(404, b"", {"X-Error-Code": "EntryNotFound"}, body)
         etag = hashlib.sha256(content).hexdigest()
-        self._send(200, content, {"X-Repo-Commit": REVISION, "ETag": f'"{etag}"'}, body)
+        own = {
+            "X-Xet-Hash": etag,
+            "X-Xet-Refresh-Route": "/nowhere",
+        }
+        self._send(200, content, {"X-Repo-Commit": REVISION, "ETag": f'"{etag}"', **own}, body)
 
     def _listing(self, path: str) -> bytes:
         entries = [{"rfilename": name, "size": len(content)} for name, content in FILES.items()]

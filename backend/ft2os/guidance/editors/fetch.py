@@ -118,6 +118,7 @@ def fetch(row: Row, tick: Tick, *, accept_licence: bool = False, endpoint: str |
             f"Downloads are not allowed, and {row.title} is not on this machine.",
             f"Allow it: --download, {weights.DOWNLOAD_ENV}=1, or in Blender Allow Online Access.",
         )
+    _over_http()
     with _told(row):
         revision, files = _listed(row.hub, record.revision if record else None, endpoint)
         _check_room(folder, files)
@@ -150,6 +151,14 @@ def remove(row: Row) -> int:
     except OSError as error:
         raise write_error(folder, error) from error
     return size
+
+
+def _over_http() -> None:
+    """Take the plain way, not the hub's own transfer (Xet)."""
+    from huggingface_hub import constants
+
+    # That one tells from threads which no exception of a tick stops, and tells all bytes twice.
+    constants.HF_HUB_DISABLE_XET = True
 
 
 def _listed(hub: str, revision: str | None, endpoint: str | None) -> tuple[str, dict[str, int]]:
