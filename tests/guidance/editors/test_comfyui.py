@@ -315,10 +315,14 @@ def test_answers_that_are_errors(server, route, status, said):
     assert said in refused(server).message
 
 
-@pytest.mark.parametrize("route", ["/prompt", "/upload", "/view", "/ws"])
-def test_no_redirect_is_followed(server, route):
+@pytest.mark.parametrize(
+    ("route", "scheme"),
+    [("/prompt", "http"), ("/upload", "http"), ("/view", "http"), ("/ws", "http"), ("/ws", "ws")],
+)
+def test_no_redirect_is_followed(server, route, scheme):
     with running() as elsewhere:
-        server.answers[route] = lambda handler: handler.say(b"", 302, Location=f"{elsewhere.address}{route}")
+        place = f"{scheme}:{elsewhere.address.partition(':')[2]}{route}?clientId=ours"
+        server.answers[route] = lambda handler: handler.say(b"", 302, Location=place)
         refused(server)
         assert elsewhere.asked == []
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import urllib.parse
 from contextlib import ExitStack
 from typing import Any
@@ -37,22 +38,32 @@ class Messages:
 
         self.close()
         scheme, rest = self._server.address.split(":", 1)
+        parts = urllib.parse.urlsplit(self._server.address)
+        port = parts.port or (443 if scheme == "https" else 80)
         query = urllib.parse.urlencode({"clientId": self._server.client})
+        try:
+            # With a connection that is there already, the library follows no redirect.
+            plain = socket.create_connection((parts.hostname, port), TIMEOUT_S)
+        except OSError as error:
+            raise self._server.away(error) from error
         try:
             connection = connect(
                 f"{'wss' if scheme == 'https' else 'ws'}:{rest}/ws?{query}",
+                sock=plain,
                 proxy=None,
                 open_timeout=TIMEOUT_S,
                 close_timeout=1.0,
                 ping_interval=None,  # a server that loads a model may be silent for minutes
                 max_size=_MOST_MESSAGE,
             )
-        except (InvalidHandshake, InvalidURI) as error:
+        except (InvalidHandshake, InvalidURI, ValueError) as error:
+            plain.close()
             raise RequestError(
                 f"What answers at {self._server.address} does not speak as ComfyUI does: {brief(error)}.",
                 "Check the address of the ComfyUI server.",
             ) from error
         except (OSError, EOFError) as error:
+            plain.close()
             raise self._server.away(error) from error
         self._receive: Any = self._stack.enter_context(connection).recv
 
