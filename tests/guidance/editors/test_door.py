@@ -97,6 +97,10 @@ def test_names_that_lead_nowhere(tmp_path):
         editors.find("nosuch")
     assert "klein-4b" in caught.value.hint
     assert "comfyui" in caught.value.hint
+    for name in ("x" * 5000, "~nobody-of-that-name", "a\0b"):
+        with pytest.raises(RequestError, match="no editor"):
+            editors.find(name)
+        assert editors.cameras_of(name) is None
     with pytest.raises(RequestError, match="neither views nor a pipeline"):
         editors.find(str(tmp_path))
 

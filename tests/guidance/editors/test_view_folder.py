@@ -463,6 +463,13 @@ def test_specks_of_a_real_capture_do_not_make_it_another_object(tmp_path):
     view_folder.read(tmp_path / "views").check_shows(scan)
 
 
+def test_an_object_that_is_faint_all_over_is_an_object_too(folder):
+    faint = ball(300, radius=0.8)
+    faint = faint.replace(opacities=np.full_like(faint.opacities, 0.01))
+    with pytest.raises(RequestError, match="another object"):
+        view_folder.read(folder).check_shows(faint.replace(means=faint.means + np.float32(50)))
+
+
 def test_a_run_learns_the_cameras_of_a_folder_alone(scene, folder):
     everything = load_scene(scene).gaussians
     mine, other = (everything.subset(everything.group == group) for group in (3, 7))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from os.path import isfile
 from pathlib import Path
 
 from ft2os.cameras.camera import Camera
@@ -49,12 +51,12 @@ def find(
         from ft2os.guidance.editors.comfyui import ComfyUI
 
         return ComfyUI(options)
-    row, folder = catalogue.rows().get(name), Path(name).expanduser()
-    if row is None and (folder / VIEWS_FILE).is_file():
+    row, folder = catalogue.rows().get(name), _folder(name)
+    if row is None and isfile(folder / VIEWS_FILE):
         from ft2os.guidance.editors.folder import Folder
 
         return Folder(folder)
-    if row is None and not (folder / PIPELINE_FILE).is_file():
+    if row is None and not isfile(folder / PIPELINE_FILE):
         raise _unknown(name, folder)
     from ft2os.guidance.editors import load
 
@@ -78,13 +80,18 @@ def cameras_of(name: str, target: Gaussians | None = None) -> list[Camera] | Non
     RequestError
         If its views are of another object.
     """
-    folder = Path(name).expanduser()
-    if name in catalogue.rows() or name == COMFYUI or not (folder / VIEWS_FILE).is_file():
+    folder = _folder(name)
+    if name in (AUTO, COMFYUI, *catalogue.rows()) or not isfile(folder / VIEWS_FILE):
         return None
     views = view_folder.read(folder)
     if target is not None:
         views.check_shows(target)
     return views.cameras
+
+
+def _folder(name: str) -> Path:
+    """The folder of that name, which may be anything: nobody's home, or too long for a path."""
+    return Path(os.path.expanduser(name))
 
 
 def _ready(options: Options, memory: int | None) -> str:
@@ -107,7 +114,7 @@ def _ready(options: Options, memory: int | None) -> str:
 
 def _unknown(name: str, folder: Path) -> RequestError:
     known = ", ".join([AUTO, *catalogue.rows(), COMFYUI])
-    if folder.is_dir():
+    if os.path.isdir(folder):
         return RequestError(
             f"The folder {name} holds neither views nor a pipeline of diffusers.",
             f"`ft2os views` writes views ({VIEWS_FILE}); a pipeline has a {PIPELINE_FILE}.",

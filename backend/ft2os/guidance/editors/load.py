@@ -99,6 +99,8 @@ def examine(folder: Path, row: Row) -> Source:
         If a config or a file of weights is missing, damaged, no safetensors, or asks for foreign code.
     """
     index = read_json(folder / fetch.INDEX)
+    if not isinstance(index, dict):
+        raise FileError(f"{folder / fetch.INDEX} is damaged.", "Download the model again.")
     parts = {}
     for name, entry in index.items():
         if name.startswith("_") or name in fetch.LEFT_OUT or not isinstance(entry, list):

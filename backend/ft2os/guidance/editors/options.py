@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from ft2os.errors import RequestError
 
 MEMORY_MODES = ("auto", "full", "4bit", "offload")
-MOST_STEPS, MOST_SIDE, MOST_BATCH, MOST_SCORE = 200, 2048, 64, 5.0
+MOST_STEPS, MOST_SIDE, MOST_BATCH, MOST_SCORE = 1000, 2048, 64, 5.0
 
 
 @dataclass(frozen=True)

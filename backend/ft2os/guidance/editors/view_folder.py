@@ -107,7 +107,8 @@ class ViewFolder:
         RequestError
             If most of them do not.
         """
-        means = gaussians.means[gaussians.opacities > _FAINT]
+        solid = gaussians.opacities > _FAINT
+        means = gaussians.means[solid] if solid.any() else gaussians.means
         if sum(_shows(camera, means) for camera in self.cameras) <= len(self.cameras) / 2:
             raise RequestError(
                 f"The views in {self.path} are of another object: their cameras do not look at this one.",
