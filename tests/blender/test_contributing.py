@@ -64,5 +64,5 @@ def test_a_new_method_is_in_the_menu_and_makes_looks(tmp_path):
         [sys.executable, script, built, scene], env=env, cwd=tmp_path, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "MENU Negative 3 standard" in done.stdout
+    assert "MENU Negative 4 standard" in done.stdout
     assert "LOOK negative True" in done.stdout
