@@ -58,9 +58,8 @@ def stylize(
     module = patience.until_cancelled(
         lambda: importlib.import_module(f"ft2os.stylize.{method.name}.run"), cancelled
     )
-    if hasattr(
-        module, "complete"
-    ):  # a method whose request goes on in files of the artist's, in the scene's units
+    # Of a method whose request goes on in files of the artist's, in the scene's units.
+    if hasattr(module, "complete"):
         request = module.complete(request, settings)
 
     def run(

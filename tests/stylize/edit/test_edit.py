@@ -94,6 +94,11 @@ def test_what_was_painted_into_a_folder_is_what_the_object_shows(folder):
     assert result.stats["rounds"][0]["used"] == len(list(folder.glob("view_*.png")))
 
 
+def test_the_views_of_a_folder_are_those_whose_memory_counts(folder):
+    few, many = (stylize(request(folder, views=views)).stats["memory"]["needed"] for views in (3, 300))
+    assert few == many
+
+
 def test_a_folder_of_another_object_is_refused(folder):
     elsewhere = TARGET.replace(means=TARGET.means + np.float32(40))
     with pytest.raises(RequestError, match="another object"):

@@ -76,7 +76,8 @@ def run(
         strengths = _strengths(settings, editor)
         stages = _stages(settings, strengths)
         this = Run(request, stages, progress, cancelled, lambda path: _mark(path, edits))
-        this.fit_memory(memory.Job.of_prepared(len(request.target), settings))
+        counted = replace(settings, views=_view_count(request, settings))
+        this.fit_memory(memory.Job.of_prepared(len(request.target), counted))
         this.facts |= {"editor": editor.name, "instruction": told}
         this.name = request.prompt.strip() or told or Path(settings.editor).name
         prepared = _prepared(this, settings)
@@ -114,6 +115,12 @@ def _stages(settings: Settings | PaperSettings, strengths: Sequence[float]) -> d
         **{f"{name} {i + 1}": weight for i in range(len(strengths)) for name, weight in _ROUND.items()},
         "finish": 200 if settings.polish else 30 if settings.detail_bands else 0,
     }
+
+
+def _view_count(request: StylizeRequest, settings: Settings | PaperSettings) -> int:
+    """How many views there will be at most: a folder has its own, and the paper takes the scene's."""
+    given = isinstance(settings, PaperSettings) or editors.cameras_of(settings.editor) is not None
+    return len(request.cameras) if given and request.cameras else settings.views
 
 
 def _prepared(this: Run, settings: Settings | PaperSettings) -> PreparedObject:
