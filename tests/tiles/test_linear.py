@@ -87,6 +87,22 @@ def test_the_solve_keeps_to_its_box_its_pull_and_its_weights():
         solve.solve_colours(views, bright * 2, start)
 
 
+def test_a_solve_can_be_stopped_at_any_iteration():
+    scene = cloud(n=20, degree=0, size=0.12)
+    views, start = linear.build(scene, [camera(0.0)]), np.full((20, 3), 0.5, np.float32)
+    told = 0
+
+    def tell() -> None:
+        nonlocal told
+        told += 1
+        if told == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        solve.solve_colours(views, [views[0].image(start)], start, iterations=10, on_iteration=tell)
+    assert told == 3
+
+
 def test_the_solve_never_makes_the_fit_worse():
     scene = cloud(n=120, degree=0)
     views = linear.build(scene, [camera(a) for a in (0.0, 2.0, 4.0)])

@@ -6,7 +6,7 @@ Rendering is linear in colour, so where targets are pictures (drafts, edited vie
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -31,6 +31,7 @@ def solve_colours(
     iterations: int = 20,
     bounds: tuple[float, float] | None = (0.0, 1.0),
     weights: Sequence[np.ndarray] | None = None,
+    on_iteration: Callable[[], None] | None = None,
 ) -> np.ndarray:
     """Minimise Σ_v Σ_p w·|W_v c + (1 − alpha_v)·background − target_v|² + λ|c − start|².
 
@@ -51,6 +52,8 @@ def solve_colours(
         Box for every channel.
     weights : sequence of ndarray, [H, W], optional
         Pixel weights ≥ 0, one array a view; 1 everywhere if left out.
+    on_iteration : callable, optional
+        Called before each iteration; may raise to stop.
 
     Returns
     -------
@@ -73,6 +76,8 @@ def solve_colours(
 
     colours, ahead, momentum = start.copy(), start.copy(), 1.0
     for _ in range(iterations):
+        if on_iteration is not None:
+            on_iteration()
         gradient = strength * (ahead - start)
         for view, mask, target in zip(views, masks, wanted):
             gradient += multiply(view.WT, mask * (multiply(view.W, ahead) - target))

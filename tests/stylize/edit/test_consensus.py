@@ -139,6 +139,30 @@ def test_it_stops_where_tick_raises_and_says_how_far_it_is(views, spoilt, start)
         fit(views, spoilt, start, tick=stop)
 
 
+def test_a_solve_on_its_way_hears_of_a_cancel(views, spoilt, agreeing, start, monkeypatch):
+    solving, heard = False, 0
+
+    def solve(*args, **options):
+        nonlocal solving
+        solving = True
+        try:
+            return solve_colours(*args, **options)
+        finally:
+            solving = False
+
+    def stop(share: float) -> None:
+        nonlocal heard
+        if solving:
+            heard += 1
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(consensus, "solve_colours", solve)
+    for edits in (spoilt, agreeing):
+        with pytest.raises(KeyboardInterrupt):
+            fit(views, edits, start, tick=stop)
+    assert heard == 2
+
+
 def test_edits_must_fit_the_views(views, agreeing, start):
     with pytest.raises(ValueError):
         fit(views, agreeing[:-1], start)

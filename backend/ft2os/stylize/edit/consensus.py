@@ -169,6 +169,7 @@ class _Consensus:
             _premultiplied(self._views, self._edited),
             self._start,
             weights=self._views.weights,
+            on_iteration=lambda: self._tick(self._share),
             **_PLAIN,
         )
 
@@ -184,6 +185,7 @@ class _Consensus:
             prior_weight=_PRIOR_WEIGHT,
             iterations=iterations,
             weights=weights,
+            on_iteration=lambda: self._tick(self._share),
         )
 
     def _mean(self, weights: list[np.ndarray]) -> np.ndarray:
