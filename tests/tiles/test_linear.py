@@ -87,7 +87,7 @@ def test_the_solve_keeps_to_its_box_its_pull_and_its_weights():
         solve.solve_colours(views, bright * 2, start)
 
 
-def test_a_solve_can_be_stopped_at_any_iteration():
+def test_a_solve_can_be_stopped_on_its_way():
     scene = cloud(n=20, degree=0, size=0.12)
     views, start = linear.build(scene, [camera(0.0)]), np.full((20, 3), 0.5, np.float32)
     told = 0
@@ -99,7 +99,7 @@ def test_a_solve_can_be_stopped_at_any_iteration():
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        solve.solve_colours(views, [views[0].image(start)], start, iterations=10, on_iteration=tell)
+        solve.solve_colours(views, [views[0].image(start)], start, iterations=10, tick=tell)
     assert told == 3
 
 

@@ -31,7 +31,7 @@ def solve_colours(
     iterations: int = 20,
     bounds: tuple[float, float] | None = (0.0, 1.0),
     weights: Sequence[np.ndarray] | None = None,
-    on_iteration: Callable[[], None] | None = None,
+    tick: Callable[[], None] | None = None,
 ) -> np.ndarray:
     """Minimise Σ_v Σ_p w·|W_v c + (1 − alpha_v)·background − target_v|² + λ|c − start|².
 
@@ -52,8 +52,8 @@ def solve_colours(
         Box for every channel.
     weights : sequence of ndarray, [H, W], optional
         Pixel weights ≥ 0, one array a view; 1 everywhere if left out.
-    on_iteration : callable, optional
-        Called before each iteration; may raise to stop.
+    tick : callable, optional
+        Called before each view of each iteration; may raise to stop.
 
     Returns
     -------
@@ -76,10 +76,10 @@ def solve_colours(
 
     colours, ahead, momentum = start.copy(), start.copy(), 1.0
     for _ in range(iterations):
-        if on_iteration is not None:
-            on_iteration()
         gradient = strength * (ahead - start)
         for view, mask, target in zip(views, masks, wanted):
+            if tick is not None:
+                tick()
             gradient += multiply(view.WT, mask * (multiply(view.W, ahead) - target))
         new = ahead - step * gradient
         if bounds is not None:

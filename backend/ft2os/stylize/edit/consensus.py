@@ -13,6 +13,7 @@ How much the views disagree is measured first. Where they agree this is the plai
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import wait
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -37,6 +38,7 @@ _RIDGE = 0.02  # of colour maps, towards no change
 _OBLIQUE = 0.05  # what a pixel counts that is seen along the surface
 _FACING = 0.25  # power of the cosine
 _PRIOR_WEIGHT = 0.15
+_HEAR = 0.2  # seconds after which a view that takes long is asked about a cancel
 _TURNS, _ITERATIONS, _LAST = 4, 6, 12
 
 
@@ -159,17 +161,24 @@ class _Consensus:
 
     def _shown(self, colours: np.ndarray) -> list[np.ndarray]:
         """Every view in these colours, without what is behind the object.  [H, W, 3] a view"""
-        return [self._views.surface(i, colours) for i in range(len(self._views))]
+        shown = []
+        for i in range(len(self._views)):
+            self._still()
+            shown.append(self._views.surface(i, colours))
+        return shown
+
+    def _still(self) -> None:
+        """Hear of a cancel: at 512² every step of every view takes a while."""
+        self._tick(self._share)
 
     def _plain(self) -> np.ndarray:
         """One solve of the edits as they are."""
-        self._tick(self._share)
         return solve_colours(
             self._views.linear,
             _premultiplied(self._views, self._edited),
             self._start,
             weights=self._views.weights,
-            on_iteration=lambda: self._tick(self._share),
+            tick=self._still,
             **_PLAIN,
         )
 
@@ -177,7 +186,6 @@ class _Consensus:
         """Colours [M, 3] near the mean of what the corrected edits show of each Gaussian."""
         targets = _premultiplied(self._views, self._pictures)
         mean = self._mean(weights)
-        self._tick(self._share)
         return solve_colours(
             self._views.linear,
             targets,
@@ -185,7 +193,7 @@ class _Consensus:
             prior_weight=_PRIOR_WEIGHT,
             iterations=iterations,
             weights=weights,
-            on_iteration=lambda: self._tick(self._share),
+            tick=self._still,
         )
 
     def _mean(self, weights: list[np.ndarray]) -> np.ndarray:
@@ -193,6 +201,7 @@ class _Consensus:
         total = np.zeros(self._start.shape, np.float32)
         mass = np.zeros((len(total), 1), np.float32)
         for view, picture, weight in zip(self._views.linear, self._pictures, weights):
+            self._still()
             total += view.gradient(np.clip(picture, 0, 1) * weight[..., None])
             mass[:, 0] += view.WT @ weight.reshape(-1)
         return np.where(mass > 1e-3, total / np.maximum(mass, 1e-3), self._start).astype(np.float32)
@@ -251,7 +260,9 @@ class _Consensus:
         try:
             for i, one in enumerate(begun):
                 self._share = share + (self._end - share) * 0.3 * i / len(begun)
-                self._tick(self._share)
+                self._still()
+                while not wait([one], _HEAR).done:
+                    self._still()
                 done.append(one.result())
         finally:
             for one in begun:
