@@ -69,4 +69,4 @@ class Trainer:
         self._adam.step()
         with torch.no_grad():
             self._colours.clamp_(0, 1)
-        return float(loss), {name: float(term) for name, term in terms.items()}
+        return float(loss.detach()), {name: float(term.detach()) for name, term in terms.items()}
