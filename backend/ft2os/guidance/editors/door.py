@@ -165,14 +165,6 @@ def _over_grey(picture: np.ndarray) -> np.ndarray:  # [h, w, 3]
 
 def resized(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """A picture [h, w, C] brought to [H, W, C], float32; as it is where it has that size."""
-    if picture.shape[:2] == tuple(size):
-        return np.ascontiguousarray(picture, np.float32)
-    from PIL import Image
+    from ft2os.guidance import picture_file  # wants Pillow, which an editor may do without
 
-    channels = [
-        Image.fromarray(np.ascontiguousarray(picture[..., c], np.float32)).resize(
-            (size[1], size[0]), Image.Resampling.LANCZOS, reducing_gap=3.0
-        )
-        for c in range(picture.shape[2])
-    ]
-    return np.clip(np.stack([np.asarray(channel) for channel in channels], axis=-1), 0, 1)
+    return picture_file.resized(picture, size[1], size[0])

@@ -65,23 +65,24 @@ def run(
     CancelledError
         Within a step of the editor; with the last round's colours, if there are any.
     """
+    given = editors.cameras_of(settings.editor) is not None  # a folder: `complete` has its cameras
     told = settings.instruction.strip() or instruction(request.prompt, request.object_name)
-    if not told and not editors.cameras_of(settings.editor):
+    if not told and not given:
         raise RequestError("The prompt is empty.", "Say what the object should become, for example: lava.")
     if isinstance(settings, Settings) and settings.polish:
         polish.check()
     editor = editors.find(settings.editor, _options(settings))
     try:
-        edits = _edits(request, settings, _digest(request, settings, editor, told))
+        edits = _edits(request, settings, _digest(request, settings, editor, told), given)
         strengths = _strengths(settings, editor)
         stages = _stages(settings, strengths)
         this = Run(request, stages, progress, cancelled, lambda path: _mark(path, edits))
-        counted = replace(settings, views=_view_count(request, settings))
+        counted = replace(settings, views=_view_count(request, settings, given))
         this.fit_memory(memory.Job.of_prepared(len(request.target), counted))
         this.facts |= {"editor": editor.name, "instruction": told}
         this.name = request.prompt.strip() or told or Path(settings.editor).name
-        prepared = _prepared(this, settings)
-        scene = Scene.of(prepared, told, request.seed, given=editors.cameras_of(settings.editor) is not None)
+        prepared = _prepared(this, settings, given)
+        scene = Scene.of(prepared, told, request.seed, given)
         if isinstance(settings, PaperSettings):
             colours = paper.Loop(this, settings, editor, edits, prepared, scene).run()
         else:
@@ -117,16 +118,16 @@ def _stages(settings: Settings | PaperSettings, strengths: Sequence[float]) -> d
     }
 
 
-def _view_count(request: StylizeRequest, settings: Settings | PaperSettings) -> int:
+def _view_count(request: StylizeRequest, settings: Settings | PaperSettings, given: bool) -> int:
     """How many views there will be at most: a folder has its own, and the paper takes the scene's."""
-    given = isinstance(settings, PaperSettings) or editors.cameras_of(settings.editor) is not None
-    return len(request.cameras) if given and request.cameras else settings.views
+    theirs = given or isinstance(settings, PaperSettings)
+    return len(request.cameras) if theirs and request.cameras else settings.views
 
 
-def _prepared(this: Run, settings: Settings | PaperSettings) -> PreparedObject:
+def _prepared(this: Run, settings: Settings | PaperSettings, given: bool) -> PreparedObject:
     """The object as it is edited: in the form that the words ask for, seen by a folder's own cameras."""
     request = this.request
-    if editors.cameras_of(settings.editor) is not None:
+    if given:
         return this.prepare(settings, cameras=_fitted(request.cameras, settings.pixels))
     if isinstance(settings, PaperSettings):
         return this.prepare(settings, cameras=paper.cameras(request.target, request.cameras, settings))
@@ -191,13 +192,13 @@ def _fitted(cameras: Sequence[Camera] | None, pixels: int) -> list[Camera]:
     return [fitted(camera) for camera in cameras or ()]
 
 
-def _edits(request: StylizeRequest, settings: Editing, digest: str) -> Edits:
+def _edits(request: StylizeRequest, settings: Editing, digest: str, given: bool) -> Edits:
     """Where the edits are kept: in the folder that is asked for, else beside the checkpoint, or nowhere.
 
     A folder that is asked for has one of its own for each run, and a run that finds its own goes on from it.
     A folder of views keeps its edits itself.
     """
-    if editors.cameras_of(settings.editor) is not None:
+    if given:
         return Edits(None, digest, resume=False)
     if settings.edits:
         return Edits(Path(settings.edits).expanduser() / f"run_{digest[:8]}", digest, resume=True)
