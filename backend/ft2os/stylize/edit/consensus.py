@@ -22,7 +22,7 @@ from scipy.ndimage import gaussian_filter
 
 from ft2os import threads
 from ft2os.stylize.edit.flow import flow, warp
-from ft2os.stylize.edit.views import EditViews
+from ft2os.stylize.edit.views import EditViews, masked_blur
 from ft2os.tiles.solve import solve_colours
 
 Tick = Callable[[float], None]
@@ -209,7 +209,7 @@ class _Consensus:
     def _slow_difference(self, shown: np.ndarray, i: int) -> float:
         """Mean difference of a view's slow colours."""
         mask, weight = self._views.mask[i], self._views.weights[i]
-        slow = np.abs(_masked_blur(shown - self._pictures[i], mask, _SLOW * len(mask))).mean(axis=-1)
+        slow = np.abs(masked_blur(shown - self._pictures[i], mask, _SLOW * len(mask))).mean(axis=-1)
         return float((slow * weight).sum() / max(weight.sum(), 1e-6))
 
     def _mapped(self, shown: list[np.ndarray]) -> list[np.ndarray]:
@@ -232,7 +232,7 @@ class _Consensus:
         apart = gaussian_filter(np.abs(shown - self._pictures[i]).mean(axis=-1), 2)
         weight = (base * _weight_of(apart))[counted][:, None].astype(np.float64)
         slow, wanted = (
-            _masked_blur(x, mask, _SLOW * len(mask))[counted].astype(np.float64)
+            masked_blur(x, mask, _SLOW * len(mask))[counted].astype(np.float64)
             for x in (self._edited[i], shown)
         )
         rows = np.concatenate([slow, np.ones((len(slow), 1))], axis=1)
@@ -244,7 +244,7 @@ class _Consensus:
         """A picture with its detail where all show it; slow light is levelled while it is looked for."""
         views, mask = self._views, self._views.mask[i]
         alpha = views.alpha[i][..., None]
-        level = _masked_blur(shown - picture, mask, _SHADE * len(mask))
+        level = masked_blur(shown - picture, mask, _SHADE * len(mask))
         return warp(picture, flow(shown * alpha, (picture + level) * alpha, self._base[i]))
 
     def _reweighed(self, shown: np.ndarray, i: int) -> np.ndarray:
@@ -281,9 +281,3 @@ def _premultiplied(views: EditViews, pictures: Sequence[np.ndarray]) -> list[np.
 
 def _recoloured(picture: np.ndarray, map_: np.ndarray) -> np.ndarray:
     return (picture @ map_[:3, :3] + map_[3, :3]).astype(np.float32)
-
-
-def _masked_blur(image: np.ndarray, mask: np.ndarray, sigma: float) -> np.ndarray:
-    """Blur of a picture [H, W, 3] that takes in masked pixels only."""
-    weight = gaussian_filter(mask.astype(np.float32), sigma)[..., None]
-    return gaussian_filter(image * mask[..., None], (sigma, sigma, 0)) / np.maximum(weight, 1e-3)

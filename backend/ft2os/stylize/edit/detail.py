@@ -10,10 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from scipy.ndimage import gaussian_filter
 from scipy.spatial import cKDTree
 
-from ft2os.stylize.edit.views import EditViews
+from ft2os.stylize.edit.views import EditViews, masked_blur
 from ft2os.tiles.solve import solve_colours
 
 _SLOW = 0.015  # blur of a side: what is slower stays that of all views
@@ -45,7 +44,7 @@ def with_detail(
     sigma, targets, scores = _SLOW * min(views.size), [], []
     for row, picture in enumerate(pictures):
         tick(0.5 * row / len(pictures))
-        slow = _blurred(views.surface(row, colours) - picture, views.mask[row], sigma)
+        slow = masked_blur(views.surface(row, colours) - picture, views.mask[row], sigma)
         targets.append(np.clip(picture + slow, 0, 1) * views.alpha[row][..., None])
         scores.append(_score(views, row, np.abs(slow).mean(axis=-1)))
     share = _best(np.stack(scores), views.means)
@@ -76,9 +75,3 @@ def _best(scores: np.ndarray, means: np.ndarray) -> np.ndarray:
         scores = scores[:, near].mean(axis=-1)
     power = (scores / np.maximum(scores.max(axis=0), 1e-6)) ** _SHARP
     return (power / np.maximum(power.sum(axis=0), 1e-6)).astype(np.float32)
-
-
-def _blurred(picture: np.ndarray, mask: np.ndarray, sigma: float) -> np.ndarray:
-    """Blur [H, W, 3] that takes in masked pixels only."""
-    weight = gaussian_filter(mask.astype(np.float32), sigma)[..., None]
-    return gaussian_filter(picture * mask[..., None], (sigma, sigma, 0)) / np.maximum(weight, 1e-3)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from scipy.ndimage import gaussian_filter
 
 from ft2os.stylize.prepare import PreparedObject
 from ft2os.stylize.view_buffers import SurfaceView
@@ -107,3 +108,9 @@ def _facing(s: SurfaceView) -> np.ndarray:
 
 def _over_grey(premultiplied: np.ndarray, alpha: np.ndarray) -> np.ndarray:
     return (premultiplied + GREY * (1 - alpha[..., None])).astype(np.float32)
+
+
+def masked_blur(image: np.ndarray, mask: np.ndarray, sigma: float) -> np.ndarray:
+    """Blur of a picture [H, W, 3] that takes in masked pixels only."""
+    weight = gaussian_filter(mask.astype(np.float32), sigma)[..., None]
+    return gaussian_filter(image * mask[..., None], (sigma, sigma, 0)) / np.maximum(weight, 1e-3)
