@@ -99,6 +99,12 @@ def test_the_views_of_a_folder_are_those_whose_memory_counts(folder):
     assert few == many
 
 
+def test_fine_detail_keeps_the_colours_that_all_views_agree_about(folder):
+    plain, fine = (seen(TARGET, stylize(request(folder, detail_bands=on)).look) for on in (False, True))
+    np.testing.assert_allclose(fine.mean(axis=0), plain.mean(axis=0), atol=0.03)
+    assert np.abs(fine - plain).max() > 0.01
+
+
 def test_a_folder_of_another_object_is_refused(folder):
     elsewhere = TARGET.replace(means=TARGET.means + np.float32(40))
     with pytest.raises(RequestError, match="another object"):
